@@ -1,0 +1,206 @@
+"""The two networks of the lesson and their checkpoints: the course's own CNN, and a small one that is fast on a CPU."""
+
+import json
+import os
+import pickle
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from hw9.vision.food11 import CLASS_NAMES
+
+
+class CourseCNN(nn.Module):
+    """The course's network to the letter: (N, 3, 128, 128) in [0, 1] -> logits (N, 11); 14,162,827 parameters.
+
+    `cnn` is a Sequential of 38 entries, so `cnn[6]` and `cnn[23]` are the convolutions the quiz asks about.
+    Source: ML2022 homework 9 (Hung-yi Lee, NTU); it takes pictures as they are, without normalisation.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        before = 3
+        for blocks, channels in ((3, 128), (3, 128), (3, 256), (1, 512), (1, 512)):
+            for _ in range(blocks):
+                layers += [nn.Conv2d(before, channels, 3, 1, 1), nn.BatchNorm2d(channels), nn.ReLU()]
+                before = channels
+            layers.append(nn.MaxPool2d(2, 2, 0))
+        self.cnn = nn.Sequential(*layers)
+        self.fc = nn.Sequential(nn.Linear(8192, 1024), nn.ReLU(), nn.Dropout(0.3), nn.Linear(1024, 11))
+        self.class_names, self.input_size, self.metrics = CLASS_NAMES, 128, {}
+
+    def forward(self, images: Tensor) -> Tensor:
+        maps = self.cnn(images)  # (N, 512, 4, 4)
+        if maps.shape[1:] != (512, 4, 4):
+            raise ValueError(f"CourseCNN takes pictures of 128x128, not {tuple(images.shape[2:])}: resize them")
+        return self.fc(maps.flatten(1))
+
+
+class Residual(nn.Module):
+    """Two 3x3 convolutions beside a shortcut (He et al. 2016, section 3); a stride halves the map.
+
+    The shortcut of a halving block averages 2x2 pixels before its 1x1 convolution, so that no pixel is thrown away
+    (He et al. 2019, "Bag of Tricks", ResNet-D).
+    """
+
+    def __init__(self, before: int, channels: int, stride: int = 1) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(before, channels, 3, stride, 1, bias=False)
+        self.norm1 = nn.BatchNorm2d(channels)
+        self.relu1 = nn.ReLU()
+        self.conv2 = nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
+        self.norm2 = nn.BatchNorm2d(channels)
+        self.relu2 = nn.ReLU()
+        self.shortcut = nn.Sequential()
+        if stride > 1 or before != channels:
+            self.shortcut = nn.Sequential(
+                nn.AvgPool2d(stride), nn.Conv2d(before, channels, 1, bias=False), nn.BatchNorm2d(channels)
+            )
+        # The block starts as the identity: deep nets then train from the first step (Goyal et al. 2017, 5.1).
+        nn.init.zeros_(self.norm2.weight)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        inner = self.norm2(self.conv2(self.relu1(self.norm1(self.conv1(maps)))))
+        return self.relu2(inner + self.shortcut(maps))
+
+
+class CompactCNN(nn.Module):
+    """A small residual network: (N, 3, H, W) in [0, 1], H and W from 32 up (best 64 to 128) -> logits (N, classes).
+
+    `features` is a plain Sequential, so that a filter is named by its index there:
+
+    | index | layer                  | map at 64x64 |
+    |-------|------------------------|--------------|
+    | 0-2   | Conv 3x3, BatchNorm, ReLU | 24 x 64 x 64 |
+    | 3     | Residual, stride 2     | 48 x 32 x 32 |
+    | 4, 5  | Residual (stride 2), Residual | 96 x 16 x 16 |
+    | 6, 7  | Residual (stride 2), Residual | 256 x 8 x 8 |
+    """
+
+    def __init__(self, classes: int = 11) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1))
+        self.features = nn.Sequential(
+            nn.Conv2d(3, 24, 3, 1, 1, bias=False),
+            nn.BatchNorm2d(24),
+            nn.ReLU(),
+            Residual(24, 48, 2),
+            Residual(48, 96, 2),
+            Residual(96, 96),
+            Residual(96, 256, 2),
+            Residual(256, 256),
+        )
+        self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.2), nn.Linear(256, classes))
+        names = CLASS_NAMES if classes == len(CLASS_NAMES) else tuple(f"class {i}" for i in range(classes))
+        self.class_names, self.input_size, self.metrics = names, 64, {}
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.head(self.features((images - self.mean) / self.std))
+
+
+ARCHITECTURES = {"CourseCNN": CourseCNN, "CompactCNN": CompactCNN}
+
+
+def save_checkpoint(path: str | Path, model: nn.Module, metrics: dict) -> None:
+    """Write the weights as safetensors with architecture, class names, input size and metrics in the header.
+
+    The file appears whole or not at all: it is written beside its place and then moved there.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    facts = {
+        "architecture": type(model).__name__,
+        "class_names": list(model.class_names),
+        "input_size": model.input_size,
+        "metrics": metrics,
+    }
+    beside = path.with_name(path.name + ".part")
+    weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    save_file(weights, beside, metadata={"hw9": json.dumps(facts, ensure_ascii=False)})
+    os.replace(beside, path)
+
+
+def load_checkpoint(path: str | Path, device: str | torch.device = "cpu") -> nn.Module:
+    """The network a checkpoint holds, in eval mode on `device`, with `.class_names`, `.input_size`, `.metrics`.
+
+    Reads this project's .safetensors files and the course's `checkpoint.pth` (a dict with `model_state_dict`, saved
+    on CUDA). Nothing in the file is executed. Raises FileNotFoundError, or ValueError saying what the file is instead.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no checkpoint at {path}: give the path of a .safetensors or .pth file")
+    check_device(device)
+    with open(path, "rb") as file:
+        start = file.read(10)
+    # safetensors: 8 bytes of header length, then the JSON header.
+    model, weights = _read_safetensors(path) if start[8:9] == b"{" else (CourseCNN(), _read_course(path))
+    _fit(path, model, weights)
+    return model.to(device).eval()
+
+
+def check_device(device: str | torch.device) -> torch.device:
+    """The device, or a ValueError saying that this machine has none such."""
+    try:
+        device = torch.device(device)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ValueError(f"there is no device {str(device)!r} here: use 'cpu' (or 'cuda' where a GPU is)") from error
+    return device
+
+
+def _read_safetensors(path: Path) -> tuple[nn.Module, dict[str, Tensor]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            facts = json.loads((file.metadata() or {}).get("hw9", "{}"))
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no dict)
+    except (SafetensorError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path} is damaged or cut short ({error}): copy or train it again") from error
+    build = ARCHITECTURES.get(facts.get("architecture"))
+    if build is None:
+        raise ValueError(
+            f"{path} does not say which network it holds (found {facts.get('architecture')!r}): "
+            f"load_checkpoint reads {' and '.join(ARCHITECTURES)} files written by save_checkpoint"
+        )
+    names = facts["class_names"]
+    model = build(len(names)) if build is CompactCNN else build()
+    model.class_names, model.input_size = tuple(names), facts["input_size"]
+    model.metrics = facts["metrics"]
+    return model, weights
+
+
+def _read_course(path: Path) -> dict[str, Tensor]:
+    try:
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise ValueError(
+            f"{path} holds pickled Python objects, not only tensors, or is no checkpoint at all; it was not opened, "
+            "because such a file can run code: ask for the state_dict instead"
+        ) from error
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+        raise ValueError(f"{path} is damaged or cut short: download or copy it again") from error
+    weights = saved.get("model_state_dict", saved) if isinstance(saved, dict) else None
+    if not isinstance(weights, dict) or not all(isinstance(value, Tensor) for value in weights.values()):
+        raise ValueError(f"{path} holds no weights: the course's file is a dict with the key 'model_state_dict'")
+    return weights
+
+
+def _fit(path: Path, model: nn.Module, weights: dict[str, Tensor]) -> None:
+    wanted = model.state_dict()
+    missing, extra = sorted(wanted.keys() - weights.keys()), sorted(weights.keys() - wanted.keys())
+    if missing or extra:
+        raise ValueError(
+            f"{path} is not a {type(model).__name__} checkpoint: {len(missing)} entries are missing "
+            f"({', '.join(missing[:2]) or 'none'}), {len(extra)} are unknown ({', '.join(extra[:2]) or 'none'})"
+        )
+    for name, value in weights.items():
+        if value.shape != wanted[name].shape:
+            what = "has another number of classes" if value.shape[1:] == wanted[name].shape[1:] else "differs in size"
+            raise ValueError(f"{path} {what}: {name} is {tuple(value.shape)}, not {tuple(wanted[name].shape)}")
+        if not torch.isfinite(value.float()).all():
+            raise ValueError(f"{path} is damaged: {name} holds NaN or infinite weights; copy or train it again")
+    model.load_state_dict(weights)
