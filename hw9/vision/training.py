@@ -1,12 +1,15 @@
 """One training loop for every network and data set of the lesson: progress, resume, best checkpoint, history."""
 
+import contextlib
 import math
 import os
 import pickle
+import signal
 import sys
+import threading
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -181,34 +184,47 @@ def train(
 
     start = last_save = time.monotonic()
     bar = tqdm(total=total, initial=step, file=sys.stdout, desc="training", unit="step", mininterval=1, ncols=100)
-    try:
-        with bar, torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-            while step < total:
-                loss, size = one_step()
-                step, loss_sum = step + 1, loss_sum + loss
-                bar.update()
-                now = time.monotonic()
-                if step % per_epoch == 0:
-                    result = evaluate(average.module, *validation)
-                    record = {"epoch": step // per_epoch, "size": size, "loss": loss_sum / len(labels)}
-                    record |= {"accuracy": result.accuracy, "learning_rate": schedule.get_last_lr()[0]}
-                    history.epochs.append(record | {"seconds": round(spent + time.monotonic() - start, 1)})
-                    bar.set_postfix(loss=f"{record['loss']:.2f}", validation=f"{result.accuracy:.1%}")
-                    if history.best is history.epochs[-1]:
-                        per_class = [round(float(share), 4) for share in result.per_class]
-                        save_checkpoint(checkpoint, average.module, history.best | {"per_class": per_class})
-                    loss_sum = 0.0
-                if step % per_epoch == 0 or now - last_save > save_every:
-                    state.save(step, spent + now - start, loss_sum, history)
-                    last_save = now
-    except KeyboardInterrupt:
-        state.save(step, spent + time.monotonic() - start, loss_sum, history)
-        print(f"Interrupted after {step} of {total} steps. Run the same cell again: it goes on from there.")
-        raise
+    with bar, _interrupts_wait() as interrupted, torch.random.fork_rng([device] if device.type == "cuda" else []):
+        while step < total:
+            loss, size = one_step()
+            step, loss_sum = step + 1, loss_sum + loss
+            bar.update()
+            now = time.monotonic()
+            if step % per_epoch == 0:
+                result = evaluate(average.module, *validation)
+                record = {"epoch": step // per_epoch, "size": size, "loss": loss_sum / len(labels)}
+                record |= {"accuracy": result.accuracy, "learning_rate": schedule.get_last_lr()[0]}
+                history.epochs.append(record | {"seconds": round(spent + time.monotonic() - start, 1)})
+                bar.set_postfix(loss=f"{record['loss']:.2f}", validation=f"{result.accuracy:.1%}")
+                if history.best is history.epochs[-1]:
+                    per_class = [round(float(share), 4) for share in result.per_class]
+                    save_checkpoint(checkpoint, average.module, history.best | {"per_class": per_class})
+                loss_sum = 0.0
+            if step % per_epoch == 0 or now - last_save > save_every or interrupted.is_set():
+                state.save(step, spent + now - start, loss_sum, history)
+                last_save = now
+            if interrupted.is_set():
+                bar.close()
+                print(f"Interrupted after {step} of {total} steps. Run the same cell again: it goes on from there.")
+                raise KeyboardInterrupt
     state.path.unlink(missing_ok=True)
     model.load_state_dict(load_checkpoint(checkpoint).state_dict())
     model.eval()
     return history
+
+
+@contextlib.contextmanager
+def _interrupts_wait() -> Iterator[threading.Event]:
+    """Ctrl-C sets the event instead of breaking a step in the middle, where the weights are half changed."""
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():  # only the main thread gets signals
+        yield asked
+        return
+    before = signal.signal(signal.SIGINT, lambda *_: asked.set())
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def classes_of(model: nn.Module) -> int:

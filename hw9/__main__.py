@@ -1,0 +1,68 @@
+"""`python -m hw9 run | notebooks | colab | data`: execute the lesson, build it, pack it for Colab, fetch Food-11."""
+
+import argparse
+import sys
+import time
+
+from hw9.notebook import ROOT
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; errors a user can mend are one line on stderr and exit status 1."""
+    parser = argparse.ArgumentParser(prog="python -m hw9", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("run", help="execute both notebooks; the executed copies go to runs/, the figures to figures/")
+    commands.add_parser("notebooks", help="build and execute the notebooks at the top from notebooks/*.py")
+    commands.add_parser("colab", help="pack package, weights, small data and notebooks as build/hw9-colab.zip")
+    data = commands.add_parser("data", help="find Food-11, or download it into data/food11")
+    data.add_argument("--source", help="an address or archive to take it from instead of Kaggle")
+    chosen = parser.parse_args(arguments)
+    try:
+        {"run": _run, "notebooks": _notebooks, "colab": _colab, "data": _data}[chosen.command](chosen)
+    except (OSError, ValueError, RuntimeError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _run(_: argparse.Namespace) -> None:
+    from hw9.run import run
+
+    start = time.perf_counter()
+    seconds = run(keep=ROOT / "runs")
+    print("\nDone.")
+    for name, spent in seconds.items():
+        print(f"  {name:30s} {spent / 60:5.1f} min   open runs/{name}")
+    figures = sorted((ROOT / "figures").glob("*.png"))
+    print(f"  {len(figures)} figures are in figures/; in all {(time.perf_counter() - start) / 60:.1f} min")
+
+
+def _notebooks(_: argparse.Namespace) -> None:
+    from hw9.run import run
+
+    for name, spent in run().items():
+        print(f"  {name}: built and executed in {spent / 60:.1f} min")
+
+
+def _colab(_: argparse.Namespace) -> None:
+    from hw9.pack import pack
+
+    target = pack(ROOT / "build" / "hw9-colab.zip")
+    size = target.stat().st_size / 2**20
+    print(
+        f"{target.relative_to(ROOT)} ({size:.1f} MB): upload it beside a notebook in Colab, or put it into your Drive"
+    )
+
+
+def _data(chosen: argparse.Namespace) -> None:
+    from hw9.vision.food11 import download_food11, find_food11
+
+    found = None if chosen.source else find_food11()
+    print(f"Food-11 is at {found or download_food11(ROOT / 'data' / 'food11', source=chosen.source)}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,125 @@
+"""What both notebooks share: missing packages, device, seeds, fonts, figures shown and kept, source code shown.
+
+Only the standard library is imported at the top: this module also runs where the other packages are still missing.
+"""
+
+import importlib.metadata
+import inspect
+import io
+import os
+import platform
+import random
+import re
+import subprocess
+import sys
+import tempfile
+import textwrap
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def setup(seed: int = 0) -> str:
+    """Install what is missing, seed everything, prepare figures; prints one line and returns "cuda" or "cpu"."""
+    _install_missing()
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    import torch
+
+    seed_everything(seed)
+    _figure_style()
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    what = torch.cuda.get_device_name() if device == "cuda" else f"CPU, {torch.get_num_threads()} threads"
+    print(
+        f"Ready: Python {platform.python_version()}, torch {torch.__version__.split('+')[0]}, {what}; lesson in {ROOT.name}/"
+    )
+    return device
+
+
+def seed_everything(seed: int) -> None:
+    """The same random numbers in every run on one machine, from `random`, NumPy and torch."""
+    import numpy as np
+    import torch
+
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+
+
+def requirements() -> list[str]:
+    """The lines of requirements.txt that name a package."""
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    return [line for line in (line.split("#")[0].strip() for line in lines) if line]
+
+
+def missing_packages() -> list[str]:
+    """Those requirements of which no version at all is installed; an installed one is never touched."""
+    return [line for line in requirements() if not _installed(re.match(r"[\w.-]+", line)[0])]
+
+
+def _installed(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _install_missing() -> None:
+    missing = missing_packages()
+    if not missing:
+        return
+    print("Installing what is missing:", ", ".join(missing))
+    # The constraint keeps pip from replacing the torch and NumPy that Colab was built with.
+    fixed = [f"{name}=={version}" for name in ("torch", "torchvision", "numpy") if (version := _installed(name))]
+    with tempfile.TemporaryDirectory() as folder:
+        constraints = Path(folder) / "constraints.txt"
+        constraints.write_text("\n".join(fixed), encoding="utf-8")
+        command = [sys.executable, "-m", "pip", "install", "-q", "-c", str(constraints), *missing]
+        done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise RuntimeError(
+            f"pip could not install {', '.join(missing)} ({reason}): install them and run this cell again"
+        )
+    importlib.invalidate_caches()
+
+
+def _figure_style() -> None:
+    import matplotlib as mpl
+
+    mpl.rcParams.update(
+        {
+            "figure.dpi": 100,
+            "savefig.dpi": 120,
+            "font.size": 9,
+            "axes.titlesize": 9,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "figure.facecolor": "white",
+            "svg.hashsalt": "hw9",
+        }
+    )
+
+
+def show(figure, name: str, *, folder: str | Path = ROOT / "figures") -> None:
+    """Keep a matplotlib figure as <folder>/<name>.png and show that very picture below the cell."""
+    import matplotlib.pyplot as plt
+    from IPython.display import Image, display
+
+    buffer = io.BytesIO()
+    # Without the Software entry the file depends on the picture alone.
+    figure.savefig(buffer, format="png", bbox_inches="tight", metadata={"Software": None})
+    plt.close(figure)
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.png").write_bytes(buffer.getvalue())
+    display(Image(buffer.getvalue(), alt=name.replace("_", " ")))
+
+
+def source(*functions) -> None:
+    """Show the source of functions below the cell: the very lines that run, and that are tested."""
+    from IPython.display import Markdown, display
+
+    for function in functions:
+        path = Path(inspect.getsourcefile(function)).relative_to(ROOT).as_posix()
+        code = textwrap.dedent(inspect.getsource(function)).rstrip()
+        display(Markdown(f"`{path}`\n```python\n{code}\n```"))

@@ -1,0 +1,29 @@
+"""The archive for Colab: everything a notebook opened alone needs beside it."""
+
+import os
+import zipfile
+from pathlib import Path
+
+from hw9.notebook import ROOT
+
+PARTS = ("hw9", "checkpoints", "data/sprites", "data/corpus", "requirements.txt", "LICENSE", "README.md")
+
+
+def pack(target: Path, root: Path = ROOT) -> Path:
+    """Write package, weights, embedded data and notebooks of `root` into one zip; returns its path."""
+    files = [path for part in PARTS for path in _files(root / part)] + sorted(root.glob("hw9_*.ipynb"))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    beside = target.with_suffix(".part")
+    with zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in files:
+            archive.write(path, path.relative_to(root).as_posix())
+    os.replace(beside, target)
+    return target
+
+
+def _files(part: Path) -> list[Path]:
+    if part.is_file():
+        return [part]
+    inside = (path for path in part.rglob("*") if path.is_file())
+    # Large or private things that may lie there: byte code, resumable training state, a course checkpoint of 170 MB.
+    return sorted(p for p in inside if "__pycache__" not in p.parts and p.suffix not in {".resume", ".part", ".pth"})

@@ -1,0 +1,110 @@
+"""Execute the lesson's notebooks with a line per cell, and build them from their sources in notebooks/."""
+
+import os
+import re
+import time
+from pathlib import Path
+
+import jupytext
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+from hw9.notebook import ROOT
+
+SOURCES = ROOT / "notebooks"
+KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+
+
+def sources() -> list[Path]:
+    """The notebook sources (jupytext percent scripts), in the order of the lesson."""
+    return sorted(SOURCES.glob("hw9_*.py"), key=lambda path: ("cnn" not in path.name, path.name))
+
+
+def built(source: Path) -> Path:
+    """Where the executed notebook of a source lies: at the top of the repository."""
+    return ROOT / f"{source.stem}.ipynb"
+
+
+def from_source(source: Path) -> nbformat.NotebookNode:
+    """A source as a notebook without outputs; the same source gives the same file, cell ids included."""
+    book = jupytext.read(source)
+    for number, cell in enumerate(book.cells):
+        cell["id"] = f"cell-{number:03d}"
+        cell["metadata"] = {}
+    book["metadata"] = {"kernelspec": KERNEL, "language_info": {"name": "python"}}
+    book["nbformat"], book["nbformat_minor"] = 4, 5
+    return book
+
+
+def execute(book: nbformat.NotebookNode, name: str, folder: Path = ROOT) -> float:
+    """Run all cells in `folder`, in place, printing a line per code cell; returns the seconds it took.
+
+    Raises RuntimeError naming the cell and the error; the outputs so far stay in `book`.
+    """
+    cells = [cell for cell in book.cells if cell.cell_type == "code"]
+    began, start = {}, time.perf_counter()
+
+    def on_start(cell: nbformat.NotebookNode, cell_index: int) -> None:
+        began[cell_index] = time.perf_counter()
+
+    def on_done(cell: nbformat.NotebookNode, cell_index: int, **_) -> None:
+        _tidy(cell)
+        number = next(i for i, other in enumerate(cells, 1) if other is cell)
+        seconds = time.perf_counter() - began[cell_index]
+        print(f"  {name} [{number:2d}/{len(cells)}] {seconds:6.1f} s  {_title(cell.source)}", flush=True)
+
+    # The kernel that runs is this very Python, whatever kernels a user has installed.
+    client = NotebookClient(
+        book,
+        timeout=None,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(folder)}},
+        on_cell_start=lambda cell, cell_index: on_start(cell, cell_index) if cell.cell_type == "code" else None,
+        on_cell_executed=on_done,
+        on_cell_error=on_done,
+        record_timing=False,
+    )
+    try:
+        client.execute()
+    except CellExecutionError as error:
+        raise RuntimeError(f"{name} stopped: {error.ename}: {error.evalue}") from error
+    return time.perf_counter() - start
+
+
+def run(*, keep: Path | None = None) -> dict[str, float]:
+    """Execute every notebook and keep the executed copies: in `keep`, or (None) at the top, built from the sources.
+
+    Returns the seconds per notebook.
+    """
+    seconds = {}
+    for source in sources():
+        target = built(source) if keep is None else keep / built(source).name
+        book = from_source(source) if keep is None else nbformat.read(built(source), as_version=4)
+        print(f"{target.name}: {sum(cell.cell_type == 'code' for cell in book.cells)} cells", flush=True)
+        seconds[target.name] = execute(book, source.stem.removeprefix("hw9_").split("_")[0])
+        target.parent.mkdir(parents=True, exist_ok=True)
+        beside = target.with_suffix(".part")
+        nbformat.write(book, beside)
+        os.replace(beside, target)
+    return seconds
+
+
+def _title(code: str) -> str:
+    line = next((line for line in code.splitlines() if line.strip()), "")
+    return line.strip()[:70]
+
+
+def _tidy(cell: nbformat.NotebookNode) -> None:
+    """Keep of a progress bar its last state only, join pieces of one stream, forget what differs between runs."""
+    cell["metadata"] = {}
+    kept: list[nbformat.NotebookNode] = []
+    for output in cell.get("outputs", []):
+        if output.output_type == "stream" and kept and kept[-1].get("name") == output.name:
+            kept[-1]["text"] += output.text
+        else:
+            kept.append(output)
+    for output in kept:
+        if output.output_type == "stream":
+            output["text"] = re.sub(r"[^\n]*\r(?=[^\n])", "", output["text"])
+    cell["outputs"] = kept

@@ -1,0 +1,326 @@
+"""Every picture of the CNN lesson. Nothing is computed here but colours and places: arrays in, a figure out.
+
+Pictures are (N, 3, H, W) in [0, 1], maps (N, H, W) in [0, 1]; tensors and arrays both do.
+"""
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from skimage.segmentation import find_boundaries
+
+# Blue and orange stay apart for every common kind of colour blindness; red and green do not.
+FOR, AGAINST = np.array([0.10, 0.45, 0.95]), np.array([1.00, 0.55, 0.00])
+COURSE_FOR, COURSE_AGAINST = np.array([0.0, 1.0, 0.0]), np.array([1.0, 0.0, 0.0])
+
+
+def _hwc(picture) -> np.ndarray:
+    return np.asarray(picture, dtype=np.float32).transpose(1, 2, 0).clip(0, 1)
+
+
+def _off(axes) -> None:
+    for ax in np.ravel(axes):
+        ax.set_xticks([])
+        ax.set_yticks([])
+        for spine in ax.spines.values():
+            spine.set_visible(False)
+
+
+def _name(ax, text: str, size: float = 9) -> None:
+    """A row's name, left of its first picture."""
+    ax.set_ylabel(text, rotation=0, ha="right", va="center", labelpad=6, fontsize=size)
+
+
+def rows(names: Sequence[str], content: dict[str, tuple], *, title: str = "", width: float = 13.0) -> Figure:
+    """A table of pictures: one column per name; each row is (pictures or maps, colour map or None).
+
+    `content` maps a row's name to `(array, colour map)`: (N, 3, H, W) pictures take None, (N, H, W) maps a name such
+    as "hot", drawn from 0 to 1. A third entry, a list of N strings, is written below the pictures of the row.
+    """
+    count, side = len(names), width / (len(names) + 1)
+    notes = any(len(row) > 2 for row in content.values())
+    figure, grid = plt.subplots(
+        len(content), count, figsize=(width, len(content) * side * (1.22 if notes else 1.04) + 0.5), squeeze=False
+    )
+    _off(grid)
+    for line, (label, row) in zip(grid, content.items(), strict=True):
+        _name(line[0], label)
+        for column, ax in enumerate(line):
+            item = np.asarray(row[0][column])
+            if item.ndim == 3:
+                ax.imshow(_hwc(item), interpolation="antialiased")
+            else:
+                ax.imshow(item, cmap=row[1], vmin=0, vmax=1, interpolation="nearest")
+            if len(row) > 2:
+                ax.set_xlabel(row[2][column], fontsize=7.5, labelpad=2)
+    for ax, name in zip(grid[0], names, strict=True):
+        ax.set_title(name, fontsize=8)
+    figure.suptitle(title, fontsize=11)
+    figure.tight_layout(pad=0.3, w_pad=0.3, h_pad=0.4)
+    return figure
+
+
+def captions(labels, probabilities, class_names: Sequence[str]) -> list[str]:
+    """For each picture its number and true class, and below them what the network says and how sure it is."""
+    probabilities = np.asarray(probabilities)
+    said, sure = probabilities.argmax(1), probabilities.max(1)
+    return [
+        f"{i}: {class_names[label]}\n{'✓' if said[i] == label else '✗'} {class_names[said[i]]} {sure[i]:.0%}"
+        for i, label in enumerate(np.asarray(labels))
+    ]
+
+
+def classes(pictures, labels, class_names: Sequence[str], *, each: int = 6, title: str = "") -> Figure:
+    """The first `each` pictures of every class, a row per class in two columns of classes."""
+    labels = np.asarray(labels)
+    half = (len(class_names) + 1) // 2
+    figure, grid = plt.subplots(half, 2 * each + 1, figsize=(13, half * 1.02 + 0.4), squeeze=False)
+    _off(grid)
+    for number, name in enumerate(class_names):
+        line = grid[number % half][(number // half) * (each + 1) :][:each]
+        for ax, row in zip(line, np.flatnonzero(labels == number), strict=False):
+            ax.imshow(_hwc(pictures[row] / 255), interpolation="antialiased")
+        _name(line[0], f"{number} {name}", 8)
+    figure.suptitle(title, fontsize=11)
+    figure.tight_layout(pad=0.3)
+    return figure
+
+
+def history(epochs: list[dict], *, others: dict[str, float] | None = None) -> Figure:
+    """Loss and validation accuracy over the epochs; `others` are further accuracies, drawn as dashed lines."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 2.8))
+    number = [epoch["epoch"] for epoch in epochs]
+    left.plot(number, [epoch["loss"] for epoch in epochs], "o-", color="tab:gray", ms=3)
+    left.set(xlabel="epoch", ylabel="training loss (smoothed, mixed labels)", title="Loss")
+    right.plot(number, [epoch["accuracy"] for epoch in epochs], "o-", color="tab:blue", ms=3, label="validation")
+    for colour, (name, value) in zip(("tab:orange", "tab:green"), (others or {}).items(), strict=False):
+        right.axhline(value, color=colour, ls="--", lw=1.2, label=f"{name}: {value:.1%}")
+    right.set(xlabel="epoch", ylim=(0, 1.02), title="Accuracy")
+    right.yaxis.set_major_formatter("{x:.0%}")
+    right.legend(loc="lower right", frameon=False)
+    for ax in (left, right):
+        ax.grid(alpha=0.25)
+    figure.tight_layout()
+    return figure
+
+
+def confusion(matrices: dict[str, np.ndarray], class_names: Sequence[str]) -> Figure:
+    """One confusion matrix (true x predicted counts) per name, in per cent of the true class."""
+    figure, axes = plt.subplots(1, len(matrices), figsize=(6.4 * len(matrices), 5.6), squeeze=False)
+    for ax, (name, matrix) in zip(axes[0], matrices.items(), strict=True):
+        share = matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
+        ax.imshow(share, cmap="Blues", vmin=0, vmax=1)
+        for i, j in np.ndindex(*share.shape):
+            if share[i, j] >= 0.005:
+                ax.text(j, i, f"{100 * share[i, j]:.0f}", ha="center", va="center", fontsize=8,
+                        color="white" if share[i, j] > 0.55 else "black")  # fmt: skip
+        ax.set_xticks(range(len(class_names)), class_names, rotation=45, ha="right")
+        ax.set_yticks(range(len(class_names)), class_names)
+        ax.set(xlabel="predicted class", ylabel="true class", title=f"{name}: per cent of each true class")
+        ax.spines[:].set_visible(False)
+    figure.tight_layout()
+    return figure
+
+
+def lime_overlay(picture, segments: np.ndarray, weights: np.ndarray, *, top: int = 8, recipe: str = "paper"):
+    """The picture, grey, with its `top` superpixels of largest weight painted; (H, W, 3) in [0, 1], enlarged 4 times.
+
+    Paper: blue speaks for the class, orange against it, the stronger the more opaque; a dark line with a light rim
+    bounds each, so that it is seen on white and on dark pictures. Course: every superpixel of at least 0.05 in full
+    green or red, as `get_image_and_mask` of the lime package draws it.
+    """
+    scale = 4
+    base = np.kron(_hwc(picture), np.ones((scale, scale, 1), np.float32))
+    big = np.kron(segments, np.ones((scale, scale), int))
+    order = np.argsort(-np.abs(weights))[:top]
+    if recipe == "course":
+        for k in (k for k in order if abs(weights[k]) >= 0.05):
+            base[big == k, 1 if weights[k] > 0 else 0] = 1.0
+        base[find_boundaries(big, mode="inner")] = (1.0, 1.0, 0.0)
+        return base
+    grey = base.mean(2, keepdims=True)
+    painted = 0.25 * base + 0.75 * (0.25 + 0.6 * grey)  # dimmed, so that paint stands out on white and on black
+    largest = np.abs(weights).max() or 1.0
+    chosen = np.zeros(big.shape, int)
+    for rank, k in enumerate(order, 1):
+        strength = abs(weights[k]) / largest
+        if strength < 0.1:
+            continue
+        inside = big == k
+        paint = FOR if weights[k] > 0 else AGAINST
+        opacity = 0.25 + 0.6 * strength
+        painted[inside] = (1 - opacity) * base[inside] + opacity * paint
+        chosen[inside] = rank
+    painted[find_boundaries(chosen, mode="outer")] = 1.0
+    painted[find_boundaries(chosen, mode="inner")] = 0.1
+    return painted
+
+
+def lime(names: Sequence[str], pictures, explanations, *, top: int = 8, recipe: str = "paper") -> Figure:
+    """Pictures, and below them what speaks for and against the class LIME was asked about, with R^2."""
+    overlays = [
+        lime_overlay(p, e.segments, e.weights, top=top, recipe=recipe).transpose(2, 0, 1)
+        for p, e in zip(pictures, explanations, strict=True)
+    ]
+    notes = [f"R² = {e.score:.2f}" for e in explanations]
+    figure = rows(names, {"picture": (pictures, None), "LIME": (overlays, None, notes)})
+    colours = (FOR, AGAINST) if recipe == "paper" else (COURSE_FOR, COURSE_AGAINST)
+    parts = [Patch(color=c, label=t) for c, t in zip(colours, ("for the class", "against it"), strict=True)]
+    figure.legend(handles=parts, loc="lower center", ncol=2, frameon=False, bbox_to_anchor=(0.5, -0.06))
+    return figure
+
+
+def lime_stability(picture, explanations: Sequence, overlap: float, *, top: int = 5) -> Figure:
+    """The same picture under several seeds, side by side, and the weights of the superpixels most often on top."""
+    count = len(explanations)
+    figure, axes = plt.subplots(1, count + 1, figsize=(13, 2.5), width_ratios=[1] * count + [2.2])
+    _off(axes[:count])
+    for number, (ax, e) in enumerate(zip(axes, explanations, strict=False)):
+        ax.imshow(lime_overlay(picture, e.segments, e.weights, top=top))
+        ax.set_title(f"seed {number}, R² = {e.score:.2f}", fontsize=8)
+    weights = np.stack([e.weights for e in explanations])  # (seeds, K)
+    order = np.argsort(-np.abs(weights).mean(0))[: 2 * top]
+    axes[-1].axhline(0, color="black", lw=0.6)
+    for place, k in enumerate(order):
+        colour = FOR if weights[:, k].mean() > 0 else AGAINST
+        axes[-1].plot([place] * count, weights[:, k], "o", color=colour, ms=4, alpha=0.7)
+    axes[-1].set_xticks(range(len(order)), order)
+    axes[-1].set(xlabel="superpixel", ylabel="weight", title=f"a dot per seed; top {top} overlap {overlap:.0%}")
+    figure.tight_layout()
+    return figure
+
+
+def completeness(steps: Sequence[int], gaps: dict[str, np.ndarray]) -> Figure:
+    """How far integrated gradients miss their sum, against the number of steps: a band per rule, median inside."""
+    figure, ax = plt.subplots(figsize=(7.5, 3.4))
+    for colour, (name, gap) in zip(("tab:blue", "tab:orange", "tab:green"), gaps.items(), strict=False):
+        gap = np.asarray(gap)  # (steps, N)
+        ax.fill_between(steps, gap.min(1), gap.max(1), color=colour, alpha=0.15, lw=0)
+        ax.plot(steps, np.median(gap, 1), "o-", color=colour, ms=4, label=name)
+    ax.axhline(1e-3, color="black", lw=0.8, ls=":")
+    ax.text(steps[0], 1.15e-3, "one thousandth", fontsize=8)
+    ax.set(xscale="log", yscale="log", xlabel="steps along the path", ylabel="completeness gap (share of the sum)")
+    ax.set_xticks(steps, [str(s) for s in steps])
+    ax.minorticks_off()
+    ax.grid(alpha=0.25)
+    ax.legend(frameon=False)
+    figure.tight_layout()
+    return figure
+
+
+def filters(layers: dict[str, np.ndarray], channels: Sequence[int], *, title: str = "") -> Figure:
+    """Visualised filters: a row per layer, (C, 3, H, W) each, a column per channel."""
+    content = {name: (pictures, None) for name, pictures in layers.items()}
+    return rows([f"filter {c}" for c in channels], content, title=title, width=1.25 * (len(channels) + 1.6))
+
+
+def filter_and_crops(
+    channels: Sequence[int], visualised, crops: Sequence, values: Sequence, *, title: str = ""
+) -> Figure:
+    """For each channel, its visualisation and, right of it, the real crops that activate it most with their values."""
+    count = min(len(c) for c in crops)
+    figure, grid = plt.subplots(
+        len(channels), count + 1, figsize=(1.25 * (count + 1.6), 1.35 * len(channels) + 0.5), squeeze=False
+    )
+    _off(grid)
+    for line, channel, picture, found, height in zip(grid, channels, visualised, crops, values, strict=True):
+        _name(line[0], f"filter {channel}")
+        line[0].imshow(_hwc(picture))
+        for ax, crop, value in zip(line[1:], found, height, strict=False):
+            ax.imshow(_hwc(crop), interpolation="antialiased")
+            ax.set_xlabel(f"{float(value):.1f}", fontsize=7, labelpad=1)
+    grid[0][0].set_title("visualised", fontsize=8)
+    grid[0][1].set_title("real crops →", fontsize=8)
+    figure.suptitle(title, fontsize=11)
+    figure.tight_layout(pad=0.3)
+    return figure
+
+
+def activation_maps(names: Sequence[str], pictures, maps: dict[str, np.ndarray], *, title: str = "") -> Figure:
+    """Pictures and, a row per name, one filter's activation maps (N, h, w), each scaled by the row's own maximum."""
+    content = {"picture": (pictures, None)}
+    for name, row in maps.items():
+        row = np.asarray(row)
+        low, high = row.min(), row.max()
+        content[name] = ((row - low) / (high - low or 1), "viridis")
+    return rows(names, content, title=title)
+
+
+def strip(frames, steps: Sequence[int], *, title: str = "") -> Figure:
+    """Frames (T, 3, H, W) of one optimisation, left to right."""
+    return rows([f"step {s}" for s in steps], {"": (frames, None)}, title=title, width=1.3 * (len(steps) + 1))
+
+
+def agreement(names: Sequence[str], matrix: np.ndarray, *, title: str = "") -> Figure:
+    """Mean rank correlations between methods, (M, M), as an annotated heat map."""
+    figure, ax = plt.subplots(figsize=(0.85 * len(names) + 1.8, 0.72 * len(names) + 1.4))
+    picture = ax.imshow(matrix, cmap="RdBu_r", vmin=-1, vmax=1)
+    for i, j in np.ndindex(*matrix.shape):
+        ax.text(
+            j, i, f"{matrix[i, j]:.2f}", ha="center", va="center", color="white" if abs(matrix[i, j]) > 0.6 else "black"
+        )
+    ax.set_xticks(range(len(names)), names, rotation=30, ha="right")
+    ax.set_yticks(range(len(names)), names)
+    ax.spines[:].set_visible(False)
+    ax.set_title(title)
+    figure.colorbar(picture, label="rank correlation", shrink=0.8)
+    figure.tight_layout()
+    return figure
+
+
+def side_by_side(names: Sequence[str], columns: dict[str, tuple], *, title: str = "") -> Figure:
+    """A row per picture, a column per method: `columns` as the `content` of `rows`."""
+    count = len(names)
+    figure, grid = plt.subplots(
+        count, len(columns), figsize=(1.45 * len(columns) + 1.8, 1.42 * count + 0.5), squeeze=False
+    )
+    _off(grid)
+    for i, line in enumerate(grid):
+        _name(line[0], names[i], 8)
+        for ax, (items, colours) in zip(line, columns.values(), strict=True):
+            item = np.asarray(items[i])
+            ax.imshow(_hwc(item) if item.ndim == 3 else item, cmap=colours, vmin=0, vmax=1,
+                      interpolation="antialiased" if item.ndim == 3 else "nearest")  # fmt: skip
+    for ax, name in zip(grid[0], columns, strict=True):
+        ax.set_title(name, fontsize=9)
+    figure.suptitle(title, fontsize=11)
+    figure.tight_layout(pad=0.3)
+    return figure
+
+
+def bars(
+    values: dict[str, np.ndarray], names: Sequence[str], *, chance=None, ylabel: str = "", title: str = ""
+) -> Figure:
+    """Grouped bars: a group per picture, a bar per method; `chance` (N,) is drawn as a black line in each group."""
+    figure, ax = plt.subplots(figsize=(13, 3.2))
+    width = 0.8 / len(values)
+    place = np.arange(len(names))
+    for number, (name, heights) in enumerate(values.items()):
+        ax.bar(
+            place - 0.4 + (number + 0.5) * width, heights, width * 0.92, label=f"{name} (mean {np.mean(heights):.2f})"
+        )
+    if chance is not None:
+        ax.hlines(
+            chance, place - 0.45, place + 0.45, color="black", lw=1.4, label=f"chance (mean {np.mean(chance):.2f})"
+        )
+    ax.set_xticks(place, names, fontsize=8)
+    ax.set(ylabel=ylabel, title=title)
+    ax.legend(frameon=False, ncol=len(values) + 1, loc="upper center", bbox_to_anchor=(0.5, -0.2))
+    figure.tight_layout()
+    return figure
+
+
+def curves(curves_by_name: dict[str, np.ndarray], *, xlabel: str, ylabel: str, title: str = "") -> Figure:
+    """Mean over pictures of curves (N, T) from 0 to 1, one line per name."""
+    figure, ax = plt.subplots(figsize=(7.5, 3.4))
+    for name, values in curves_by_name.items():
+        values = np.asarray(values)
+        ax.plot(np.linspace(0, 1, values.shape[1]), values.mean(0), label=name, lw=1.8)
+    ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
+    ax.xaxis.set_major_formatter("{x:.0%}")
+    ax.grid(alpha=0.25)
+    ax.legend(frameon=False)
+    figure.tight_layout()
+    return figure

@@ -1,0 +1,128 @@
+"""The networks are what the lesson says they are, and a checkpoint is loaded whole or refused in one clear line."""
+
+import pickle
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from hw9.vision.classifier import CompactCNN, CourseCNN, check_device, load_checkpoint, save_checkpoint
+
+
+@pytest.fixture(scope="module")
+def course() -> CourseCNN:
+    torch.manual_seed(0)
+    return CourseCNN()
+
+
+@pytest.fixture()
+def compact() -> CompactCNN:
+    torch.manual_seed(0)
+    return CompactCNN()
+
+
+def course_file(path, model, **changes):
+    saved = {"epoch": 3, "model_state_dict": model.state_dict(), "optimizer_state_dict": {"state": {}}} | changes
+    torch.save(saved, path)
+    return path
+
+
+def test_course_network_to_the_letter(course):
+    assert sum(p.numel() for p in course.parameters()) == 14_162_827
+    assert len(course.state_dict()) == 81 and len(course.cnn) == 38
+    kinds = {6: nn.Conv2d, 15: nn.ReLU, 21: nn.BatchNorm2d, 23: nn.Conv2d, 37: nn.MaxPool2d}
+    assert all(type(course.cnn[i]) is kind for i, kind in kinds.items())
+    channels = [m.out_channels for m in course.cnn if isinstance(m, nn.Conv2d)]
+    assert channels == [128] * 3 + [128] * 3 + [256] * 3 + [512] * 2
+    with torch.inference_mode():
+        assert course.eval()(torch.rand(1, 3, 128, 128)).shape == (1, 11)
+        with pytest.raises(ValueError, match="128x128"):
+            course(torch.rand(1, 3, 64, 64))
+
+
+def test_compact_network_is_small_and_takes_several_sizes(compact):
+    assert sum(p.numel() for p in compact.parameters()) <= 3_000_000
+    assert isinstance(compact.features, nn.Sequential)
+    with torch.inference_mode():
+        for size in (32, 64, 96, 128):
+            assert compact.eval()(torch.rand(2, 3, size, size)).shape == (2, 11)
+
+
+def test_compact_network_normalises_inside(compact):
+    """Adding a constant and scaling the picture while doing the same to mean and std changes nothing."""
+    compact.eval()
+    images = torch.rand(2, 3, 32, 32)
+    before = compact(images)
+    compact.mean, compact.std = compact.mean * 2 + 1, compact.std * 2
+    assert torch.allclose(compact(images * 2 + 1), before, atol=1e-4)
+
+
+def test_round_trip_keeps_weights_and_facts(tmp_path, compact):
+    compact.class_names, compact.input_size = tuple("abcdefghijk"), 96
+    save_checkpoint(tmp_path / "deep" / "a.safetensors", compact, {"accuracy": 0.5})
+    loaded = load_checkpoint(tmp_path / "deep" / "a.safetensors")
+    assert not loaded.training and loaded.class_names == tuple("abcdefghijk")
+    assert loaded.input_size == 96 and loaded.metrics == {"accuracy": 0.5}
+    assert all(torch.equal(v, loaded.state_dict()[k]) for k, v in compact.state_dict().items())
+    assert [p.name for p in (tmp_path / "deep").iterdir()] == ["a.safetensors"]
+
+
+def test_course_checkpoint_loads_on_a_cpu(tmp_path, course):
+    loaded = load_checkpoint(course_file(tmp_path / "checkpoint.pth", course))
+    assert isinstance(loaded, CourseCNN) and not loaded.training
+    assert torch.equal(loaded.cnn[6].weight, course.cnn[6].weight)
+
+
+class Evil:
+    def __reduce__(self):
+        return (print, ("this code ran",))
+
+
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda p, m: None, "no checkpoint at"),
+        (lambda p, m: p.write_bytes(b""), "cut short|no checkpoint"),
+        (lambda p, m: p.write_bytes(b"not a checkpoint at all" * 9), "pickled|damaged"),
+        (lambda p, m: p.write_bytes(pickle.dumps(Evil())), "pickled Python objects"),
+        (lambda p, m: torch.save({"model_state_dict": Evil()}, p), "pickled Python objects"),
+        (lambda p, m: torch.save([1, 2], p), "holds no weights"),
+        (lambda p, m: course_file(p, m, model_state_dict=CompactCNN().state_dict()), "not a CourseCNN checkpoint"),
+        (lambda p, m: save_file({"a": torch.zeros(2)}, p), "does not say which network"),
+    ],
+)
+def test_bad_files_are_refused_in_one_line(tmp_path, course, capsys, make, message):
+    path = tmp_path / "checkpoint.pth"
+    make(path, course)
+    with pytest.raises((ValueError, FileNotFoundError), match=message) as caught:
+        load_checkpoint(path)
+    assert "\n" not in str(caught.value)
+    assert "this code ran" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("keep", [100, 5_000, 200_000])
+def test_truncated_files_are_refused(tmp_path, course, compact, keep):
+    save_checkpoint(tmp_path / "a.safetensors", compact, {})
+    for path in (tmp_path / "a.safetensors", course_file(tmp_path / "c.pth", course)):
+        path.write_bytes(path.read_bytes()[:keep])
+        with pytest.raises(ValueError, match=r"cut short|pickled"):
+            load_checkpoint(path)
+
+
+def test_other_class_count_and_nan_weights(tmp_path, course):
+    weights = dict(course.state_dict())
+    weights["fc.3.weight"], weights["fc.3.bias"] = torch.zeros(10, 1024), torch.zeros(10)
+    with pytest.raises(ValueError, match="another number of classes"):
+        load_checkpoint(course_file(tmp_path / "c.pth", course, model_state_dict=weights))
+    weights = dict(course.state_dict())
+    weights["cnn.0.bias"] = torch.full_like(weights["cnn.0.bias"], torch.nan)
+    with pytest.raises(ValueError, match="NaN"):
+        load_checkpoint(course_file(tmp_path / "c.pth", course, model_state_dict=weights))
+
+
+def test_a_device_that_is_not_there():
+    for name in ("cuda:99", "quantum"):
+        with pytest.raises(ValueError, match="no device"):
+            check_device(name)

@@ -1,0 +1,157 @@
+"""Training learns, can be stopped at any step without changing its result, and refuses what does not fit."""
+
+import signal
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import hw9.vision.training as training
+from hw9.vision.classifier import ARCHITECTURES, load_checkpoint
+from hw9.vision.training import augmentation, evaluate, train
+
+
+class Tiny(nn.Module):
+    """Two classes told apart by their mean colour."""
+
+    def __init__(self, classes: int = 2) -> None:
+        super().__init__()
+        self.features = nn.Sequential(nn.Conv2d(3, 8, 3, 2, 1), nn.BatchNorm2d(8), nn.ReLU(), nn.Dropout(0.1))
+        self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, classes))
+        self.class_names, self.input_size, self.metrics = ("red", "blue"), 16, {}
+
+    def forward(self, images):
+        return self.head(self.features(images))
+
+
+@pytest.fixture(autouse=True)
+def tiny_is_known(monkeypatch):
+    monkeypatch.setitem(ARCHITECTURES, "Tiny", Tiny)
+
+
+@pytest.fixture()
+def data():
+    rng = np.random.default_rng(0)
+    labels = np.arange(90) % 2
+    pictures = rng.integers(0, 120, (90, 3, 16, 16), dtype=np.uint8)
+    pictures[labels == 0, 0] += 60
+    pictures[labels == 1, 2] += 60
+    return pictures, labels
+
+
+def tiny() -> Tiny:
+    torch.manual_seed(0)
+    return Tiny()
+
+
+def run(data, path, **options):
+    model = tiny()
+    settings = dict(checkpoint=path, epochs=4, batch=16, learning_rate=0.02, augment=augmentation(16), seed=1) | options
+    history = train(model, *data, data, **settings)
+    return model, history
+
+
+def test_it_learns_and_keeps_the_best_epoch(data, tmp_path):
+    model, history = run(data, tmp_path / "m.safetensors", epochs=8)
+    assert history.best["accuracy"] == max(e["accuracy"] for e in history.epochs) > 0.9
+    assert not model.training and [e["epoch"] for e in history.epochs] == list(range(1, 9))
+    saved = load_checkpoint(tmp_path / "m.safetensors")
+    assert saved.metrics["epoch"] == history.best["epoch"] and len(saved.metrics["per_class"]) == 2
+    assert evaluate(saved, *data).accuracy == evaluate(model, *data).accuracy == history.best["accuracy"]
+    assert not list(tmp_path.glob("*.resume"))
+
+
+@pytest.mark.parametrize("stop_at", [3, 13])
+def test_an_interrupted_run_gives_what_an_uninterrupted_one_gives(data, tmp_path, monkeypatch, stop_at, capsys):
+    whole, history = run(data, tmp_path / "whole.safetensors")
+    calls, step = [], training.F.cross_entropy
+
+    def interrupted(*args, **kwargs):
+        calls.append(1)
+        if len(calls) == stop_at:
+            signal.raise_signal(signal.SIGINT)  # in the middle of a step: it is finished first
+        return step(*args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training.F, "cross_entropy", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run(data, tmp_path / "part.safetensors")
+    assert "Run the same cell again" in capsys.readouterr().out
+    resumed, resumed_history = run(data, tmp_path / "part.safetensors")
+    assert f"Going on from step {stop_at}" in capsys.readouterr().out
+    for name, value in whole.state_dict().items():
+        assert torch.equal(value, resumed.state_dict()[name]), name
+    without_time = [
+        [{k: v for k, v in e.items() if k != "seconds"} for e in h.epochs] for h in (history, resumed_history)
+    ]
+    assert without_time[0] == without_time[1]
+
+
+def test_two_runs_are_equal_and_the_global_random_state_is_left_alone(data, tmp_path):
+    first, _ = run(data, tmp_path / "a.safetensors", epochs=2)
+    torch.manual_seed(5)
+    state = torch.random.get_rng_state()
+    train(tiny(), *data, data, checkpoint=tmp_path / "c.safetensors", epochs=1, batch=16)
+    torch.manual_seed(5)
+    assert torch.equal(torch.random.get_rng_state(), state)
+    second, _ = run(data, tmp_path / "b.safetensors", epochs=2)
+    assert all(torch.equal(v, second.state_dict()[k]) for k, v in first.state_dict().items())
+
+
+@pytest.mark.parametrize("content", [b"", b"rubbish", None])
+def test_a_damaged_or_foreign_resume_file_is_not_used(data, tmp_path, content, capsys):
+    file = tmp_path / "m.safetensors.resume"
+    file.write_bytes(content) if content is not None else torch.save({"run": ["other"]}, file)
+    run(data, tmp_path / "m.safetensors", epochs=1)
+    assert "training starts from the beginning" in capsys.readouterr().out
+
+
+def test_a_full_disk_is_one_clear_line(data, tmp_path, monkeypatch):
+    def full(*_):
+        raise RuntimeError("PytorchStreamWriter failed writing file: No space left on device")
+
+    monkeypatch.setattr(training.torch, "save", full)
+    with pytest.raises(OSError, match="disk full"):
+        run(data, tmp_path / "m.safetensors", epochs=1)
+
+
+def test_data_that_does_not_fit(data, tmp_path):
+    pictures, labels = data
+    bad = {
+        "as many labels": (pictures, labels[:-1]),
+        "not 0": (pictures[:0], labels[:0]),
+        "uint8": (pictures / 255, labels),
+        "labels go from 0 to 2": (pictures, labels + (labels == 1)),
+    }
+    for message, wrong in bad.items():
+        with pytest.raises(ValueError, match=message):
+            train(tiny(), *wrong, data, checkpoint=tmp_path / "m.safetensors", epochs=1)
+
+
+def test_a_loss_that_explodes_says_what_to_do(data, tmp_path):
+    model = tiny()
+    with torch.no_grad():
+        model.head[2].weight.fill_(float("nan"))
+    with pytest.raises(FloatingPointError, match="smaller learning_rate"):
+        train(model, *data, data, checkpoint=tmp_path / "m.safetensors", epochs=1)
+
+
+def test_confusion_counts_by_hand():
+    class Says(nn.Module):
+        def forward(self, images):
+            return nn.functional.one_hot((images[:, 0, 0, 0] * 255).round().long(), 3).float()
+
+    pictures = np.zeros((5, 3, 2, 2), np.uint8)
+    pictures[:, 0, 0, 0] = [0, 1, 1, 2, 0]
+    result = evaluate(Says(), pictures, np.array([0, 1, 0, 2, 2]))
+    assert result.confusion.tolist() == [[1, 1, 0], [0, 1, 0], [1, 0, 1]]
+    assert result.accuracy == pytest.approx(3 / 5) and result.per_class.tolist() == [0.5, 1.0, 0.5]
+
+
+def test_augmentation_grows_with_progress_and_keeps_uint8():
+    augment = augmentation(64, first_size=40)
+    pictures = torch.randint(0, 255, (3, 3, 64, 64), dtype=torch.uint8)
+    sizes = [augment(pictures, p).shape[-1] for p in (0.0, 0.35, 0.7, 1.0)]
+    assert sizes[0] == 40 and sizes == sorted(sizes) and sizes[2] == sizes[3] == 64
+    assert augment(pictures, 0.5).dtype == torch.uint8
