@@ -3,6 +3,8 @@
 Only the standard library is imported at the top: this module also runs where the other packages are still missing.
 """
 
+import ast
+import importlib
 import importlib.metadata
 import inspect
 import io
@@ -28,10 +30,8 @@ def setup(seed: int = 0) -> str:
     seed_everything(seed)
     _figure_style()
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    what = torch.cuda.get_device_name() if device == "cuda" else f"CPU, {torch.get_num_threads()} threads"
-    print(
-        f"Ready: Python {platform.python_version()}, torch {torch.__version__.split('+')[0]}, {what}; lesson in {ROOT.name}/"
-    )
+    what = torch.cuda.get_device_name() if device == "cuda" else f"CPU with {torch.get_num_threads()} threads"
+    print(f"Ready: Python {platform.python_version()}, torch {torch.__version__.split('+')[0]}, {what}")
     return device
 
 
@@ -116,10 +116,18 @@ def show(figure, name: str, *, folder: str | Path = ROOT / "figures") -> None:
 
 
 def source(*functions) -> None:
-    """Show the source of functions below the cell: the very lines that run, and that are tested."""
+    """Show the source of functions below the cell, without docstrings: the very lines that run and are tested."""
     from IPython.display import Markdown, display
 
     for function in functions:
         path = Path(inspect.getsourcefile(function)).relative_to(ROOT).as_posix()
-        code = textwrap.dedent(inspect.getsource(function)).rstrip()
-        display(Markdown(f"`{path}`\n```python\n{code}\n```"))
+        display(Markdown(f"`{path}`\n```python\n{_without_docstring(function)}\n```"))
+
+
+def _without_docstring(function) -> str:
+    code = textwrap.dedent(inspect.getsource(function)).rstrip()
+    first = ast.parse(code).body[0].body[0]
+    if not (isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)):
+        return code
+    lines = code.splitlines()
+    return "\n".join(lines[: first.lineno - 1] + lines[first.end_lineno :])

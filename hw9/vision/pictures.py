@@ -101,7 +101,9 @@ def decoding(files: Iterable[Path], size: int) -> Iterator[Iterator[np.ndarray |
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", module="PIL")  # harmless oddities of camera metadata
             results = pool.map(partial(attempt, size=size), files)
-            with closing(tqdm(results, "Reading pictures", len(files), leave=False, delay=1)) as progress:
+            with closing(
+                tqdm(results, "Reading pictures", len(files), leave=False, delay=1, mininterval=0.5)
+            ) as progress:
                 yield iter(progress)
     finally:
         pool.shutdown(cancel_futures=True)

@@ -52,6 +52,11 @@ class Evaluation:
         """Share of all pictures named right."""
         return float(self.confusion.trace() / max(self.confusion.sum(), 1))
 
+    def surest_mistakes(self, count: int) -> np.ndarray:
+        """The row numbers of the `count` wrongly named pictures whose wrong class got the highest probability."""
+        wrong = np.flatnonzero(self.probabilities.argmax(1) != self.labels)
+        return wrong[np.argsort(-self.probabilities[wrong].max(1), kind="stable")][:count]
+
     @property
     def per_class(self) -> np.ndarray:
         """Share of each class's pictures named right (recall), (K,); NaN for a class without pictures."""
@@ -118,8 +123,8 @@ def train(
 ) -> History:
     """Train `model` in place on uint8 pictures (N, 3, H, W) and labels (N,); it ends with the best epoch's weights.
 
-    AdamW (Loshchilov & Hutter 2019) under a one-cycle learning rate (Smith & Topin 2018), label smoothing, mixup and
-    CutMix with Beta(mix, mix) in half of the steps (Zhang et al. 2018, Yun et al. 2019; `mix=0` switches both off), and
+    AdamW (Loshchilov & Hutter 2019) under a one-cycle learning rate (Smith & Topin 2018), label smoothing, mixup with
+    Beta(mix, mix) or CutMix in half of the steps (Zhang et al. 2018, Yun et al. 2019; `mix=0` switches both off), and
     an exponential moving average of the weights, which is what is validated and kept. bfloat16 where that pays.
 
     The best weights go to `checkpoint` (.safetensors). Every `save_every` seconds, after each epoch and on an interrupt
@@ -139,10 +144,9 @@ def train(
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=total + 1, pct_start=0.2)
     dtype = _fast_dtype(device)
     scaler = torch.amp.GradScaler(device.type, enabled=dtype == torch.float16)
-    mixers = [
-        v2.MixUp(alpha=mix, num_classes=classes_of(model)),
-        v2.CutMix(alpha=1.0, num_classes=classes_of(model)),
-    ]
+    mixers = (
+        [v2.MixUp(alpha=mix, num_classes=classes_of(model)), v2.CutMix(num_classes=classes_of(model))] if mix else []
+    )
     same_run = [
         type(model).__name__,
         len(labels),
@@ -163,7 +167,7 @@ def train(
         inputs = torch.from_numpy(np.ascontiguousarray(pictures[rows]))
         inputs = as_float(augment(inputs, step / total) if augment else inputs)
         wanted = torch.from_numpy(labels[rows])
-        if mix and torch.rand(()) < 0.5:
+        if mixers and torch.rand(()) < 0.5:
             inputs, wanted = mixers[int(torch.rand(()) < 0.5)](inputs, wanted)
         inputs, wanted = inputs.to(device, memory_format=torch.channels_last), wanted.to(device)
         model.train()

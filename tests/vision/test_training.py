@@ -92,7 +92,7 @@ def test_two_runs_are_equal_and_the_global_random_state_is_left_alone(data, tmp_
     first, _ = run(data, tmp_path / "a.safetensors", epochs=2)
     torch.manual_seed(5)
     state = torch.random.get_rng_state()
-    train(tiny(), *data, data, checkpoint=tmp_path / "c.safetensors", epochs=1, batch=16)
+    train(tiny(), *data, data, checkpoint=tmp_path / "c.safetensors", epochs=1, batch=16, mix=0)
     torch.manual_seed(5)
     assert torch.equal(torch.random.get_rng_state(), state)
     second, _ = run(data, tmp_path / "b.safetensors", epochs=2)
@@ -146,6 +146,7 @@ def test_confusion_counts_by_hand():
     pictures[:, 0, 0, 0] = [0, 1, 1, 2, 0]
     result = evaluate(Says(), pictures, np.array([0, 1, 0, 2, 2]))
     assert result.confusion.tolist() == [[1, 1, 0], [0, 1, 0], [1, 0, 1]]
+    assert result.surest_mistakes(9).tolist() == [2, 4]  # equally sure: in order
     assert result.accuracy == pytest.approx(3 / 5) and result.per_class.tolist() == [0.5, 1.0, 0.5]
 
 

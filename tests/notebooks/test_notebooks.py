@@ -1,0 +1,83 @@
+"""The notebooks at the top are built from their sources, run without an error or a warning, and stand on their own."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from hw9.notebook import ROOT
+from hw9.pack import pack
+from hw9.run import built, execute, from_source, sources
+
+SOURCES = sources()
+pytestmark = pytest.mark.parametrize("source", SOURCES, ids=[source.stem for source in SOURCES])
+
+
+def code_cells(book: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
+    return [cell for cell in book.cells if cell.cell_type == "code"]
+
+
+def test_the_built_notebook_is_in_step_with_its_source(source):
+    book = nbformat.read(built(source), as_version=4)
+    wanted = [(cell.cell_type, cell.source) for cell in from_source(source).cells]
+    assert [(cell.cell_type, cell.source) for cell in book.cells] == wanted, "run: make notebooks"
+
+
+def test_the_built_notebook_was_executed_in_order_without_error_or_warning(source):
+    cells = code_cells(nbformat.read(built(source), as_version=4))
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    for output in (output for cell in cells for output in cell.outputs):
+        assert output.output_type != "error"
+        assert output.get("name") != "stderr", output["text"][:200]
+        assert "Warning" not in str(output.get("text", ""))
+
+
+def test_cells_are_short_and_files_small(source):
+    assert max(len(cell.source.splitlines()) for cell in code_cells(from_source(source))) <= 15
+    assert built(source).stat().st_size < 5 * 2**20
+
+
+def test_figures_shown_are_the_ones_kept(source):
+    names = re.findall(r'"((?:cnn|bert)_\d\d_\w+)"', source.read_text(encoding="utf-8"))
+    assert len(names) == len(set(names)) > 0
+    missing = [name for name in names if not (ROOT / "figures" / f"{name}.png").is_file()]
+    assert not missing, "run: make notebooks"
+
+
+def test_every_key_idea_has_a_chinese_line(source):
+    sections = [cell.source for cell in from_source(source).cells if cell.source.startswith(("# ", "## "))]
+    without = [text.splitlines()[0] for text in sections if not re.search(r"[\u4e00-\u9fff]", text)]
+    assert not without
+
+
+def test_it_runs_from_top_to_bottom(source, tmp_path):
+    """In an empty folder with nothing but the Colab archive beside it: what a student does who opens it alone."""
+    pack(tmp_path / "hw9-colab.zip")
+    book = from_source(source)
+    execute(book, "test", tmp_path)
+    outputs = [output for cell in code_cells(book) for output in cell.outputs]
+    assert not [output for output in outputs if output.get("name") == "stderr"]
+    assert (tmp_path / "hw9-lesson" / "hw9" / "notebook.py").is_file()
+    names = {path.name for path in (tmp_path / "hw9-lesson" / "figures").glob("*.png")}
+    assert names == {path.name for path in (ROOT / "figures").glob(f"{source.stem.split('_')[1]}_*.png")}
+
+
+def test_opened_alone_with_nothing_beside_it_says_what_to_do(source, tmp_path):
+    setup = code_cells(from_source(source))[0].source
+    done = subprocess.run([sys.executable, "-I", "-c", setup], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode and "upload hw9-colab.zip" in done.stderr.splitlines()[-1]
+
+
+def test_all_notebooks_open_with_the_same_set_up_cell(source):
+    assert code_cells(from_source(source))[0].source == code_cells(from_source(SOURCES[0]))[0].source
+    kernel = json.loads(built(source).read_text(encoding="utf-8"))["metadata"]["kernelspec"]
+    assert kernel == {"display_name": "Python 3", "language": "python", "name": "python3"}
+
+
+@pytest.fixture(autouse=True)
+def from_the_top(monkeypatch):
+    monkeypatch.chdir(Path(ROOT))
