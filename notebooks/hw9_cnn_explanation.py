@@ -170,9 +170,7 @@ show(figures.lime(columns, images, explained), "cnn_06_lime")
 # %%
 picked = int(said.max(1).values.argmax())
 stable = lime_method.stability(model, images[picked], target=int(targets[picked]))
-title = f"picture {picked}: mean overlap of the top {stable.top} superpixels between seeds: {stable.overlap:.0%}"
 show(figures.lime_stability(images[picked], stable.explanations, stable.overlap, top=stable.top), "cnn_07_lime_stability")
-print(title)
 
 # %% [markdown]
 # **Question.** The dots of one column are the weights of one patch under five seeds. How many patches are clearly
@@ -321,7 +319,7 @@ show(figures.strip(frames, at, title=f"Layer {late}, filter 0: the picture while
 middle = list(layers)[2]
 crops = filters.top_crops_many(model, training.as_float(pictures[:1100]), middle, channels[:5], count=8)
 wanted = filters.visualize_many(model, middle, channels[:5])
-figure = figures.filter_and_crops(channels[:5], wanted, [c.pictures for c in crops], [c.values for c in crops], title=f"Layer {middle}")
+figure = figures.filter_and_crops(channels[:5], wanted, [c.crops for c in crops], [c.values for c in crops], title=f"Layer {middle}")
 show(figure, "cnn_16_filters_and_crops")
 
 # %% [markdown]

@@ -4,6 +4,7 @@ Pictures are (N, 3, H, W) in [0, 1], maps (N, H, W) in [0, 1]; tensors and array
 """
 
 from collections.abc import Sequence
+from textwrap import fill
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -40,9 +41,10 @@ def rows(names: Sequence[str], content: dict[str, tuple], *, title: str = "", wi
     as "hot", drawn from 0 to 1. A third entry, a list of N strings, is written below the pictures of the row.
     """
     count, side = len(names), width / (len(names) + 1)
-    notes = any(len(row) > 2 for row in content.values())
+    notes = {label: [fill(note, 22) for note in row[2]] if len(row) > 2 else [] for label, row in content.items()}
+    heights = [side + 0.13 * max((note.count("\n") + 1.3 for note in notes[label]), default=0) for label in content]
     figure, grid = plt.subplots(
-        len(content), count, figsize=(width, len(content) * side * (1.22 if notes else 1.04) + 0.5), squeeze=False
+        len(content), count, figsize=(width, 1.04 * sum(heights) + 0.5), height_ratios=heights, squeeze=False
     )
     _off(grid)
     for line, (label, row) in zip(grid, content.items(), strict=True):
@@ -53,13 +55,20 @@ def rows(names: Sequence[str], content: dict[str, tuple], *, title: str = "", wi
                 ax.imshow(_hwc(item), interpolation="antialiased")
             else:
                 ax.imshow(item, cmap=row[1], vmin=0, vmax=1, interpolation="nearest")
-            if len(row) > 2:
-                ax.set_xlabel(row[2][column], fontsize=7.5, labelpad=2)
+            if notes[label]:
+                ax.set_xlabel(notes[label][column], fontsize=7.5, labelpad=2)
     for ax, name in zip(grid[0], names, strict=True):
         ax.set_title(name, fontsize=8)
     figure.suptitle(title, fontsize=11)
     figure.tight_layout(pad=0.3, w_pad=0.3, h_pad=0.4)
     return figure
+
+
+def unit(maps) -> np.ndarray:
+    """Maps of any range (N, h, w), together scaled to [0, 1] for drawing."""
+    maps = np.asarray(maps)
+    low, high = maps.min(), maps.max()
+    return (maps - low) / (high - low or 1)
 
 
 def captions(labels, probabilities, class_names: Sequence[str]) -> list[str]:
@@ -76,15 +85,16 @@ def classes(pictures, labels, class_names: Sequence[str], *, each: int = 6, titl
     """The first `each` pictures of every class, a row per class in two columns of classes."""
     labels = np.asarray(labels)
     half = (len(class_names) + 1) // 2
-    figure, grid = plt.subplots(half, 2 * each + 1, figsize=(13, half * 1.02 + 0.4), squeeze=False)
+    shape = {"width_ratios": [1] * each + [1.5] + [1] * each, "wspace": 0.04, "hspace": 0.06}
+    figure, grid = plt.subplots(half, 2 * each + 1, figsize=(13, half * 0.93 + 0.35), squeeze=False, gridspec_kw=shape)
     _off(grid)
     for number, name in enumerate(class_names):
         line = grid[number % half][(number // half) * (each + 1) :][:each]
         for ax, row in zip(line, np.flatnonzero(labels == number), strict=False):
             ax.imshow(_hwc(pictures[row] / 255), interpolation="antialiased")
         _name(line[0], f"{number} {name}", 8)
-    figure.suptitle(title, fontsize=11)
-    figure.tight_layout(pad=0.3)
+    figure.suptitle(title, fontsize=11, y=1.0)
+    figure.subplots_adjust(left=0.08, right=0.995, top=0.93, bottom=0.01)
     return figure
 
 
@@ -175,8 +185,8 @@ def lime(names: Sequence[str], pictures, explanations, *, top: int = 8, recipe: 
 def lime_stability(picture, explanations: Sequence, overlap: float, *, top: int = 5) -> Figure:
     """The same picture under several seeds, side by side, and the weights of the superpixels most often on top."""
     count = len(explanations)
-    figure, axes = plt.subplots(1, count + 1, figsize=(13, 2.5), width_ratios=[1] * count + [2.2])
-    _off(axes[:count])
+    figure, axes = plt.subplots(1, count + 2, figsize=(13, 2.1), width_ratios=[1] * count + [0.35, 2.6])
+    _off(axes[: count + 1])
     for number, (ax, e) in enumerate(zip(axes, explanations, strict=False)):
         ax.imshow(lime_overlay(picture, e.segments, e.weights, top=top))
         ax.set_title(f"seed {number}, R² = {e.score:.2f}", fontsize=8)
@@ -187,8 +197,9 @@ def lime_stability(picture, explanations: Sequence, overlap: float, *, top: int 
         colour = FOR if weights[:, k].mean() > 0 else AGAINST
         axes[-1].plot([place] * count, weights[:, k], "o", color=colour, ms=4, alpha=0.7)
     axes[-1].set_xticks(range(len(order)), order)
-    axes[-1].set(xlabel="superpixel", ylabel="weight", title=f"a dot per seed; top {top} overlap {overlap:.0%}")
-    figure.tight_layout()
+    axes[-1].set(xlabel="superpixel", ylabel="weight")
+    axes[-1].set_title(f"a dot per seed; mean overlap of the top {top}: {overlap:.0%}", fontsize=8)
+    figure.subplots_adjust(left=0.005, right=0.995, top=0.88, bottom=0.2, wspace=0.06)
     return figure
 
 
@@ -242,9 +253,7 @@ def activation_maps(names: Sequence[str], pictures, maps: dict[str, np.ndarray],
     """Pictures and, a row per name, one filter's activation maps (N, h, w), each scaled by the row's own maximum."""
     content = {"picture": (pictures, None)}
     for name, row in maps.items():
-        row = np.asarray(row)
-        low, high = row.min(), row.max()
-        content[name] = ((row - low) / (high - low or 1), "viridis")
+        content[name] = (unit(row), "viridis")
     return rows(names, content, title=title)
 
 

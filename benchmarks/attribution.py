@@ -1,0 +1,160 @@
+"""SmoothGrad (50 samples) and integrated gradients (64 steps) of ten 64x64 pictures, beside the peers.
+
+    python -m benchmarks.attribution --repeats 5
+
+Beside ours run the bare input-gradient passes (as many gradients, of pictures made beforehand), Captum, and one copy
+at a time with parameter gradients, as the course does it. All take the same network, pictures, targets and threads;
+bare passes and Captum each their best batch size, and the passes their best memory layout, swept first. They run in
+turns, and medians are compared. Ratios are what to read: seconds depend on the machine.
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from captum.attr import IntegratedGradients, NoiseTunnel, Saliency
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from hw9.vision.attribution import integrated_gradients, smoothgrad
+from hw9.vision.classifier import CompactCNN, load_checkpoint
+from hw9.vision.inference import frozen
+
+WEIGHTS = Path(__file__).parents[1] / "checkpoints" / "compact-food11.safetensors"
+BATCHES = (8, 16, 32, 64, 128)
+LAYOUTS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
+Work = Callable[[], object]
+
+
+def pictures(count: int, size: int) -> Tensor:
+    """Smooth colours under fine noise, (count, 3, size, size)."""
+    random = torch.Generator().manual_seed(0)
+    smooth = F.interpolate(torch.rand(count, 3, 6, 6, generator=random), size=(size, size), mode="bicubic")
+    return (0.9 * smooth + 0.1 * torch.rand(count, 3, size, size, generator=random)).clamp(0, 1)
+
+
+def seconds(work: Work) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def fastest(ways: dict) -> object:
+    """The key of the work that takes the shortest time, each tried twice."""
+    return min(ways, key=lambda way: min(seconds(ways[way]) for _ in range(2)))
+
+
+def bare(model: nn.Module, batch: Tensor, targets: Tensor, gradients: int) -> None:
+    """So many input gradients of batches like this one, and nothing else."""
+    with frozen(model):
+        for start in range(0, gradients, len(batch)):
+            inputs = batch[: gradients - start].detach().requires_grad_()
+            torch.autograd.grad(model(inputs).gather(1, targets[: len(inputs), None]).sum(), inputs)
+
+
+def one_by_one(model: nn.Module, images: Tensor, targets: Tensor, gradients: int) -> None:
+    """One copy per pass, with gradients of the parameters too."""
+    for number in range(gradients):
+        row = number % len(images)
+        inputs = images[row : row + 1].clone().requires_grad_()
+        model.zero_grad()
+        model(inputs)[0, targets[row]].backward()
+    model.zero_grad()
+
+
+def compare(name: str, work: dict[str, Work], repeats: int) -> None:
+    """Run `work` (bare, ours, Captum, one by one) in turns; print medians and ratios."""
+    times = {label: [] for label in work}
+    for _ in range(repeats):
+        for label, way in work.items():
+            times[label].append(seconds(way))
+    medians = {label: statistics.median(values) for label, values in times.items()}
+    passes, ours, captum, single = medians.values()
+    print(name)
+    for label, median in medians.items():
+        print(f"  {median:7.3f} s  {label}")
+    print(f"  ours / bare passes    {ours / passes:5.2f}   (at most 1.10)")
+    print(f"  ours / Captum         {ours / captum:5.2f}   (at most 1)")
+    print(f"  one by one / ours     {single / ours:5.2f}   (at least 2)", flush=True)
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--repeats", type=int, default=5)
+    options.add_argument("--pictures", type=int, default=10)
+    options.add_argument("--samples", type=int, default=50)
+    options.add_argument("--steps", type=int, default=64)
+    options.add_argument("--threads", type=int, default=2)
+    chosen = options.parse_args()
+    torch.set_num_threads(chosen.threads)
+    torch.manual_seed(0)
+    trained = WEIGHTS.is_file()
+    model = (load_checkpoint(WEIGHTS) if trained else CompactCNN()).eval()
+    images = pictures(chosen.pictures, 64)
+    count, samples, steps = len(images), chosen.samples, chosen.steps
+    targets = model(images).argmax(1)
+
+    def batch(layout: str, size: int) -> tuple[Tensor, Tensor]:
+        rows = torch.arange(size) % count
+        return images[rows].contiguous(memory_format=LAYOUTS[layout]), targets[rows]
+
+    # The sweeps take a part of the work: only the best is timed in full.
+    part = max(BATCHES)
+    layout, size = fastest(
+        {(name, n): lambda name=name, n=n: bare(model, *batch(name, n), part) for name in LAYOUTS for n in BATCHES}
+    )
+    best = batch(layout, size)
+    passes = f"bare input-gradient passes ({layout}, batches of {size})"
+
+    tunnel, captum_ig = NoiseTunnel(Saliency(model)), IntegratedGradients(model)
+    inputs = images.clone().requires_grad_()  # or Captum warns
+    deviation = 0.15 * float((images.amax((1, 2, 3)) - images.amin((1, 2, 3))).mean())
+
+    def captum_smoothgrad(draws: int, at_a_time: int) -> Tensor:
+        return tunnel.attribute(
+            inputs, nt_samples=draws, nt_samples_batch_size=at_a_time, stdevs=deviation, target=targets, abs=False
+        )
+
+    def captum_integrated(nodes: int, at_a_time: int) -> Tensor:
+        return captum_ig.attribute(
+            inputs, target=targets, n_steps=nodes, method="gausslegendre", internal_batch_size=at_a_time
+        )
+
+    draws = max(1, part // count)
+    per_draw = [n for n in (1, 2, 3, 5, 10) if n <= draws]
+    samples_batch = fastest({n: lambda n=n: captum_smoothgrad(draws, n) for n in per_draw})
+    internal = fastest({n: lambda n=n: captum_integrated(draws, n) for n in BATCHES})
+
+    weights = "shipped weights" if trained else "random weights"
+    print(f"CompactCNN ({weights}), {count} pictures, {chosen.threads} threads, median of {chosen.repeats}")
+    compare(
+        f"SmoothGrad, {samples} samples",
+        {
+            passes: lambda: bare(model, *best, samples * count),
+            "hw9.vision.attribution.smoothgrad (as it comes)": lambda: smoothgrad(
+                model, images, targets, samples=samples
+            ),
+            f"Captum ({samples_batch} samples at a time)": lambda: captum_smoothgrad(samples, samples_batch),
+            "one by one, with parameter gradients": lambda: one_by_one(model, images, targets, samples * count),
+        },
+        chosen.repeats,
+    )
+    compare(
+        f"Integrated gradients, {steps} steps",
+        {
+            passes: lambda: bare(model, *best, steps * count),
+            "hw9.vision.attribution.integrated_gradients (as it comes)": lambda: integrated_gradients(
+                model, images, targets, steps=steps
+            ),
+            f"Captum (internal batches of {internal})": lambda: captum_integrated(steps, internal),
+            "one by one, with parameter gradients": lambda: one_by_one(model, images, targets, steps * count),
+        },
+        chosen.repeats,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,137 @@
+"""How good is a map? Where it lies, whether methods agree, and whether the pixels it names really matter."""
+
+import numpy as np
+import torch
+from scipy.stats import rankdata
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from hw9.vision.attribution import chunk_size, differentiable, heatmap_of, make_baseline, on_device
+from hw9.vision.inference import check_logits, check_targets, find_layer, in_chunks
+
+
+def agreement(heatmaps: dict[str, Tensor], *, grid: int = 16) -> tuple[list[str], np.ndarray]:
+    """How far methods agree: their names, and the mean Spearman rank correlation of each pair's maps, (M, M).
+
+    `heatmaps` holds (N, H, W) maps of the same N pictures. Each is first averaged over blocks to `grid` x `grid`: two
+    methods that mark the same place should agree even if their neighbouring pixels differ. 1 is the same order of
+    importance, 0 none, -1 the opposite. A constant map has no order; its picture is left out, or NaN if no other is.
+    """
+    names = list(heatmaps)
+    maps = [_maps(heatmaps[name]) for name in names]
+    if not maps:
+        raise ValueError("heatmaps is empty: give one (N, H, W) tensor of maps per method")
+    for name, part in zip(names, maps, strict=True):
+        if part.shape != maps[0].shape:
+            raise ValueError(f"{name!r} has maps {tuple(part.shape)}, {names[0]!r} has {tuple(maps[0].shape)}")
+    small = [F.adaptive_avg_pool2d(part, [min(grid, side) for side in part.shape[1:]]) for part in maps]
+    ranks = np.stack([rankdata(part.flatten(1).numpy(), axis=1) for part in small], 1)  # (N, M, cells)
+    ranks -= ranks.mean(2, keepdims=True)
+    length = np.linalg.norm(ranks, axis=2, keepdims=True)  # 0 for a constant map
+    ranks = np.divide(ranks, length, out=np.full_like(ranks, np.nan), where=length > 0)
+    correlations = ranks @ ranks.transpose(0, 2, 1)  # (N, M, M)
+    known = ~np.isnan(correlations)
+    count = known.sum(0)
+    total = np.where(known, correlations, 0).sum(0)
+    return names, np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+
+
+def inside_share(heatmaps: Tensor, masks: Tensor) -> Tensor:
+    """Share (N,) of each map (N, H, W) that falls on the object; `masks` (N, H, W) is true or 1 there.
+
+    A map that knows nothing of the object scores the area it covers, `masks.float().mean((1, 2))`: compare with that.
+    NaN for a map that is zero everywhere.
+    """
+    maps, masks = _maps(heatmaps), torch.as_tensor(masks).cpu().double()
+    if masks.shape != maps.shape:
+        raise ValueError(f"masks have shape {tuple(masks.shape)}, the maps {tuple(maps.shape)}: one mask per map")
+    if (maps < 0).any():
+        raise ValueError("a map with negative values has no shares: use hw9.vision.attribution.heatmap")
+    return ((maps * masks).sum((1, 2)) / maps.sum((1, 2))).float()
+
+
+def deletion_curve(
+    model: nn.Module,
+    images: Tensor,
+    targets: Tensor,
+    heatmaps: Tensor,
+    *,
+    steps: int = 20,
+    baseline: Tensor | str | None = None,
+    chunk: int | None = None,
+) -> Tensor:
+    """Probability of the target class while pixels are removed, the most important first, (N, steps + 1).
+
+    Entry k has k/steps of the pixels replaced by the `baseline` (see `make_baseline`; None is black). The faster it
+    falls, the more those pixels mattered to the network; compare with the curve of a random map (Petsiuk, Das &
+    Saenko 2018, "RISE", section 4.2). Of equal pixels the upper left one goes first.
+    """
+    pictures, labels = on_device(model, images, targets)
+    maps = _maps(heatmaps)
+    if maps.shape != (len(images), *images.shape[2:]):
+        raise ValueError(f"the maps have shape {tuple(maps.shape)}, which does not fit pictures {tuple(images.shape)}")
+    if steps < 1:
+        raise ValueError(f"steps must be 1 or more, not {steps}")
+    order = maps.flatten(1).sort(descending=True, stable=True).indices
+    place = order.argsort(1).view(maps.shape).to(pictures.device)  # (N, H, W): 0 for the pixel that goes first
+    empty = make_baseline(pictures, baseline)
+    gone = torch.linspace(0, place[0].numel(), steps + 1).round().to(pictures.device)  # (steps + 1,) pixels
+    curve = torch.empty(len(images) * (steps + 1))
+
+    def work(first: int, last: int) -> None:
+        numbers = torch.arange(first, last)
+        rows, step = numbers // (steps + 1), numbers % (steps + 1)
+        deleted = place[rows] < gone[step][:, None, None]  # (B, H, W)
+        probabilities = check_logits(model(torch.where(deleted[:, None], empty[rows], pictures[rows]))).softmax(1)
+        check_targets(labels, len(labels), probabilities.shape[1])
+        curve[first:last] = probabilities.gather(1, labels[rows][:, None])[:, 0].cpu()
+
+    with differentiable(model), torch.no_grad():
+        in_chunks(work, len(curve), chunk_size(chunk, pictures))
+    return curve.view(len(images), steps + 1)
+
+
+def strongest_filter(
+    model: nn.Module, images: Tensor, targets: Tensor, layer: int | str, *, chunk: int | None = None
+) -> Tensor:
+    """Where the filter of `layer` that each picture's class uses most responds: maps (N, H, W) in [0, 1].
+
+    "Uses most": the sum over places of activation times the gradient of the class score with respect to it is largest
+    (that is the weight of the channel's map in Grad-CAM, Selvaraju et al. 2017, section 3, place by place).
+    """
+    pictures, labels = on_device(model, images, targets)
+    caught, parts = [], {}
+
+    def catch(module: nn.Module, inputs: tuple, output: Tensor) -> Tensor:
+        caught.append(output.detach().requires_grad_())
+        return caught[-1].clone()  # a copy: the next layer may work in place
+
+    def work(first: int, last: int) -> None:
+        caught.clear()
+        logits = check_logits(model(pictures[first:last]))
+        check_targets(labels, len(labels), logits.shape[1])
+        if not caught or caught[0].ndim != 4:
+            what = f"returns {tuple(caught[0].shape)}" if caught else "takes no part in the model's forward pass"
+            raise ValueError(f"layer {layer!r} {what}: choose one with maps (N, C, h, w)")
+        maps = caught[0]
+        (gradients,) = torch.autograd.grad(logits.gather(1, labels[first:last, None]).sum(), maps)
+        best = (gradients * maps).sum((2, 3)).argmax(1)  # (B,)
+        chosen = maps.detach()[torch.arange(last - first), best][:, None]  # (B, 1, h, w)
+        parts[first] = F.interpolate(chosen, images.shape[2:], mode="bilinear", align_corners=False)[:, 0].cpu()
+
+    handle = find_layer(model, layer).register_forward_hook(catch)
+    try:
+        with differentiable(model):
+            in_chunks(work, len(images), chunk_size(chunk, pictures))
+    finally:
+        handle.remove()
+    return heatmap_of(torch.cat([parts[first] for first in sorted(parts)]))
+
+
+def _maps(values: Tensor) -> Tensor:
+    maps = torch.as_tensor(values).detach().cpu().double()
+    if maps.ndim != 3 or 0 in maps.shape:
+        raise ValueError(f"maps must have shape (N, H, W), not {tuple(maps.shape)}")
+    if not torch.isfinite(maps).all():
+        raise ValueError("the maps contain NaN or infinite values")
+    return maps

@@ -1,0 +1,194 @@
+"""What every method relies on: the model comes back as it was, memory runs out gracefully, wrong input is named."""
+
+import pytest
+import torch
+from torch import nn
+
+from hw9.vision.classifier import CompactCNN
+from hw9.vision.inference import (
+    check_images,
+    check_logits,
+    check_targets,
+    device_of,
+    find_layer,
+    frozen,
+    in_chunks,
+    predict,
+)
+
+
+@pytest.fixture()
+def model() -> nn.Module:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Dropout(0.5), nn.Flatten(), nn.Linear(4 * 36, 5))
+    model.train()
+    model[1].eval()
+    model[0].weight.requires_grad_(False)
+    model[4].weight.grad = torch.ones_like(model[4].weight)
+    return model
+
+
+def state_of(model: nn.Module) -> list:
+    return [[m.training for m in model.modules()], [p.requires_grad for p in model.parameters()]]
+
+
+class Broken(Exception):
+    pass
+
+
+def test_frozen_freezes_and_gives_back(model):
+    before, gradient = state_of(model), model[4].weight.grad
+    with frozen(model) as inside:
+        assert inside is model
+        assert not any(m.training for m in model.modules())
+        assert not any(p.requires_grad for p in model.parameters())
+    assert state_of(model) == before and model[4].weight.grad is gradient
+
+
+def test_frozen_gives_back_when_something_raises(model):
+    before, gradient = state_of(model), model[4].weight.grad
+    with pytest.raises(Broken), frozen(model):
+        raise Broken
+    assert state_of(model) == before and model[4].weight.grad is gradient
+    with frozen(model), pytest.raises(Broken), frozen(model):
+        raise Broken  # also nested
+    assert state_of(model) == before
+
+
+def test_frozen_leaves_statistics_and_gradients_alone(model):
+    mean = model[1].running_mean.clone()
+    images = torch.rand(2, 3, 8, 8, requires_grad=True)
+    with frozen(model):
+        model(images).sum().backward()
+    assert torch.equal(model[1].running_mean, mean) and images.grad is not None
+    assert (model[4].weight.grad == 1).all() and model[4].bias.grad is None
+
+
+def test_device_of(model):
+    assert device_of(model) == torch.device("cpu")
+    assert device_of(nn.Flatten()) == torch.device("cpu")
+    assert device_of(nn.Linear(2, 2, device="meta")) == torch.device("meta")
+
+
+def run_in_chunks(count: int, chunk: int, limit: int, error: Exception) -> list[tuple[int, int]]:
+    done = []
+
+    def work(start: int, stop: int) -> None:
+        if stop - start > limit:
+            raise error
+        done.append((start, stop))
+
+    in_chunks(work, count, chunk)
+    return done
+
+
+def test_chunks_cover_everything_once():
+    assert run_in_chunks(7, 3, 99, Broken()) == [(0, 3), (3, 6), (6, 7)]
+    assert run_in_chunks(2, 64, 99, Broken()) == [(0, 2)]
+    assert run_in_chunks(0, 64, 99, Broken()) == []
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"),
+        MemoryError(),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory"),
+    ],
+)
+def test_out_of_memory_halves_the_chunk(error):
+    with pytest.warns(RuntimeWarning, match="out of memory: going on with chunks of 4"):
+        done = run_in_chunks(10, 16, 3, error)
+    # 10 -> 5 -> 2: halved until it fits, and kept so.
+    assert done == [(0, 2), (2, 4), (4, 6), (6, 8), (8, 10)]
+
+
+def test_out_of_memory_with_one_picture_is_an_error():
+    with pytest.warns(RuntimeWarning), pytest.raises(MemoryError):
+        run_in_chunks(4, 4, 0, MemoryError())
+
+
+def test_another_error_is_not_swallowed():
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+        run_in_chunks(4, 4, 0, RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+
+
+def test_predict(model):
+    images = torch.rand(5, 3, 8, 8)
+    before = state_of(model)
+    probabilities = predict(model, images, chunk=2)
+    assert state_of(model) == before
+    assert probabilities.shape == (5, 5)
+    torch.testing.assert_close(probabilities.sum(1), torch.ones(5))
+    torch.testing.assert_close(probabilities, predict(model, images), rtol=1e-5, atol=1e-6)
+    with torch.no_grad():
+        torch.testing.assert_close(probabilities, model.eval()(images).softmax(1), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("images", "kind", "words"),
+    [
+        ([[1.0]], TypeError, "torch tensor"),
+        (torch.rand(3, 8, 8), ValueError, r"\(N, 3, H, W\)"),
+        (torch.rand(2, 1, 8, 8), ValueError, r"not \(2, 1, 8, 8\)"),
+        (torch.rand(0, 3, 8, 8), ValueError, "N, H, W > 0"),
+        (torch.zeros(1, 3, 8, 8, dtype=torch.uint8), TypeError, "divide by 255"),
+        (torch.full((1, 3, 8, 8), torch.nan), ValueError, "NaN"),
+        (torch.full((1, 3, 8, 8), torch.inf), ValueError, "infinite"),
+    ],
+)
+def test_wrong_pictures_are_named(images, kind, words):
+    with pytest.raises(kind, match=words):
+        check_images(images)
+
+
+def test_targets_are_checked():
+    found = check_targets([0, 2], 2, 3)
+    assert found.dtype == torch.int64 and found.tolist() == [0, 2]
+    assert check_targets(torch.tensor([7], dtype=torch.int32), 1).tolist() == [7]
+    for wrong, kind, words in (
+        (torch.tensor([0.0, 1.0]), TypeError, "class numbers"),
+        (torch.tensor([True, False]), TypeError, "class numbers"),
+        (torch.tensor([0]), ValueError, r"shape \(2,\)"),
+        (torch.tensor([[0], [1]]), ValueError, "one class per picture"),
+        (torch.tensor([0, 3]), IndexError, "target 3 is out of range: the model has classes 0 to 2"),
+        (torch.tensor([-1, 0]), IndexError, "target -1"),
+    ):
+        with pytest.raises(kind, match=words):
+            check_targets(wrong, 2, 3)
+
+
+def test_scores_are_checked():
+    scores = torch.rand(2, 3)
+    assert check_logits(scores) is scores
+    with pytest.raises(ValueError, match=r"scores \(N, classes\), not \(2, 3, 4\)"):
+        check_logits(torch.rand(2, 3, 4))
+    with pytest.raises(ValueError, match="not tuple"):
+        check_logits((scores, scores))
+    with pytest.raises(ValueError, match="weights are damaged"):
+        check_logits(scores * torch.nan)
+
+
+def test_damaged_weights_are_named_by_predict(model):
+    nn.init.constant_(model[4].bias, torch.nan)
+    before = state_of(model)
+    with pytest.raises(ValueError, match="load a good checkpoint"):
+        predict(model, torch.rand(1, 3, 8, 8))
+    assert state_of(model) == before
+
+
+def test_layers_are_found_by_index_and_name():
+    model = CompactCNN()
+    assert find_layer(model, 3) is model.features[3]
+    assert find_layer(model, "features.3.conv1") is model.features[3].conv1
+    with pytest.raises(IndexError, match=r"no layer 8: the features are numbered 0 to 7 \(Residual\)"):
+        find_layer(model, 8)
+    with pytest.raises(IndexError, match="no layer -1"):
+        find_layer(model, -1)
+    with pytest.raises(KeyError, match=r"no layer 'features.3.conf1': near names are .*features.3.conv1"):
+        find_layer(model, "features.3.conf1")
+    for unlike in ("", "???"):
+        with pytest.raises(KeyError, match="near names are features"):
+            find_layer(model, unlike)
+    with pytest.raises(KeyError, match="no Sequential called cnn or features"):
+        find_layer(nn.Sequential(nn.Linear(2, 2)), 0)
