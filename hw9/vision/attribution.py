@@ -101,17 +101,16 @@ def integrated_gradients(
     baseline: Tensor | str | None = None,
     steps: int | None = None,
     recipe: str = "paper",
-    balanced: bool = True,
+    settle: bool = True,
     chunk: int | None = None,
 ) -> Tensor:
     """(x - baseline) times the mean gradient on the straight way from baseline to x (Sundararajan 2017, section 3).
 
     Attributions (N, 3, H, W) in units of the class score, which add up to F(x) - F(baseline) ("completeness").
     `baseline`: see `make_baseline`; None is black. The mean is taken at `steps` (64) Gauss-Legendre nodes. A ReLU
-    network has thousands of kinks on the way, where every such rule errs by about 1/steps. The total is known, so
-    `balanced` moves weight between the nodes, as little as makes the total right (regression on a control variate,
-    Owen 2013, "Monte Carlo theory, methods and examples", 8.9). Completeness then holds by construction, and single
-    pixels are as exact as before; `balanced=False` is the bare rule, whose gap tells whether the steps are enough.
+    network has thousands of kinks on the way, and whatever the nodes, the sum then misses the known total by a little.
+    `settle` shares this rest out in proportion to the pixels' absolute attributions, up to 1 % of each; more stays as
+    the gap that tells of too few steps. `settle=False` is the bare rule.
     `recipe="course"` (10 steps): the mean gradient alone, not times (x - baseline), at 0, 1/steps ... 1 - 1/steps.
     Raises what `saliency` raises, and ValueError for steps or a baseline that cannot be used.
     """
@@ -122,24 +121,23 @@ def integrated_gradients(
         start = make_baseline(pictures, baseline)
         way = pictures - start
         nodes, weights = (part.to(pictures).view(-1, 1, 1, 1) for part in _path_rule(steps, course))  # (S, 1, 1, 1)
-        change = _scores(model, pictures, labels, chunk) - _scores(model, start, labels, chunk)  # (N,)
-        excess = pictures.new_zeros(steps, len(pictures), 1, 1, 1)
 
         def on_the_way(rows: Tensor, step: Tensor) -> Tensor:
             return start[rows] + nodes[step] * way[rows]  # (B, 3, H, W)
 
-        def weigh(rows: Tensor, step: Tensor, gradients: Tensor, _: Tensor) -> Tensor:
-            # How much too large the total would be, were the gradient like this all the way.
-            over = (gradients * way[rows]).sum((1, 2, 3), keepdim=True) - change[rows].view(-1, 1, 1, 1)
-            excess[step, rows] = over
-            return weights[step][:, None] * torch.stack([gradients, over * gradients], 1)  # (B, 2, 3, H, W)
+        def weigh(rows: Tensor, step: Tensor, gradients: Tensor, logits: Tensor) -> Tensor:
+            return weights[step] * gradients
 
-        mean, tilted = _sum_gradients(model, pictures, labels, steps, on_the_way, weigh, chunk=chunk).unbind(1)
-    if balanced and not course:
-        off = (weights[:, None] * excess).sum(0)  # (N, 1, 1, 1): by how much the bare rule misses the total
-        power = (weights[:, None] * excess**2).sum(0).clamp_min(torch.finfo(mean.dtype).tiny)
-        mean = mean - off / power * (tilted - off * mean)
-    return (mean if course else way * mean).to(images.device)
+        mean = _sum_gradients(model, pictures, labels, steps, on_the_way, weigh, chunk=chunk)
+        if course:
+            return mean.to(images.device)
+        shares = way * mean  # (N, 3, H, W)
+        if settle:
+            rest = _change(model, pictures, start, labels, chunk) - shares.double().sum((1, 2, 3))  # (N,)
+            size = shares.abs()
+            part = rest / size.double().sum((1, 2, 3)).clamp_min(torch.finfo(torch.float32).tiny)
+            shares = shares + part.clamp(-0.01, 0.01).to(size).view(-1, 1, 1, 1) * size
+    return shares.to(images.device)
 
 
 def completeness_gap(
@@ -159,8 +157,7 @@ def completeness_gap(
     with differentiable(model):
         pictures, labels = on_device(model, images, targets)
         _check_shape(attributions, pictures.shape)
-        start = make_baseline(pictures, baseline)
-        change = _scores(model, pictures, labels, chunk).double() - _scores(model, start, labels, chunk).double()
+        change = _change(model, pictures, make_baseline(pictures, baseline), labels, chunk)
     gap = (attributions.to(change).sum((1, 2, 3)) - change).abs() / change.abs().clamp_min(1e-6)
     return gap.to(images.device, pictures.dtype)
 
@@ -172,14 +169,13 @@ def gap_by_steps(
     steps: Sequence[int],
     *,
     baseline: Tensor | str | None = None,
-    balanced: bool = False,
     chunk: int | None = None,
 ) -> Tensor:
     """The completeness gap (len(steps), N) of integrated gradients with each number of `steps`, by the bare rule."""
     gaps = []
     for number in steps:
         options = {"baseline": baseline, "chunk": chunk}
-        found = integrated_gradients(model, images, targets, steps=number, balanced=balanced, **options)
+        found = integrated_gradients(model, images, targets, steps=number, settle=False, **options)
         gaps.append(completeness_gap(model, images, targets, found, **options))
     return torch.stack(gaps)
 
@@ -330,10 +326,11 @@ def _logits(model: nn.Module, pictures: Tensor, chunk: int | None) -> Tensor:
     return torch.cat([parts[first] for first in sorted(parts)])  # (N, K)
 
 
-def _scores(model: nn.Module, pictures: Tensor, targets: Tensor, chunk: int | None) -> Tensor:
-    logits = _logits(model, pictures, chunk)
+def _change(model: nn.Module, pictures: Tensor, start: Tensor, targets: Tensor, chunk: int | None) -> Tensor:
+    """F(pictures) - F(start) in each picture's own class score, (N,) float64."""
+    logits = _logits(model, pictures, chunk).double() - _logits(model, start, chunk).double()  # (N, K)
     check_targets(targets, len(targets), logits.shape[1])
-    return logits.gather(1, targets[:, None])[:, 0]  # (N,)
+    return logits.gather(1, targets[:, None])[:, 0]
 
 
 def on_device(model: nn.Module, images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:

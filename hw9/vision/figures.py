@@ -29,6 +29,13 @@ def _off(axes) -> None:
             spine.set_visible(False)
 
 
+def _title(figure: Figure, title: str) -> None:
+    """Lay the figure out, with its title (if any) above everything else."""
+    inches = figure.get_figheight()
+    figure.suptitle(title, fontsize=11, y=1 - 0.08 / inches, va="top")
+    figure.tight_layout(pad=0.3, w_pad=0.3, h_pad=0.4, rect=(0, 0, 1, 1 - (0.3 / inches if title else 0)))
+
+
 def _name(ax, text: str, size: float = 9) -> None:
     """A row's name, left of its first picture."""
     ax.set_ylabel(text, rotation=0, ha="right", va="center", labelpad=6, fontsize=size)
@@ -59,8 +66,7 @@ def rows(names: Sequence[str], content: dict[str, tuple], *, title: str = "", wi
                 ax.set_xlabel(notes[label][column], fontsize=7.5, labelpad=2)
     for ax, name in zip(grid[0], names, strict=True):
         ax.set_title(name, fontsize=8)
-    figure.suptitle(title, fontsize=11)
-    figure.tight_layout(pad=0.3, w_pad=0.3, h_pad=0.4)
+    _title(figure, title)
     return figure
 
 
@@ -233,7 +239,7 @@ def filter_and_crops(
     """For each channel, its visualisation and, right of it, the real crops that activate it most with their values."""
     count = min(len(c) for c in crops)
     figure, grid = plt.subplots(
-        len(channels), count + 1, figsize=(1.25 * (count + 1.6), 1.35 * len(channels) + 0.5), squeeze=False
+        len(channels), count + 1, figsize=(1.25 * (count + 1.6), 1.5 * len(channels) + 0.5), squeeze=False
     )
     _off(grid)
     for line, channel, picture, found, height in zip(grid, channels, visualised, crops, values, strict=True):
@@ -244,8 +250,7 @@ def filter_and_crops(
             ax.set_xlabel(f"{float(value):.1f}", fontsize=7, labelpad=1)
     grid[0][0].set_title("visualised", fontsize=8)
     grid[0][1].set_title("real crops →", fontsize=8)
-    figure.suptitle(title, fontsize=11)
-    figure.tight_layout(pad=0.3)
+    _title(figure, title)
     return figure
 
 
@@ -294,8 +299,7 @@ def side_by_side(names: Sequence[str], columns: dict[str, tuple], *, title: str 
                       interpolation="antialiased" if item.ndim == 3 else "nearest")  # fmt: skip
     for ax, name in zip(grid[0], columns, strict=True):
         ax.set_title(name, fontsize=9)
-    figure.suptitle(title, fontsize=11)
-    figure.tight_layout(pad=0.3)
+    _title(figure, title)
     return figure
 
 

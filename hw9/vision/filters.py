@@ -96,14 +96,12 @@ def visualize_many(
             optimizer.param_groups[0]["lr"] = way.rate(step / steps)
             optimizer.step()
         parts[first] = way.pictures().detach().cpu()
-        for channel in (channel for channel, value in zip(wanted, excited, strict=True) if value == 0):
-            text = (
-                f"filter {channel} of layer {layer!r} stays off: its picture shows nothing; try another seed or start"
-            )
-            warnings.warn(text, RuntimeWarning, stacklevel=4)
+        for channel, value in zip(wanted, excited.tolist(), strict=True):
+            if value == 0:
+                text = f"filter {channel} of layer {layer!r} stays off, its picture shows nothing: try another seed"
+                warnings.warn(text, RuntimeWarning, stacklevel=4)
 
-    leaky = contextlib.nullcontext() if recipe == "course" else _leaky(model)
-    with frozen(model), leaky, torch.inference_mode(False), torch.enable_grad(), _up_to(model, layer, channels) as run:
+    with frozen(model), _climbable(model, leaky=recipe == "paper"), _up_to(model, layer, channels) as run:
         in_chunks(work, len(channels), chunk)
     return torch.cat([parts[first] for first in sorted(parts)])
 
@@ -238,7 +236,7 @@ def _up_to(model: nn.Module, layer: int | str, channels: Sequence[int] = ()) -> 
 
 def _receptive_field(model: nn.Module, run: Callable, size: Sequence[int]) -> tuple[int, Callable[[Tensor], Tensor]]:
     """Side (px) of the square a unit sees, and where its centre lies: places (n, 2) -> row and column (n, 2) in px."""
-    with torch.inference_mode(False), torch.enable_grad(), _leaky(model):
+    with _climbable(model):
         noise = torch.rand(4, 3, *size, generator=torch.Generator().manual_seed(0)).to(device_of(model))
         noise.requires_grad_()
         maps = run(noise)
@@ -278,23 +276,33 @@ class _LeakyGradient(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, inputs: Tensor) -> Tensor:
-        ctx.save_for_backward(inputs)
-        return inputs.relu()
+        outputs = inputs.relu()
+        ctx.save_for_backward(outputs)
+        return outputs
 
     @staticmethod
     def backward(ctx, gradient: Tensor) -> Tensor:
-        return torch.where(ctx.saved_tensors[0] > 0, gradient, 0.01 * gradient)
+        return torch.ops.aten.leaky_relu_backward(gradient, *ctx.saved_tensors, 0.01, True)  # one pass over memory
 
 
 @contextlib.contextmanager
-def _leaky(model: nn.Module) -> Iterator[None]:
-    """Inside, each nn.ReLU of the model computes what it did, with `_LeakyGradient`."""
+def _climbable(model: nn.Module, *, leaky: bool = True) -> Iterator[None]:
+    """Inside, gradients are on, and if `leaky` each nn.ReLU computes what it did, with `_LeakyGradient`.
+
+    The convolutions' weights lie channels last, which the kernels like best; their values stay.
+    """
     relus = [module for module in model.modules() if type(module) is nn.ReLU and "forward" not in vars(module)]
+    weights = [(parameter, parameter.data) for parameter in model.parameters() if parameter.ndim == 4]
     try:
-        for relu in relus:
-            relu.forward = _LeakyGradient.apply
-        yield
+        with torch.inference_mode(False), torch.enable_grad():
+            for parameter, data in weights:
+                parameter.data = data.contiguous(memory_format=torch.channels_last)
+            for relu in relus if leaky else ():
+                relu.forward = _LeakyGradient.apply
+            yield
     finally:
+        for parameter, data in weights:
+            parameter.data = data
         for relu in relus:
             vars(relu).pop("forward", None)
 
@@ -356,7 +364,9 @@ class _Paper:
         cos, sin = scale * math.cos(angle), scale * math.sin(angle)
         turned = torch.tensor([[cos, -sin * height / width, 0], [sin * width / height, cos, 0]], device=pictures.device)
         grid = F.affine_grid(turned.expand(len(pictures), 2, 3), list(pictures.shape), align_corners=False)
-        return F.grid_sample(pictures, grid, padding_mode="reflection", align_corners=False)
+        return F.grid_sample(pictures, grid, padding_mode="reflection", align_corners=False).contiguous(
+            memory_format=torch.channels_last
+        )
 
 
 class _Course:

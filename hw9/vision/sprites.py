@@ -5,8 +5,8 @@ pictograms lie in data/sprites (origin and licences there); index.csv says which
 """
 
 import csv
-import sys
 import io
+import sys
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple

@@ -53,9 +53,13 @@ class Evaluation:
         return float(self.confusion.trace() / max(self.confusion.sum(), 1))
 
     def surest_mistakes(self, count: int) -> np.ndarray:
-        """The row numbers of the `count` wrongly named pictures whose wrong class got the highest probability."""
-        wrong = np.flatnonzero(self.probabilities.argmax(1) != self.labels)
-        return wrong[np.argsort(-self.probabilities[wrong].max(1), kind="stable")][:count]
+        """Row numbers of the `count` mistakes of highest probability, one of each confusion, surest first."""
+        said = self.probabilities.argmax(1)
+        wrong = np.flatnonzero(said != self.labels)
+        wrong = wrong[np.argsort(-self.probabilities[wrong].max(1), kind="stable")]
+        # One of each confusion, or a single one would fill the figure.
+        first = np.unique(np.stack([self.labels[wrong], said[wrong]]), axis=1, return_index=True)[1]
+        return wrong[np.sort(first)][:count]
 
     @property
     def per_class(self) -> np.ndarray:
