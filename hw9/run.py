@@ -64,6 +64,7 @@ def execute(book: nbformat.NotebookNode, name: str, folder: Path = ROOT) -> floa
         on_cell_executed=on_done,
         on_cell_error=on_done,
         record_timing=False,
+        extra_arguments=["--log-level=ERROR"],
     )
     try:
         client.execute()

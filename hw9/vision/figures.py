@@ -36,6 +36,10 @@ def _title(figure: Figure, title: str) -> None:
     figure.tight_layout(pad=0.3, w_pad=0.3, h_pad=0.4, rect=(0, 0, 1, 1 - (0.3 / inches if title else 0)))
 
 
+def _wrapped(note: str) -> str:
+    return "\n".join(fill(line, 22) for line in note.split("\n"))
+
+
 def _name(ax, text: str, size: float = 9) -> None:
     """A row's name, left of its first picture."""
     ax.set_ylabel(text, rotation=0, ha="right", va="center", labelpad=6, fontsize=size)
@@ -48,7 +52,7 @@ def rows(names: Sequence[str], content: dict[str, tuple], *, title: str = "", wi
     as "hot", drawn from 0 to 1. A third entry, a list of N strings, is written below the pictures of the row.
     """
     count, side = len(names), width / (len(names) + 1)
-    notes = {label: [fill(note, 22) for note in row[2]] if len(row) > 2 else [] for label, row in content.items()}
+    notes = {label: [_wrapped(note) for note in row[2]] if len(row) > 2 else [] for label, row in content.items()}
     heights = [side + 0.13 * max((note.count("\n") + 1.3 for note in notes[label]), default=0) for label in content]
     figure, grid = plt.subplots(
         len(content), count, figsize=(width, 1.04 * sum(heights) + 0.5), height_ratios=heights, squeeze=False
@@ -117,6 +121,7 @@ def history(epochs: list[dict], *, others: dict[str, float] | None = None) -> Fi
     right.yaxis.set_major_formatter("{x:.0%}")
     right.legend(loc="lower right", frameon=False)
     for ax in (left, right):
+        ax.xaxis.get_major_locator().set_params(integer=True)
         ax.grid(alpha=0.25)
     figure.tight_layout()
     return figure
@@ -310,7 +315,9 @@ def bars(
     figure, ax = plt.subplots(figsize=(13, 3.2))
     width = 0.8 / len(values)
     place = np.arange(len(names))
+    chance = None if chance is None else np.asarray(chance)
     for number, (name, heights) in enumerate(values.items()):
+        heights = np.asarray(heights)
         ax.bar(
             place - 0.4 + (number + 0.5) * width, heights, width * 0.92, label=f"{name} (mean {np.mean(heights):.2f})"
         )
@@ -325,12 +332,13 @@ def bars(
     return figure
 
 
-def curves(curves_by_name: dict[str, np.ndarray], *, xlabel: str, ylabel: str, title: str = "") -> Figure:
-    """Mean over pictures of curves (N, T) from 0 to 1, one line per name."""
+def curves(by_name: dict[str, np.ndarray], *, reference: str, xlabel: str, ylabel: str, title: str = "") -> Figure:
+    """Mean over pictures of curves (N, T) over a share from 0 to 1, a line per name; `reference` is drawn dashed."""
     figure, ax = plt.subplots(figsize=(7.5, 3.4))
-    for name, values in curves_by_name.items():
+    for name, values in by_name.items():
         values = np.asarray(values)
-        ax.plot(np.linspace(0, 1, values.shape[1]), values.mean(0), label=name, lw=1.8)
+        style = {"color": "black", "ls": "--"} if name == reference else {}
+        ax.plot(np.linspace(0, 1, values.shape[1]), values.mean(0), label=name, lw=1.8, **style)
     ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
     ax.xaxis.set_major_formatter("{x:.0%}")
     ax.grid(alpha=0.25)

@@ -73,8 +73,7 @@ def visualize_many(
 
     `size` is in px (default: the model's input size). `start` (N, 3, H, W) in [0, 1] gives the size itself and is
     paired with the channels: N = K, or one of the two is 1. A result depends neither on the other channels nor on
-    `chunk`, but for rounding, which many steps can raise to a grey level. `watch` is called before each step with its
-    number and the pictures of the chunk.
+    `chunk`, but for rounding. `watch` is called before each step with its number and the chunk's pictures.
     Raises IndexError for a channel that is not there, ValueError for a size or start that cannot be used; warns of a
     filter that stays off.
     """
@@ -268,21 +267,22 @@ def _own(maps: Tensor, channels: list[int]) -> Tensor:
 
 
 class _LeakyGradient(torch.autograd.Function):
-    """ReLU whose gradient is a hundredth, not zero, where the unit is off.
+    """ReLU whose gradient fades where the unit is off, as 1 / (1 + (20 x)^2), and is not 0 at once.
 
-    A filter that is off all over the start would give no direction at all. Adam looks only at the proportions of a
-    gradient, so the hundredth is enough to find the way, and too little to matter once something is on.
+    A filter that is off all over the start would give no direction at all; so it gives one, mostly from the places
+    where it is nearly on, and Adam looks only at a gradient's proportions. Without the jump at 0, rounding errors do
+    not grow from step to step.
     """
 
     @staticmethod
     def forward(ctx, inputs: Tensor) -> Tensor:
-        outputs = inputs.relu()
-        ctx.save_for_backward(outputs)
-        return outputs
+        ctx.save_for_backward(inputs)
+        return inputs.relu()
 
     @staticmethod
     def backward(ctx, gradient: Tensor) -> Tensor:
-        return torch.ops.aten.leaky_relu_backward(gradient, *ctx.saved_tensors, 0.01, True)  # one pass over memory
+        below = ctx.saved_tensors[0].clamp(max=0)
+        return gradient / torch.addcmul(below.new_ones(()), below, below, value=400)
 
 
 @contextlib.contextmanager
@@ -315,7 +315,7 @@ class _Paper:
     colours = torch.tensor([[0.561, 0.234, 0.064], [0.602, 0.004, -0.117], [0.568, -0.234, 0.062]])
     learning_rate = 0.12
     noise = 1.0
-    smoothness = 20.0
+    smoothness = 10.0
 
     def __init__(self, start: Tensor | None, count: int, size: tuple[int, int], steps: int, seed: int, device) -> None:
         generator = torch.Generator().manual_seed(seed)
@@ -334,7 +334,6 @@ class _Paper:
             variables = torch.view_as_real(torch.fft.rfft2(light, norm="ortho") / self.scale)
         self.variables = variables.clone().requires_grad_()
         self.moves = torch.rand(steps, 4, generator=generator) * 2 - 1  # down, right, turn, zoom
-        self.unit = None
 
     def pictures(self) -> Tensor:
         light = torch.fft.irfft2(torch.view_as_complex(self.variables) * self.scale, s=self.size, norm="ortho")
@@ -346,15 +345,17 @@ class _Paper:
     def loss(self, run: Callable, channels: list[int], step: int) -> tuple[Tensor, Tensor]:
         pictures = self.pictures()
         maps = run(self._moved(pictures, self.moves[step].tolist()))
-        if self.unit is None:  # activations are counted in the layer's own size, whatever the network
-            self.unit = maps.detach().square().mean((1, 2, 3)).sqrt()
-            self.unit[self.unit == 0] = 1
         edge = min(maps.shape[2:]) // 8  # the maps' edge answers to the padding, not to the picture
         inner = maps[:, :, edge : maps.shape[2] - edge, edge : maps.shape[3] - edge]
-        # Only where the filter is on: the mean of a plain convolution would see the mean colour and no pattern.
-        excited = _LeakyGradient.apply(_own(inner, channels)).mean((1, 2)) / self.unit  # (N,)
+        own = _own(inner, channels)
+        if own[0].numel() > 1:  # only where it is on: the mean of a plain convolution sees the mean colour, no pattern
+            own = _LeakyGradient.apply(own)
+        excited = own.mean((1, 2))  # (N,)
         rough = pictures.diff(dim=2).square().mean((1, 2, 3)) + pictures.diff(dim=3).square().mean((1, 2, 3))
-        return (self.smoothness * rough - excited).sum(), excited
+        # The price is a share of what has been won, so it fits filters of any strength and spares those still off.
+        self.first = excited.detach() if step == 0 else self.first
+        won = (excited.detach() - self.first).relu()
+        return (self.smoothness * rough * won - excited).sum(), excited
 
     def _moved(self, pictures: Tensor, move: list[float]) -> Tensor:
         (height, width), (down, right, turn, zoom) = self.size, move

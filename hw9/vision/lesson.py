@@ -78,7 +78,7 @@ def _food11(data: str, device: str) -> Path | None:
 
 
 def _sprites(size: int) -> Lesson:
-    counts = {"training": (3300, "train"), "validation": (660, "known"), "pictograms never seen": (660, "unseen")}
+    counts = {"training": (4400, "train"), "validation": (660, "known"), "pictograms never seen": (660, "unseen")}
     splits = {name: SpriteFood11(n, size, split=split).arrays()[:2] for name, (n, split) in counts.items()}
     images, labels, masks, names = lesson_pictures(size)
     return Lesson("sprites", size, splits, images, labels, names, masks, ROOT / "figures")
@@ -93,7 +93,10 @@ def _photographs(where: Path, size: int) -> Lesson:
     validation = sets["validation"]
     chosen: list[int] = []
     for label in LESSON_LABELS:  # the first pictures of each class
-        chosen.append(next(int(i) for i in np.flatnonzero(validation.labels == label) if i not in chosen))
+        left = [int(i) for i in np.flatnonzero(validation.labels == label) if i not in chosen]
+        if not left:
+            raise ValueError(f"too few pictures of {CLASS_NAMES[label]} in the validation split of {where}: add some")
+        chosen.append(left[0])
     splits = {name: (part.pictures, part.labels) for name, part in sets.items()}
     names = [Path(validation.names[i]).name for i in chosen]
     images, labels = as_float(validation.pictures[chosen]), torch.tensor(LESSON_LABELS)
@@ -124,11 +127,11 @@ def train_or_load(
         *lesson.splits["training"],
         lesson.splits["validation"],
         checkpoint=ROOT / "runs" / f"{lesson.name.lower()}-{lesson.size}.safetensors",
-        epochs=8 if small else 40,
-        batch=32 if small else 128,
-        learning_rate=3e-3 if small else 4e-3,
+        epochs=5 if small else 40,
+        batch=48 if small else 128,
+        learning_rate=4e-3,
         mix=0.0 if small else 0.2,
-        augment=augmentation(lesson.size, strength=0.4 if small else 1.0, first_size=lesson.size * 5 // 8),
+        augment=augmentation(lesson.size, strength=0.3 if small else 1.0, first_size=lesson.size // 2),
         seed=seed,
     )
     return network, history

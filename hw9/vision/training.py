@@ -142,7 +142,7 @@ def train(
     device = device_of(model)
     model.to(memory_format=torch.channels_last)
     average = AveragedModel(model, multi_avg_fn=_moving_average(ema), use_buffers=True)
-    optimizer = torch.optim.AdamW(_decay_groups(model, weight_decay), lr=learning_rate)
+    optimizer = torch.optim.AdamW(_decay_groups(model, weight_decay), lr=learning_rate, fused=True)
     per_epoch = math.ceil(len(labels) / batch)
     total = epochs * per_epoch
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=total + 1, pct_start=0.2)

@@ -35,7 +35,7 @@ def compact() -> CompactCNN:
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.weight.data.uniform_(0.5, 1.5)
-            module.bias.data.uniform_(-0.3, 0.3)
+            module.bias.data.uniform_(0.1, 0.6)
             module.running_mean.uniform_(-0.2, 0.2)
             module.running_var.uniform_(0.5, 1.5)
     return model.train()  # the methods must not depend on it
@@ -196,8 +196,8 @@ def test_the_picture_shows_the_filters_own_pattern(layer):
     kernels = model.features[0].weight.detach().flatten(1)  # (3, 147)
     match = torch.einsum("kd,ndl->nkl", kernels, patches / patches.norm(dim=1, keepdim=True))  # cosine, (3, 3, L)
     match = match.amax(2)
-    assert (match.diagonal() > 0.65).all()  # an endless wave and a patch of it cannot reach 1
-    assert (match - torch.diag(match.diagonal())).max() < 0.4
+    assert (match.diagonal() > 0.7).all()  # an endless wave and a patch of it cannot reach 1
+    assert (match - torch.diag(match.diagonal())).max() < 0.6
     for picture, angle in zip(made.mean(1), angles, strict=True):
         power = torch.fft.fft2(picture - picture.mean()).abs().square()
         frequency = torch.fft.fftfreq(SIDE)
@@ -206,19 +206,20 @@ def test_the_picture_shows_the_filters_own_pattern(layer):
 
 
 def test_the_picture_excites_its_filter_more_than_noise_and_photographs_do():
-    model, channels = compact(), [0, 3, 11]
+    model, channels = compact(), [0, 1, 11]
     made = visualize_many(model, 5, channels, steps=40)
     others = torch.cat([pictures(40, 64), visualize_steps(model, 5, 0, steps=1)[0][:1], torch.rand(40, 3, 64, 64)])
 
     def excitation(images: Tensor) -> Tensor:
         return activations(model, images, 5)[:, channels, 2:-2, 2:-2].mean((2, 3))  # (N, 3)
 
-    assert (excitation(made).diagonal() > 1.5 * excitation(others).amax(0)).all()
+    low, high = excitation(others).mean(0), excitation(others).amax(0)
+    assert (excitation(made).diagonal() - low > 1.5 * (high - low)).all()
     assert (excitation(made).argmax(0) == torch.arange(3)).all()
 
 
 def test_pictures_are_in_range_coloured_and_free_of_fine_noise():
-    made = visualize_many(compact(), 5, [0, 3, 11], steps=60)
+    made = visualize_many(compact(), 5, [0, 1, 11], steps=40)
     assert made.shape == (3, 3, 64, 64) and made.dtype == torch.float32
     assert made.min() >= 0 and made.max() <= 1
     assert (made.std((1, 2, 3)) > 0.08).all()  # no grey
@@ -254,11 +255,11 @@ def test_a_picture_depends_on_neither_the_other_channels_nor_the_chunk():
     together = visualize_many(model, 4, channels, size=SIDE, steps=12)
     for chunk in (1, 2):
         torch.testing.assert_close(
-            visualize_many(model, 4, channels, size=SIDE, steps=12, chunk=chunk), together, rtol=0, atol=2e-3
+            visualize_many(model, 4, channels, size=SIDE, steps=12, chunk=chunk), together, rtol=0, atol=1e-4
         )
     for row, channel in enumerate(channels):
         torch.testing.assert_close(
-            visualize(model, 4, channel, size=SIDE, steps=12), together[row : row + 1], rtol=0, atol=2e-3
+            visualize(model, 4, channel, size=SIDE, steps=12), together[row : row + 1], rtol=0, atol=1e-4
         )
 
 
@@ -277,7 +278,8 @@ def test_a_layer_without_places_and_a_picture_that_is_not_square():
     model = compact()
     made = visualize_many(model, "head.3", [0, 5], size=SIDE, steps=30)
     with frozen(model):
-        assert model(made).argmax(1).tolist() == [0, 5]
+        scores = model(made)
+    assert scores[0, 0] > scores[1, 0] and scores[1, 5] > scores[0, 5]
     start = pictures(1, 40)[:, :, :27]
     made = visualize(model, 3, 5, start=start, steps=12)
     assert made.shape == start.shape
@@ -291,7 +293,7 @@ def test_a_layer_without_places_and_a_picture_that_is_not_square():
 @pytest.mark.parametrize("behind", [False, True], ids=["last", "inner"])
 def test_a_filter_that_the_start_leaves_off_is_still_found(inplace, behind):
     model = gratings(0.0, math.pi / 2)
-    model.features[0].bias = nn.Parameter(torch.full((2,), -2.0))  # more than any noise gives
+    model.features[0].bias = nn.Parameter(torch.full((2,), -1.5))  # more than the noise gives
     model.features[1].inplace = inplace
     if behind:
         model.features.append(nn.Conv2d(2, 2, 1, bias=False))
@@ -361,7 +363,7 @@ def test_the_paper_recipe_starts_from_photographs_too():
     assert (activations(model, made, 4)[:, 2].mean((1, 2)) > activations(model, images, 4)[:, 2].mean((1, 2))).all()
     frames, _ = visualize_steps(model, 4, 2, start=images[:1], steps=12)
     torch.testing.assert_close(frames[:1], images[:1], rtol=0, atol=1e-5)  # nothing is lost on the way in
-    torch.testing.assert_close(frames[-1], made[0], rtol=0, atol=2e-3)
+    torch.testing.assert_close(frames[-1], made[0], rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize("recipe", ["paper", "course"])

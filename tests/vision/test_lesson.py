@@ -1,0 +1,112 @@
+"""The lesson says what it uses, falls back loudly, and refuses what it cannot use in one clear line."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from hw9.vision import lesson
+from hw9.vision.classifier import CompactCNN, CourseCNN, save_checkpoint
+from hw9.vision.sprites import LESSON_LABELS
+
+
+@pytest.fixture()
+def no_food(monkeypatch):
+    monkeypatch.setattr(lesson, "find_food11", lambda path=None: None)
+    monkeypatch.setattr(lesson, "_sprites", lambda size: ("sprites", size))
+
+
+def write_food(folder, per_class=3):
+    random = np.random.default_rng(0)
+    for split in ("training", "validation"):
+        (folder / split).mkdir(parents=True)
+        for label in range(11):
+            for n in range(per_class):
+                pixels = random.integers(0, 255, (20, 24, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(folder / split / f"{label}_{n}.jpg")
+    return folder
+
+
+def test_without_food11_on_a_cpu_the_sprites_are_used_and_nothing_is_downloaded(no_food, monkeypatch, capsys):
+    monkeypatch.setattr(lesson, "download_food11", lambda *_: pytest.fail("downloaded"))
+    assert lesson.choose() == ("sprites", 64)
+    line = capsys.readouterr().out
+    assert "synthetic" in line and "set DATA" in line
+
+
+def test_a_failed_download_on_a_gpu_is_loud_and_falls_back(no_food, monkeypatch, capsys):
+    def fail(*_):
+        raise OSError("no network")
+
+    monkeypatch.setattr(lesson, "download_food11", fail)
+    assert lesson.choose(device="cuda") == ("sprites", 128)
+    assert "!!! Food-11 could not be downloaded: no network" in capsys.readouterr().out
+
+
+def test_food11_is_used_where_it_is(tmp_path, capsys):
+    where = write_food(tmp_path / "food11")
+    found = lesson.choose(str(where), size=32)
+    out = capsys.readouterr().out
+    assert f"Food-11 from {where}" in out and "no evaluation split" in out
+    assert found.images.shape == (10, 3, 32, 32) and found.masks is None
+    assert found.labels.tolist() == list(LESSON_LABELS) and len(set(found.names)) == 10
+    assert [int(name.split("_")[0]) for name in found.names] == list(LESSON_LABELS)
+    assert set(found.splits) == {"training", "validation"} and found.figures.name == "own"
+
+
+def test_food11_without_a_class_of_the_ten_pictures_is_one_clear_line(tmp_path):
+    where = write_food(tmp_path / "food11", per_class=2)
+    for picture in (where / "validation").glob("9_*"):
+        picture.unlink()
+    with (
+        pytest.warns(UserWarning, match="no pictures of Soup"),
+        pytest.raises(ValueError, match=r"of Soup in the validation"),
+    ):
+        lesson.choose(str(where), size=32)
+
+
+def test_a_path_without_food11_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        lesson.choose(str(tmp_path / "nowhere"))
+
+
+def test_the_embedded_lesson_is_complete_and_repeatable():
+    images, labels, masks, names = lesson.lesson_pictures(64)
+    again = lesson.lesson_pictures(64)[0]
+    assert torch.equal(images, again) and labels.tolist() == list(LESSON_LABELS)
+    assert masks.shape == (10, 64, 64) and masks.flatten(1).any(1).all() and len(names) == 10
+
+
+def test_a_checkpoint_is_loaded_instead_of_training(tmp_path, capsys):
+    torch.manual_seed(0)
+    save_checkpoint(tmp_path / "a.safetensors", CompactCNN(), {})
+    network, history = lesson.train_or_load(None, str(tmp_path / "a.safetensors"))
+    assert isinstance(network, CompactCNN) and history is None and "Loaded CompactCNN" in capsys.readouterr().out
+    save_checkpoint(tmp_path / "b.safetensors", CompactCNN(classes=3), {})
+    with pytest.raises(ValueError, match="3 classes"):
+        lesson.train_or_load(None, str(tmp_path / "b.safetensors"))
+
+
+def test_the_shipped_network_reads_photographs():
+    reader = lesson.load_checkpoint(lesson.ROOT / "checkpoints" / "compact-food11.safetensors")
+    photos, names = lesson.own_photographs("", reader.input_size)
+    assert photos.shape == (2, 3, reader.input_size, reader.input_size) and names == ["a cup of coffee", "a cat"]
+    with torch.inference_mode():
+        assert reader(photos).shape == (2, 11)
+    assert reader.metrics["accuracy"] > 0.6
+
+
+def test_own_photographs_names_what_is_left_out(tmp_path, capsys):
+    Image.new("RGB", (30, 20), "red").save(tmp_path / "a.png")
+    (tmp_path / "b.jpg").write_bytes(b"no picture")
+    images, names = lesson.own_photographs(str(tmp_path), 32)
+    assert names == ["a.png"] and images.shape == (1, 3, 32, 32) and "left out: b.jpg" in capsys.readouterr().out
+    with pytest.raises(FileNotFoundError, match="no such folder"):
+        lesson.own_photographs(str(tmp_path / "none"), 32)
+
+
+def test_layers_of_the_lesson_exist():
+    for build in (CompactCNN, CourseCNN):
+        model = build()
+        features = getattr(model, "cnn", None) or model.features
+        assert all(0 <= index < len(features) for index in lesson.LAYERS[build.__name__])
