@@ -98,7 +98,8 @@ if record:
 # One number hides much. The **confusion matrix** shows which class is taken for which: rows are true classes, columns are
 # what the network said, 100 on the diagonal would be perfect. For the synthetic pictures there are two kinds of test:
 # new compositions of drawings it has trained on, and drawings it has *never* seen. The gap between the two is the
-# difference between recognising a thing and understanding a class.
+# difference between recognising a thing and understanding a class. (The second is a rough test: for dairy, egg, fried
+# food, noodles and rice the drawings kept back are all in one style, which makes it harder.)
 #
 # 中文：混淆矩陣：列是真實類別，行是預測類別。看過的圖案與沒看過的圖案，準確率差多少？
 
@@ -395,6 +396,8 @@ show(figures.rows(columns, table, title="Integrated gradients from four baseline
 #
 # Do the methods agree? First look, then count. (The filters of section 7 explain a *part of the network*; beside the
 # others stands the activation of the last layer's filter that this class uses most.)
+#
+# 中文：把五種方法的結果並排比較，再用等級相關係數計算它們有多一致。
 
 # %%
 maps["LIME"] = attribution.heatmap_of([abs(lime_method.segment_map(e)) for e in explained])

@@ -181,7 +181,7 @@ def _read_course(path: Path) -> dict[str, Tensor]:
             f"{path} holds pickled Python objects, not only tensors, or is no checkpoint at all; it was not opened, "
             "because such a file can run code: ask for the state_dict instead"
         ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+    except (RuntimeError, EOFError, OSError, ValueError, LookupError) as error:
         raise ValueError(f"{path} is damaged or cut short: download or copy it again") from error
     weights = saved.get("model_state_dict", saved) if isinstance(saved, dict) else None
     if not isinstance(weights, dict) or not all(isinstance(value, Tensor) for value in weights.values()):

@@ -308,7 +308,7 @@ class _State:
             return 0, 0.0, 0.0, History()
         try:
             saved = torch.load(self.path, map_location="cpu", weights_only=True)
-        except (pickle.UnpicklingError, RuntimeError, EOFError):
+        except (pickle.UnpicklingError, RuntimeError, EOFError, LookupError, ValueError):
             saved = {"run": None}
         if saved["run"] != self.same_run:
             print(f"{self.path.name} is damaged or belongs to another run: training starts from the beginning")

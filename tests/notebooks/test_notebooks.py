@@ -49,7 +49,8 @@ def test_figures_shown_are_the_ones_kept(source):
 
 
 def test_every_key_idea_has_a_chinese_line(source):
-    sections = [cell.source for cell in from_source(source).cells if cell.source.startswith(("# ", "## "))]
+    prose = "\n".join(cell.source for cell in from_source(source).cells if cell.cell_type == "markdown")
+    sections = re.split(r"\n(?=## )", prose)
     without = [text.splitlines()[0] for text in sections if not re.search(r"[\u4e00-\u9fff]", text)]
     assert not without
 

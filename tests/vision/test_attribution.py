@@ -124,7 +124,7 @@ SAME_TOY = TwoInputs(lambda a, b: torch.relu(torch.relu(a - 1) - torch.relu(b)))
 
 
 def test_saliency_is_captums(model, images, targets):
-    wanted = Saliency(model).attribute(images.clone(), targets, abs=False)
+    wanted = Saliency(model).attribute(images.clone().requires_grad_(), targets, abs=False)
     torch.testing.assert_close(saliency(model, images, targets), wanted)
 
 
