@@ -58,7 +58,9 @@ class Residual(nn.Module):
         self.shortcut = nn.Sequential()
         if stride > 1 or before != channels:
             self.shortcut = nn.Sequential(
-                nn.AvgPool2d(stride), nn.Conv2d(before, channels, 1, bias=False), nn.BatchNorm2d(channels)
+                nn.AvgPool2d(stride, ceil_mode=True),
+                nn.Conv2d(before, channels, 1, bias=False),
+                nn.BatchNorm2d(channels),
             )
         # The block starts as the identity: deep nets then train from the first step (Goyal et al. 2017, 5.1).
         nn.init.zeros_(self.norm2.weight)
