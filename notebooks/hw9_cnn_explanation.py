@@ -16,23 +16,17 @@
 # Set-up. Opened alone (Colab)? Put the address of your teacher's repository here, or hw9-colab.zip beside this notebook.
 REPOSITORY = ""
 import pathlib, subprocess, sys, zipfile
-
 here = pathlib.Path.cwd()
 colab = [here, pathlib.Path("/content"), pathlib.Path("/content/drive/MyDrive")]
 home = next((p for p in [here, *here.parents, here / "hw9-lesson"] if (p / "hw9" / "notebook.py").is_file()), None)
 archive = next((p / "hw9-colab.zip" for p in colab if (p / "hw9-colab.zip").is_file()), None)
 if home is None and (archive or REPOSITORY):
     home = here / "hw9-lesson"
-    zipfile.ZipFile(archive).extractall(home) if archive else subprocess.run(
-        ["git", "clone", "-q", REPOSITORY, home], check=True
-    )
+    zipfile.ZipFile(archive).extractall(home) if archive else subprocess.run(["git", "clone", "-q", REPOSITORY, home], check=True)
 if home is None:
-    raise FileNotFoundError(
-        "The lesson's package is not here: upload hw9-colab.zip beside this notebook, or set REPOSITORY."
-    )
+    raise FileNotFoundError("The lesson's package is not here: upload hw9-colab.zip beside this notebook, or set REPOSITORY.")
 sys.path.insert(0, str(home))
 from hw9 import notebook
-
 device = notebook.setup(seed=0)
 
 # %% [markdown]
@@ -74,9 +68,7 @@ show = partial(notebook.show, folder=food.figures)
 
 # %%
 pictures, labels = food.splits["training"]
-show(
-    figures.classes(pictures, labels, classes, title=f"{food.name}: six training pictures of each class"), "cnn_01_data"
-)
+show(figures.classes(pictures, labels, classes, title=f"{food.name}: six training pictures of each class"), "cnn_01_data")
 for name, (_, of) in food.splits.items():
     print(f"{name}: {len(of):,} pictures")
 
@@ -119,10 +111,7 @@ name, result = list(results.items())[-1]
 wrong = result.surest_mistakes(10)
 sure = figures.captions(result.labels[wrong], result.probabilities[wrong], classes)
 worst = training.as_float(food.splits[name][0][wrong])
-show(
-    figures.rows(sure, {"": (worst, None)}, title=f"The ten surest mistakes on {name} (number: true class)"),
-    "cnn_04_mistakes",
-)
+show(figures.rows(sure, {"": (worst, None)}, title=f"The ten surest mistakes on {name} (number: true class)"), "cnn_04_mistakes")
 
 # %% [markdown]
 # **Questions.** Which class is recognised worst, and which one does the network say instead? Look at the ten surest
@@ -182,9 +171,7 @@ show(figures.lime(columns, images, explained), "cnn_06_lime")
 # %%
 picked = int(said.max(1).values.argmax())
 stable = lime_method.stability(model, images[picked], target=int(targets[picked]))
-show(
-    figures.lime_stability(images[picked], stable.explanations, stable.overlap, top=stable.top), "cnn_07_lime_stability"
-)
+show(figures.lime_stability(images[picked], stable.explanations, stable.overlap, top=stable.top), "cnn_07_lime_stability")
 
 # %% [markdown]
 # **Question.** The dots of one column are the weights of one patch under five seeds. How many patches are clearly
@@ -232,11 +219,7 @@ show(figures.rows(columns, {"picture": (images, None), "saliency": (maps["salien
 # %%
 strength = gradient.abs().amax(1)  # (N, H, W)
 of_loss = attribution.saliency(model, images, targets, recipe="course").abs().amax(1)
-common = {
-    "own scale": maps["saliency"],
-    "one scale": strength / strength.max(),
-    "loss, one scale": of_loss / of_loss.max(),
-}
+common = {"own scale": maps["saliency"], "one scale": strength / strength.max(), "loss, one scale": of_loss / of_loss.max()}
 largest = [f"max {float(m.max()):.1e}" for m in of_loss]
 table = {name: (m, "hot") for name, m in common.items()}
 table["loss, one scale"] += (largest,)
@@ -266,11 +249,7 @@ source(attribution.smoothgrad)
 smooth, kept = attribution.smoothgrad(model, images, targets, return_kept=True)
 maps["SmoothGrad"] = attribution.heatmap(smooth)
 notes = [f"keeps its class {share:.0%}" for share in kept]
-table = {
-    "picture": (images, None),
-    "saliency": (maps["saliency"], "hot"),
-    "SmoothGrad": (maps["SmoothGrad"], "hot", notes),
-}
+table = {"picture": (images, None), "saliency": (maps["saliency"], "hot"), "SmoothGrad": (maps["SmoothGrad"], "hot", notes)}
 show(figures.rows(columns, table), "cnn_11_smoothgrad")
 
 # %% [markdown]
@@ -328,10 +307,7 @@ show(figures.filters(seen, channels, title="What activates each filter most, ear
 
 # %%
 frames, at = filters.visualize_steps(model, late, 0)
-show(
-    figures.strip(frames, at, title=f"Layer {late}, filter 0: the picture while it is being optimised"),
-    "cnn_15_filter_strip",
-)
+show(figures.strip(frames, at, title=f"Layer {late}, filter 0: the picture while it is being optimised"), "cnn_15_filter_strip")
 
 # %% [markdown]
 # ### Is the visualisation right? Compare it with real crops
@@ -344,9 +320,7 @@ show(
 middle = list(layers)[2]
 crops = filters.top_crops_many(model, training.as_float(pictures[:1100]), middle, channels[:5], count=8)
 wanted = filters.visualize_many(model, middle, channels[:5])
-figure = figures.filter_and_crops(
-    channels[:5], wanted, [c.crops for c in crops], [c.values for c in crops], title=f"Layer {middle}"
-)
+figure = figures.filter_and_crops(channels[:5], wanted, [c.crops for c in crops], [c.values for c in crops], title=f"Layer {middle}")
 show(figure, "cnn_16_filters_and_crops")
 
 # %% [markdown]
@@ -486,11 +460,8 @@ captions = [f"{name}\n{classes[b]} {p.max():.0%}" for name, b, p in zip(names, b
 own = [lime_method.explain(reader, x) for x in photos]
 painted = [figures.lime_overlay(x, e.segments, e.weights).transpose(2, 0, 1) for x, e in zip(photos, own)]
 table = {"picture": (photos, None), "LIME": (painted, None)}
-for name, method in {
-    "saliency": attribution.saliency,
-    "SmoothGrad": attribution.smoothgrad,
-    "integrated gradients": attribution.integrated_gradients,
-}.items():
+for name, method in {"saliency": attribution.saliency, "SmoothGrad": attribution.smoothgrad,
+                     "integrated gradients": attribution.integrated_gradients}.items():
     table[name] = (attribution.heatmap(method(reader, photos, believed)), "hot")
 folder = notebook.ROOT / "figures" / ("own" if PHOTOS else "")
 show(figures.side_by_side(captions, table), "cnn_25_photographs", folder=folder)
