@@ -1,6 +1,6 @@
 """Which pictures the CNN lesson uses, and how long it trains on them: embedded by default, Food-11 by choice."""
 
-import importlib.util
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,7 +68,7 @@ def _food11(data: str, device: str) -> Path | None:
     if data != "auto":
         return find_food11(data)
     found = find_food11()
-    if found is not None or not (device == "cuda" or importlib.util.find_spec("google.colab")):
+    if found is not None or not (device == "cuda" or "google.colab" in sys.modules):
         return found
     try:
         return download_food11(ROOT / "data" / "food11")

@@ -43,6 +43,13 @@ def test_a_failed_download_on_a_gpu_is_loud_and_falls_back(no_food, monkeypatch,
     assert "!!! Food-11 could not be downloaded: no network" in capsys.readouterr().out
 
 
+def test_in_colab_food11_is_downloaded_even_without_a_gpu(no_food, monkeypatch, tmp_path):
+    monkeypatch.setitem(lesson.sys.modules, "google.colab", lesson)
+    monkeypatch.setattr(lesson, "download_food11", lambda _: tmp_path)
+    monkeypatch.setattr(lesson, "_photographs", lambda where, size: (where, size))
+    assert lesson.choose() == (tmp_path, 64)
+
+
 def test_food11_is_used_where_it_is(tmp_path, capsys):
     where = write_food(tmp_path / "food11")
     found = lesson.choose(str(where), size=32)
