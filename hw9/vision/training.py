@@ -256,7 +256,7 @@ def _check_data(model: nn.Module, *arrays: np.ndarray) -> None:
 def _fast_dtype(device: torch.device) -> torch.dtype | None:
     # bfloat16 pays where the processor multiplies it: twice as fast on AVX-512 BF16 / AMX, slower elsewhere.
     if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
     fast = device.type == "cpu" and torch.backends.mkldnn.is_available() and torch.cpu._is_avx512_bf16_supported()
     return torch.bfloat16 if fast else None
 
