@@ -1,0 +1,236 @@
+"""A BERT that reads: tokens, hidden states and attentions of a text, words for masks, answers to questions.
+
+Devlin et al. 2019, "BERT: Pre-training of Deep Bidirectional Transformers". `load` takes the model that ships with
+the project, a folder or a name on the Hugging Face hub.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from transformers import BertModel, BertTokenizer
+
+from hw9.language.loading import read_config, read_model, read_tokenizer
+from hw9.notebook import ROOT
+
+EMBEDDED = ROOT / "checkpoints" / "bert-mini-zh-en"
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """What a BERT with L layers, H heads and width D makes of a text, or a pair, of T tokens; tensors on the CPU."""
+
+    text: str
+    pair: str | None
+    tokens: list[str]  # T, as the tokenizer prints them: "[CLS]", "word", "##s", "[SEP]"
+    ids: Tensor  # (T,) int64
+    segments: list[int]  # 0 in the text, 1 in the pair
+    special: list[bool]  # True for [CLS], [SEP] and [PAD]
+    offsets: list[tuple[int, int]]  # the characters of its text or pair that a token covers; (0, 0) for specials
+    hidden_states: Tensor  # (L + 1, T, D): the embedding layer, then every block
+    attentions: Tensor  # (L, H, T, T): each row (query) adds up to 1 over the last axis (key)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """`context[start:end]` is the answer; `score` is its probability among all spans of the context."""
+
+    text: str
+    start: int
+    end: int
+    score: float
+
+
+@dataclass(frozen=True, eq=False)
+class Bert:
+    """A BERT with its tokenizer and its heads: `mask_head` (.., D) -> (.., V), `answer_head` (.., D) -> (.., 2).
+
+    A head is None where the checkpoint has none.
+    """
+
+    name: str
+    tokenizer: BertTokenizer
+    model: BertModel
+    mask_head: nn.Module | None
+    answer_head: nn.Module | None
+
+    @property
+    def layers(self) -> int:
+        return self.model.config.num_hidden_layers
+
+    @property
+    def heads(self) -> int:
+        return self.model.config.num_attention_heads
+
+    @property
+    def width(self) -> int:
+        return self.model.config.hidden_size
+
+    @property
+    def device(self) -> torch.device:
+        return self.model.device
+
+    @property
+    def limit(self) -> int:
+        """Tokens that the model can read at once, [CLS] and [SEP] included."""
+        return self.model.config.max_position_embeddings
+
+    def read(self, text: str, pair: str | None = None, *, masked: Collection[int] = ()) -> Reading:
+        """Tokens, hidden states and attentions of a text, or of two texts in one input.
+
+        The tokens at the positions `masked` are replaced by the mask. Raises TypeError or ValueError for a text that
+        cannot be read (the message says why), IndexError or ValueError for positions that cannot be masked.
+        """
+        encoded = self._encode(text, pair)
+        for position in masked:
+            if not 0 <= position < len(encoded["ids"]):
+                raise IndexError(f"there is no token {position}: the text has tokens 0 to {len(encoded['ids']) - 1}")
+            if encoded["special"][position]:
+                raise ValueError(f"token {position} is {encoded['tokens'][position]}, which cannot be masked")
+            encoded["ids"][position] = self.tokenizer.mask_token_id
+            encoded["tokens"][position] = self.tokenizer.mask_token
+        return self._read([encoded], attentions=True)[0]
+
+    def read_many(
+        self, texts: Sequence[str | tuple[str, str]], *, attentions: bool = False, batch: int = 16
+    ) -> list[Reading]:
+        """One Reading for each text or pair, in their order; `batch` of similar length go through at a time.
+
+        Without `attentions`, a Reading holds an empty (L, H, 0, 0) tensor in their place.
+        """
+        if isinstance(texts, str):
+            raise TypeError("read_many takes a list of texts: use read for one")
+        if batch < 1:
+            raise ValueError(f"batch must be 1 or more, not {batch}")
+        encoded = [self._encode(*((text, None) if isinstance(text, str) else text)) for text in texts]
+        order = sorted(range(len(encoded)), key=lambda k: len(encoded[k]["ids"]))
+        found = {}
+        for start in range(0, len(order), batch):
+            rows = order[start : start + batch]
+            found.update(zip(rows, self._read([encoded[k] for k in rows], attentions), strict=True))
+        return [found[k] for k in range(len(encoded))]
+
+    def mask_logits(self, ids: Tensor, segments: Tensor | None = None) -> Tensor:
+        """Scores (B, T, V) of every token of the vocabulary at every place of `ids` (B, T); padding is ignored."""
+        if self.mask_head is None:
+            raise ValueError(f"{self.name} has no mask head and cannot fill masks: load() the embedded model instead")
+        with torch.no_grad():
+            return self.mask_head(self._forward(ids, segments).last_hidden_state).cpu()
+
+    def answer(self, question: str, context: str, *, longest: int = 40) -> Answer:
+        """The span of `context`, at most `longest` tokens, with the highest sum of start and end score.
+
+        A context that does not fit goes through in overlapping windows (Devlin et al. 2019, section 4.2, and the code
+        of the paper).
+        """
+        if self.answer_head is None:
+            raise ValueError(f"{self.name} has no answer head and cannot answer: load() the embedded model instead")
+        _check("question", question)
+        _check("context", context)
+        asked = len(self.tokenizer(question, add_special_tokens=False, verbose=False)["input_ids"])
+        room = self.limit - 3 - asked  # tokens of context in a window, beside [CLS] question [SEP] context [SEP]
+        if room < 16:
+            raise ValueError(f"the question has {asked} tokens and leaves no room in {self.limit}: ask a shorter one")
+        windows = self.tokenizer(
+            question,
+            context,
+            truncation="only_second",
+            max_length=self.limit,
+            stride=room // 3,
+            return_overflowing_tokens=True,
+            return_offsets_mapping=True,
+            padding=True,
+            return_tensors="pt",
+        )
+        with torch.no_grad():
+            parts = zip(windows["input_ids"].split(8), windows["token_type_ids"].split(8), strict=True)
+            scores = torch.cat([self.answer_head(self._forward(*part).last_hidden_state).cpu() for part in parts])
+        inside = torch.tensor([[k == 1 for k in windows.sequence_ids(row)] for row in range(len(scores))])  # (W, T)
+        start, end = scores.masked_fill(~inside[..., None], -torch.inf).unbind(-1)  # (W, T) each
+        length = inside.shape[1]
+        allowed = torch.ones(length, length, dtype=torch.bool).triu().tril(longest - 1)  # start <= end
+        spans = (start[:, :, None] + end[:, None, :]).masked_fill(~allowed, -torch.inf)  # (W, T, T)
+        best = int(spans.argmax())
+        row, first, last = best // length**2, best // length % length, best % length
+        probability = (spans.max() - start.logsumexp((0, 1)) - end.logsumexp((0, 1))).exp()
+        begin, finish = int(windows["offset_mapping"][row, first, 0]), int(windows["offset_mapping"][row, last, 1])
+        return Answer(context[begin:finish], begin, finish, float(probability))
+
+    def _encode(self, text: str, pair: str | None) -> dict[str, list]:
+        _check("text", text)
+        if pair is not None:
+            _check("pair", pair)
+        encoded = self.tokenizer(text, pair, return_offsets_mapping=True, return_token_type_ids=True, verbose=False)
+        ids = encoded["input_ids"]
+        if len(ids) > self.limit:
+            raise ValueError(f"the text has {len(ids)} tokens, and {self.name} reads {self.limit} at most: shorten it")
+        apart = {self.tokenizer.cls_token_id, self.tokenizer.sep_token_id, self.tokenizer.pad_token_id}
+        return {
+            "text": text,
+            "pair": pair,
+            "tokens": self.tokenizer.convert_ids_to_tokens(ids),
+            "ids": ids,
+            "segments": encoded["token_type_ids"],
+            "special": [token in apart for token in ids],
+            "offsets": [tuple(span) for span in encoded["offset_mapping"]],
+        }
+
+    def _read(self, encoded: list[dict], attentions: bool) -> list[Reading]:
+        lengths = [len(one["ids"]) for one in encoded]
+        ids = torch.full((len(encoded), max(lengths)), self.tokenizer.pad_token_id)
+        segments = torch.zeros_like(ids)
+        for row, one in enumerate(encoded):
+            ids[row, : lengths[row]] = torch.tensor(one["ids"])
+            segments[row, : lengths[row]] = torch.tensor(one["segments"])
+        with torch.no_grad():
+            out = self._forward(ids, segments, output_hidden_states=True, output_attentions=attentions)
+        if attentions and len(out.attentions) != self.layers:
+            raise RuntimeError(f"{self.name} gave the attentions of {len(out.attentions)} of its {self.layers} layers")
+        readings = []
+        for row, (one, length) in enumerate(zip(encoded, lengths, strict=True)):
+            hidden = torch.stack([layer[row, :length] for layer in out.hidden_states]).cpu()
+            if attentions:
+                weights = torch.stack([layer[row, :, :length, :length] for layer in out.attentions]).cpu()
+            else:
+                weights = torch.empty(self.layers, self.heads, 0, 0)
+            readings.append(
+                Reading(**{**one, "ids": torch.tensor(one["ids"])}, hidden_states=hidden, attentions=weights)
+            )
+        return readings
+
+    def _forward(self, ids: Tensor, segments: Tensor | None, **wanted):
+        ids = ids.to(self.device)
+        return self.model(
+            input_ids=ids,
+            attention_mask=(ids != self.tokenizer.pad_token_id).long(),
+            token_type_ids=None if segments is None else segments.to(self.device),
+            **wanted,
+        )
+
+
+def load(name: str | Path | None = None, *, device: str | None = None) -> Bert:
+    """The BERT that ships with the project (None), the one in a folder, or the one of that name on the hub.
+
+    `device`: "cpu", "cuda", ...; None takes a GPU where there is one.
+    """
+    folder = EMBEDDED if name is None else Path(name)
+    config = read_config(folder)
+    tokenizer = read_tokenizer(folder)
+    model, has_mask, has_answer = read_model(folder, config)
+    model.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    return Bert(
+        name=folder.name,
+        tokenizer=tokenizer,
+        model=model.bert,
+        mask_head=model.cls.predictions if has_mask else None,
+        answer_head=model.qa_outputs if has_answer else None,
+    )
+
+
+def _check(what: str, text: str) -> None:
+    if not isinstance(text, str):
+        raise TypeError(f"the {what} must be a str, not {type(text).__name__}")
+    if not text.strip():
+        raise ValueError(f"the {what} is empty: give it at least one word")
