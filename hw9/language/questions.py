@@ -99,10 +99,10 @@ QUESTIONS = (
         name="soup",
         language="en",
         question="When does the cook cut the beef into thin slices?",
-        context="In Tainan the morning begins with a bowl of beef soup. At four in the morning the cook cuts fresh beef "
-        "into thin slices and puts them in a bowl. Then hot broth is poured over the beef, and the slices soon turn "
-        "pink. Many guests like a bowl of rice with the soup; some dip the beef in soy sauce and ginger. By nine the soup "
-        "is sold out.",
+        context="In Tainan the morning begins with a bowl of beef soup. At four in the morning the cook cuts fresh "
+        "beef into thin slices and puts them in a bowl. Then hot broth is poured over the beef, and the "
+        "slices soon turn pink. Many guests like a bowl of rice with the soup; some dip the beef in soy "
+        "sauce and ginger. By nine the soup is sold out.",
         answer="four in the morning",
         start=58,
     ),
