@@ -12,10 +12,9 @@ import torch
 from torch import Tensor, nn
 from transformers import BertModel, BertTokenizer
 
+from hw9.language.hub import EMBEDDED as EMBEDDED
+from hw9.language.hub import find
 from hw9.language.loading import read_config, read_model, read_tokenizer
-from hw9.notebook import ROOT
-
-EMBEDDED = ROOT / "checkpoints" / "bert-mini-zh-en"
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +34,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class Answer:
-    """`context[start:end]` is the answer; `score` is its probability among all spans of the context."""
+    """`context[start:end]` is the answer; `score` is the probability of its start times that of its end."""
 
     text: str
     start: int
@@ -101,10 +100,10 @@ class Bert:
         Without `attentions`, a Reading holds an empty (L, H, 0, 0) tensor in their place.
         """
         if isinstance(texts, str):
-            raise TypeError("read_many takes a list of texts: use read for one")
+            raise TypeError("read_many takes a list of texts or pairs: use read for one")
         if batch < 1:
             raise ValueError(f"batch must be 1 or more, not {batch}")
-        encoded = [self._encode(*((text, None) if isinstance(text, str) else text)) for text in texts]
+        encoded = [self._encode(*text) if isinstance(text, tuple) else self._encode(text) for text in texts]
         order = sorted(range(len(encoded)), key=lambda k: len(encoded[k]["ids"]))
         found = {}
         for start in range(0, len(order), batch):
@@ -122,17 +121,19 @@ class Bert:
     def answer(self, question: str, context: str, *, longest: int = 40) -> Answer:
         """The span of `context`, at most `longest` tokens, with the highest sum of start and end score.
 
-        A context that does not fit goes through in overlapping windows (Devlin et al. 2019, section 4.2, and the code
-        of the paper).
+        A context that does not fit goes through in windows that overlap by a third (Devlin et al. 2019, section 4.2,
+        and the paper's code). Raises TypeError or ValueError for what cannot be asked or read.
         """
         if self.answer_head is None:
             raise ValueError(f"{self.name} has no answer head and cannot answer: load() the embedded model instead")
         _check("question", question)
         _check("context", context)
+        if longest < 1:
+            raise ValueError(f"longest must be 1 token or more, not {longest}")
         asked = len(self.tokenizer(question, add_special_tokens=False, verbose=False)["input_ids"])
-        room = self.limit - 3 - asked  # tokens of context in a window, beside [CLS] question [SEP] context [SEP]
+        room = self.limit - 3 - asked  # for context, beside [CLS] question [SEP] and [SEP]
         if room < 16:
-            raise ValueError(f"the question has {asked} tokens and leaves no room in {self.limit}: ask a shorter one")
+            raise ValueError(f"the question has {asked} tokens, too many for {self.limit} in all: ask a shorter one")
         windows = self.tokenizer(
             question,
             context,
@@ -144,21 +145,19 @@ class Bert:
             padding=True,
             return_tensors="pt",
         )
+        inside = torch.tensor([[k == 1 for k in windows.sequence_ids(row)] for row in range(len(windows["input_ids"]))])
+        if not inside.any():
+            raise ValueError("the context holds no character that the tokenizer keeps: give it at least one word")
         with torch.no_grad():
             parts = zip(windows["input_ids"].split(8), windows["token_type_ids"].split(8), strict=True)
             scores = torch.cat([self.answer_head(self._forward(*part).last_hidden_state).cpu() for part in parts])
-        inside = torch.tensor([[k == 1 for k in windows.sequence_ids(row)] for row in range(len(scores))])  # (W, T)
         start, end = scores.masked_fill(~inside[..., None], -torch.inf).unbind(-1)  # (W, T) each
-        length = inside.shape[1]
-        allowed = torch.ones(length, length, dtype=torch.bool).triu().tril(longest - 1)  # start <= end
-        spans = (start[:, :, None] + end[:, None, :]).masked_fill(~allowed, -torch.inf)  # (W, T, T)
-        best = int(spans.argmax())
-        row, first, last = best // length**2, best // length % length, best % length
-        probability = (spans.max() - start.logsumexp((0, 1)) - end.logsumexp((0, 1))).exp()
+        row, first, last = best_span(start, end, longest)
         begin, finish = int(windows["offset_mapping"][row, first, 0]), int(windows["offset_mapping"][row, last, 1])
-        return Answer(context[begin:finish], begin, finish, float(probability))
+        score = start[row, first] - start.logsumexp((0, 1)) + end[row, last] - end.logsumexp((0, 1))
+        return Answer(context[begin:finish], begin, finish, float(score.exp()))
 
-    def _encode(self, text: str, pair: str | None) -> dict[str, list]:
+    def _encode(self, text: str, pair: str | None = None) -> dict[str, list]:
         _check("text", text)
         if pair is not None:
             _check("pair", pair)
@@ -166,6 +165,8 @@ class Bert:
         ids = encoded["input_ids"]
         if len(ids) > self.limit:
             raise ValueError(f"the text has {len(ids)} tokens, and {self.name} reads {self.limit} at most: shorten it")
+        if not {0, None if pair is None else 1} <= {*encoded.sequence_ids()}:
+            raise ValueError("the text holds no character that the tokenizer keeps: give it at least one word")
         apart = {self.tokenizer.cls_token_id, self.tokenizer.sep_token_id, self.tokenizer.pad_token_id}
         return {
             "text": text,
@@ -213,15 +214,17 @@ class Bert:
 def load(name: str | Path | None = None, *, device: str | None = None) -> Bert:
     """The BERT that ships with the project (None), the one in a folder, or the one of that name on the hub.
 
-    `device`: "cpu", "cuda", ...; None takes a GPU where there is one.
+    `device`: "cpu", "cuda", ...; None takes a GPU where there is one. Raises FileNotFoundError, ConnectionError or
+    ValueError, each with one line that says what to do.
     """
-    folder = EMBEDDED if name is None else Path(name)
-    config = read_config(folder)
-    tokenizer = read_tokenizer(folder)
-    model, has_mask, has_answer = read_model(folder, config)
-    model.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    place = _device(device)
+    folder, called = find(name)
+    config = read_config(folder, called)
+    tokenizer = read_tokenizer(folder, called, config)
+    model, has_mask, has_answer = read_model(folder, called, config)
+    model.to(place)
     return Bert(
-        name=folder.name,
+        name=called,
         tokenizer=tokenizer,
         model=model.bert,
         mask_head=model.cls.predictions if has_mask else None,
@@ -229,8 +232,31 @@ def load(name: str | Path | None = None, *, device: str | None = None) -> Bert:
     )
 
 
+def _device(device: str | None) -> torch.device:
+    try:
+        place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        torch.empty(1, device=place)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ValueError(f"there is no device {str(device)!r} here: use 'cpu' (or 'cuda' where a GPU is)") from error
+    return place
+
+
+def best_span(start: Tensor, end: Tensor, longest: int) -> tuple[int, int, int]:
+    """Window, first and last token of the best span, given start and end scores (W, T) in W windows.
+
+    A span has 1 to `longest` tokens, and its score is the sum of its two ends; of equals the first wins.
+    """
+    length = start.shape[1]
+    allowed = torch.ones(length, length, dtype=torch.bool).triu().tril(longest - 1)  # first <= last < first + longest
+    spans = [(a[:, None] + b).masked_fill(~allowed, -torch.inf) for a, b in zip(start, end, strict=True)]  # (T, T) each
+    row = int(torch.stack([span.max() for span in spans]).argmax())
+    return row, *divmod(int(spans[row].argmax()), length)
+
+
 def _check(what: str, text: str) -> None:
     if not isinstance(text, str):
         raise TypeError(f"the {what} must be a str, not {type(text).__name__}")
     if not text.strip():
         raise ValueError(f"the {what} is empty: give it at least one word")
+    if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise ValueError(f"the {what} holds half a character (a lone surrogate): read the file as UTF-8 again")

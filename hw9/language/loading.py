@@ -1,7 +1,8 @@
-"""From a folder to a BERT with its tokenizer and the heads that its weights hold; quiet, eager, checked."""
+"""From a folder to a BERT with its tokenizer and the heads that its weights hold: checked, quiet, eager attention."""
 
 import contextlib
 import json
+import pickle
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,12 +12,12 @@ from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_b
 from torch import nn
 from transformers import BertConfig, BertForMaskedLM, BertTokenizer
 
-WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 TOKENIZERS = ("tokenizer.json", "vocab.txt")
+WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 
 
 class BertWithHeads(BertForMaskedLM):
-    """A BERT with a mask head and a question-answering head; the names are those of transformers' own classes."""
+    """A BERT with a mask head and an answer head, their weights named as in transformers' own two classes."""
 
     def __init__(self, config: BertConfig) -> None:
         super().__init__(config)
@@ -24,53 +25,84 @@ class BertWithHeads(BertForMaskedLM):
         self.post_init()
 
 
-def read_config(folder: Path) -> BertConfig:
-    """The configuration in `folder`, with eager attention; a ValueError for a model that is not a BERT."""
+def read_config(folder: Path, name: str) -> BertConfig:
+    """The configuration in `folder`, a new object, with eager attention: other kinds of attention return no weights.
+
+    `name` is what messages call the model. Raises FileNotFoundError or ValueError, also for what is not a BERT.
+    """
     path = folder / "config.json"
     if not path.is_file():
-        raise FileNotFoundError(f"{folder} holds no config.json: give a folder that save_pretrained wrote, or a name")
-    try:
+        raise FileNotFoundError(f"{name} holds no config.json: give a folder that save_pretrained wrote")
+    with _refused(f"config.json of {name}"):
         facts = json.loads(path.read_text(encoding="utf-8"))
         kind = facts.get("model_type")
-    except (ValueError, AttributeError) as error:
-        raise ValueError(f"{path} is damaged or no model's configuration: copy or download it again") from error
     if kind != "bert":
-        raise ValueError(f"{folder} holds a model of type {kind!r}, not a BERT: take one whose model_type is 'bert'")
-    with quiet():
+        raise ValueError(f"{name} is of the type {kind!r}, not a BERT: take a model whose model_type is 'bert'")
+    with _refused(f"config.json of {name}"):
         return BertConfig.from_pretrained(folder, attn_implementation="eager")
 
 
-def read_tokenizer(folder: Path) -> BertTokenizer:
-    """The fast tokenizer in `folder`."""
-    if not any((folder / name).is_file() for name in TOKENIZERS):
-        raise FileNotFoundError(f"{folder} holds no tokenizer ({' or '.join(TOKENIZERS)}): copy it beside the weights")
-    with quiet():
-        return BertTokenizer.from_pretrained(folder)
+def read_tokenizer(folder: Path, name: str, config: BertConfig) -> BertTokenizer:
+    """The fast tokenizer in `folder`; FileNotFoundError or ValueError where there is none that fits the model."""
+    if not any((folder / file).is_file() for file in TOKENIZERS):
+        raise FileNotFoundError(f"{name} holds no tokenizer ({' or '.join(TOKENIZERS)}): copy it beside the weights")
+    with _refused(f"the tokenizer of {name}"):
+        tokenizer = BertTokenizer.from_pretrained(folder)
+        tokenizer("?")  # an empty vocabulary fails only here
+        if len(tokenizer) > config.vocab_size:
+            raise LookupError(f"it has {len(tokenizer)} tokens, the model {config.vocab_size}")
+    return tokenizer
 
 
-def read_model(folder: Path, config: BertConfig) -> tuple[BertWithHeads, bool, bool]:
-    """The model, in float32 on the CPU, and whether its weights hold the mask head and the answer head."""
-    if not any((folder / name).is_file() for name in WEIGHTS):
-        raise FileNotFoundError(f"{folder} holds no weights ({' or '.join(WEIGHTS)}): copy or download it again")
-    with quiet():
+def read_model(folder: Path, name: str, config: BertConfig) -> tuple[BertWithHeads, bool, bool]:
+    """The model, float32, on the CPU, in eval mode; whether its weights hold the mask head and the answer head.
+
+    Nothing in the files is executed. Raises FileNotFoundError or ValueError for weights that are missing, damaged or
+    of another model.
+    """
+    if not any((folder / file).is_file() for file in WEIGHTS):
+        raise FileNotFoundError(f"{name} holds no weights ({' or '.join(WEIGHTS)}): copy or download it again")
+    with _refused(f"the file of weights of {name}"):
         model, report = BertWithHeads.from_pretrained(
-            folder, config=config, dtype=torch.float32, output_loading_info=True
+            folder,
+            config=config,
+            dtype=torch.float32,
+            weights_only=True,
+            ignore_mismatched_sizes=True,  # they are reported, and refused below
+            output_loading_info=True,
         )
-    missing = report["missing_keys"]
-    return model.eval(), not any("cls." in key for key in missing), not any("qa_outputs." in key for key in missing)
+    for key, found, wanted in report["mismatched_keys"]:
+        raise ValueError(f"the weights of {name} do not fit its config.json: {key} is {[*found]}, not {[*wanted]}")
+    missing = {key.split(".")[0] for key in report["missing_keys"]}
+    if "bert" in missing:
+        lost = sorted(key for key in report["missing_keys"] if key.startswith("bert."))
+        raise ValueError(
+            f"the weights of {name} are not those of a whole BERT: {len(lost)} are missing ({lost[0]} ...)"
+        )
+    if not all(torch.isfinite(weights).all() for weights in model.parameters()):
+        raise ValueError(f"the weights of {name} hold NaN or infinite numbers: copy or download it again")
+    return model.eval().requires_grad_(False), "cls" not in missing, "qa_outputs" not in missing
 
 
 @contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """No reports and no bars of transformers inside, whatever they were before afterwards."""
-    level, bars = transformers.logging.get_verbosity(), not are_progress_bars_disabled()
-    active = transformers.logging.is_progress_bar_enabled()
+def _refused(what: str) -> Iterator[None]:
+    """Inside, transformers reports nothing, and whatever it raises becomes one ValueError about `what`.
+
+    Its readers raise errors of many libraries (safetensors, tokenizers, pickle, struct, json), some plain Exceptions.
+    """
+    level = transformers.logging.get_verbosity()
+    active, shown = transformers.logging.is_progress_bar_enabled(), not are_progress_bars_disabled()
     transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
+    transformers.logging.disable_progress_bar()  # the hub's bars with it
     try:
         yield
+    except pickle.UnpicklingError as error:
+        raise ValueError(f"{what} holds more than tensors and could run code, so it was not opened") from error
+    except Exception as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ValueError(f"{what} cannot be used ({reason}): copy or download it again") from error
     finally:
         transformers.logging.set_verbosity(level)
         if active:
             transformers.logging.enable_progress_bar()
-        (enable_progress_bars if bars else disable_progress_bars)()
+        (enable_progress_bars if shown else disable_progress_bars)()

@@ -10,19 +10,22 @@ from hw9.language.bert import Bert, load
 from hw9.language.loading import BertWithHeads
 
 SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-HAN = "我你他她它的是在了不有人這个個中大上来來到时時吃喝想要買买賣卖蘋苹果手機机新電电腦脑公司股價价市場场派汁樹树園园紅红甜好看天氣气今明日北京台灣湾城東东西南學学生老師师狗貓猫水銀银行河岸錢钱"
-PIECES = (
-    "the a an i he she it they we you his her is was are were to of in on at and or not with by for from who what where "
-    "when why how that this cat dog sat mat apple apples fruit phone company bank river money tree red sweet new eat "
-    "ate buy bought sell sold pie juice mary john peter anna doctor nurse book gave said because tired trophy suitcase "
-    "fit big small paris france capital city live lives lived work works born old year ##s ##ing ##ed ##er ##ly un ##known"
-).split()
+HAN = (
+    "我你他她它的是在了不有人這个個中大上来來到时時吃喝想要買买賣卖蘋苹果手機机新電电腦脑公司股價价市場场派汁樹树園园紅红甜好看"
+    "天氣气今明日北京台灣湾城東东西南學学生老師师狗貓猫水銀银行河岸錢钱"
+)
+WORDS = """
+the a an i he she it they we you his her is was are were to of in on at and or not with by for from who what where
+when why how that this cat dog sat mat apple apples fruit phone company bank river money tree red sweet new eat
+ate buy bought sell sold pie juice mary john peter anna doctor nurse book gave said because tired trophy suitcase
+fit big small paris france capital city live lives lived work works born old year ##s ##ing ##ed ##er ##ly un ##known
+"""
 MARKS = tuple(".,!?;:'\"-()<>/&。，！？；：、「」（）") + tuple("0123456789") + tuple("abcdefghijklmnopqrstuvwxyz")
 
 
 def vocabulary() -> list[str]:
     letters = [f"##{letter}" for letter in "abcdefghijklmnopqrstuvwxyz0123456789"]
-    return list(dict.fromkeys([*SPECIALS, *PIECES, *HAN, *MARKS, *letters]))
+    return list(dict.fromkeys([*SPECIALS, *WORDS.split(), *HAN, *MARKS, *letters]))
 
 
 def make_tokenizer(limit: int) -> BertTokenizer:
