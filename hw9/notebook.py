@@ -6,6 +6,7 @@ Only the standard library is imported at the top: this module also runs where th
 import ast
 import importlib
 import importlib.metadata
+import importlib.util
 import inspect
 import io
 import os
@@ -19,6 +20,8 @@ import textwrap
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+CJK_FONTS = ("Noto Sans CJK TC", "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans TC", "Noto Sans SC", "PingFang TC")
+CJK_FONTS += ("PingFang HK", "Heiti TC", "Microsoft JhengHei", "Microsoft YaHei", "WenQuanYi Micro Hei")
 
 
 def setup(seed: int = 0) -> str:
@@ -29,6 +32,8 @@ def setup(seed: int = 0) -> str:
 
     seed_everything(seed)
     _figure_style()
+    if not cjk_font():
+        print("No font with Chinese characters: figures show boxes for them. Do: pip install paperang-p2-fonts-cjk")
     device = "cuda" if torch.cuda.is_available() else "cpu"
     what = torch.cuda.get_device_name() if device == "cuda" else f"CPU with {torch.get_num_threads()} threads"
     print(f"Ready: Python {platform.python_version()}, torch {torch.__version__.split('+')[0]}, {what}")
@@ -83,6 +88,22 @@ def _install_missing() -> None:
     importlib.invalidate_caches()
 
 
+def cjk_font() -> str | None:
+    """The name, known to matplotlib, of a font that draws Chinese in both scripts; None where there is none.
+
+    The font of the package paperang-p2-fonts-cjk comes first, so that figures look the same on every machine.
+    """
+    from matplotlib import font_manager
+
+    if package := importlib.util.find_spec("paperang_p2_fonts_cjk"):
+        file = Path(package.origin).parent / "fonts" / "wqy-microhei.ttc"
+        if file.is_file():
+            font_manager.fontManager.addfont(file)
+            return font_manager.FontProperties(fname=file).get_name()
+    known = {font.name for font in font_manager.fontManager.ttflist}
+    return next((name for name in CJK_FONTS if name in known), None)
+
+
 def _figure_style() -> None:
     import matplotlib as mpl
 
@@ -90,6 +111,7 @@ def _figure_style() -> None:
         {
             "figure.dpi": 100,
             "savefig.dpi": 105,
+            "font.family": ["DejaVu Sans", *filter(None, [cjk_font()])],
             "font.size": 9,
             "axes.titlesize": 9,
             "axes.spines.top": False,

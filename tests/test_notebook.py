@@ -9,6 +9,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib import font_manager
 from PIL import Image
 
 from hw9 import notebook
@@ -51,6 +52,21 @@ def test_a_failed_install_is_one_line(monkeypatch):
     with pytest.raises(RuntimeError, match=r"no-such-package .*no network") as caught:
         notebook._install_missing()
     assert "\n" not in str(caught.value)
+
+
+def test_chinese_is_drawn_in_both_scripts():
+    notebook._figure_style()
+    fonts = [font_manager.get_font(font_manager.findfont(name)) for name in plt.rcParams["font.family"]]
+    missing = [c for c in "蘋果苹即將將发發，。「」abc→≥" if not any(font.get_char_index(ord(c)) for font in fonts)]
+    assert not missing
+
+
+def test_without_the_font_package_a_system_font_serves(monkeypatch):
+    monkeypatch.setattr(notebook.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(notebook, "CJK_FONTS", ("No Such Font", "DejaVu Sans"))
+    assert notebook.cjk_font() == "DejaVu Sans"
+    monkeypatch.setattr(notebook, "CJK_FONTS", ("No Such Font",))
+    assert notebook.cjk_font() is None
 
 
 def test_same_seed_same_numbers():
