@@ -47,7 +47,7 @@ PHOTOS = ""
 # %%
 from functools import partial
 import torch
-from hw9.vision import attribution, evaluation, figures, filters, lesson, training
+from hw9.vision import attribution, crops, evaluation, figures, filters, lesson, training
 from hw9.vision import lime as lime_method
 
 food = lesson.choose(DATA, device=device)
@@ -318,9 +318,9 @@ show(figures.strip(frames, at, title=f"Layer {late}, filter 0: the picture while
 
 # %%
 middle = list(layers)[2]
-crops = filters.top_crops_many(model, training.as_float(pictures[:1100]), middle, channels[:5], count=8)
+found = crops.top_crops_many(model, training.as_float(pictures[:1100]), middle, channels[:5], count=8)
 wanted = filters.visualize_many(model, middle, channels[:5])
-figure = figures.filter_and_crops(channels[:5], wanted, [c.crops for c in crops], [c.values for c in crops], title=f"Layer {middle}")
+figure = figures.filter_and_crops(channels[:5], wanted, [c.crops for c in found], [c.values for c in found], title=f"Layer {middle}")
 show(figure, "cnn_16_filters_and_crops")
 
 # %% [markdown]

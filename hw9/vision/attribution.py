@@ -2,23 +2,19 @@
 
 Simonyan, Vedaldi & Zisserman 2014, "Deep Inside Convolutional Networks"; Smilkov et al. 2017, "SmoothGrad: removing
 noise by adding noise"; Sundararajan, Taly & Yan 2017, "Axiomatic Attribution for Deep Networks". All three need the
-same thing, gradients with respect to the pixels of altered copies of the pictures: `_sum_gradients` at the end.
+same thing, gradients with respect to the pixels of altered copies of the pictures: `hw9.vision.gradients`.
 """
 
-import contextlib
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
-from torchvision.transforms.v2.functional import gaussian_blur
 
-from hw9.vision.inference import check_images, check_logits, check_targets, device_of, frozen, in_chunks
-
-# Network evaluations at a time, counted in pixels: 32 copies of 64x64, 8 of 128x128.
-PIXELS_AT_A_TIME = 32 * 64 * 64
+from hw9.vision.baselines import make_baseline
+from hw9.vision.gradients import differentiable, on_device, scores, sum_gradients
+from hw9.vision.inference import check_targets, check_whole
 
 
 def saliency(
@@ -34,7 +30,7 @@ def saliency(
     course = _is_course(recipe)
     with differentiable(model):
         pictures, labels = on_device(model, images, targets)
-        gradients = _sum_gradients(model, pictures, labels, 1, lambda rows, _: pictures[rows], loss=course, chunk=chunk)
+        gradients = sum_gradients(model, pictures, labels, 1, lambda rows, _: pictures[rows], loss=course, chunk=chunk)
     return gradients.to(images.device)
 
 
@@ -62,7 +58,7 @@ def smoothgrad(
     gradients of the loss. Raises what `saliency` raises, and ValueError for settings out of range.
     """
     course = _is_course(recipe)
-    samples = _whole("samples", samples, 500 if course else 50)
+    samples = check_whole("samples", (500 if course else 50) if samples is None else samples)
     noise = (0.4 if course else 0.15) if noise is None else noise
     if not (0 <= noise < math.inf and seed >= 0):
         raise ValueError(f"noise and seed must be 0 or more, not noise={noise} and seed={seed}")
@@ -85,8 +81,8 @@ def smoothgrad(
             named[draws * count + rows] = logits.argmax(1)
             return gradients.abs() if course else gradients
 
-        mean = _sum_gradients(model, pictures, labels, samples, noisy, weigh, loss=course, chunk=chunk) / samples
-        clean = _logits(model, pictures, chunk).argmax(1) if return_kept else None  # (N,)
+        mean = sum_gradients(model, pictures, labels, samples, noisy, weigh, loss=course, chunk=chunk) / samples
+        clean = scores(model, pictures, chunk).argmax(1) if return_kept else None  # (N,)
     if clean is None:
         return mean.to(images.device)
     kept = (named.view(samples, count) == clean).float().mean(0)
@@ -107,15 +103,15 @@ def integrated_gradients(
     """(x - baseline) times the mean gradient on the straight way from baseline to x (Sundararajan 2017, section 3).
 
     Attributions (N, 3, H, W) in units of the class score, which add up to F(x) - F(baseline) ("completeness").
-    `baseline`: see `make_baseline`; None is black. The mean is taken at `steps` (64) Gauss-Legendre nodes. A ReLU
-    network has thousands of kinks on the way, and whatever the nodes, the sum then misses the known total by a little.
-    `settle` shares this rest out in proportion to the pixels' absolute attributions, up to 1 % of each; more stays as
-    the gap that tells of too few steps. `settle=False` is the bare rule.
+    `baseline`: see `make_baseline` (hw9.vision.baselines); None is black. The mean is taken at `steps` (64)
+    Gauss-Legendre nodes. A ReLU network has thousands of kinks on the way, and whatever the nodes, the sum then misses
+    the known total by a little. `settle` shares this rest out in proportion to the pixels' absolute attributions, up
+    to 1 % of each; more stays as the gap that tells of too few steps. `settle=False` is the bare rule.
     `recipe="course"` (10 steps): the mean gradient alone, not times (x - baseline), at 0, 1/steps ... 1 - 1/steps.
     Raises what `saliency` raises, and ValueError for steps or a baseline that cannot be used.
     """
     course = _is_course(recipe)
-    steps = _whole("steps", steps, 10 if course else 64)
+    steps = check_whole("steps", (10 if course else 64) if steps is None else steps)
     with differentiable(model):
         pictures, labels = on_device(model, images, targets)
         start = make_baseline(pictures, baseline)
@@ -123,15 +119,15 @@ def integrated_gradients(
         nodes, weights = (part.to(pictures).view(-1, 1, 1, 1) for part in _path_rule(steps, course))  # (S, 1, 1, 1)
 
         def on_the_way(rows: Tensor, step: Tensor) -> Tensor:
-            return start[rows] + nodes[step] * way[rows]  # (B, 3, H, W)
+            return nodes[step] * way[rows] + start[rows]  # (B, 3, H, W), in memory as `way`
 
         def weigh(rows: Tensor, step: Tensor, gradients: Tensor, logits: Tensor) -> Tensor:
             return weights[step] * gradients
 
-        mean = _sum_gradients(model, pictures, labels, steps, on_the_way, weigh, chunk=chunk)
+        mean = sum_gradients(model, pictures, labels, steps, on_the_way, weigh, chunk=chunk)
         if course:
             return mean.to(images.device)
-        shares = way * mean  # (N, 3, H, W)
+        shares = mean * way  # (N, 3, H, W)
         if settle:
             rest = _change(model, pictures, start, labels, chunk) - shares.double().sum((1, 2, 3))  # (N,)
             size = shares.abs()
@@ -180,32 +176,6 @@ def gap_by_steps(
     return torch.stack(gaps)
 
 
-def make_baseline(images: Tensor, kind: Tensor | str | None = None) -> Tensor:
-    """The pictures (N, 3, H, W) that stand for "nothing to see" beside `images`.
-
-    `kind`: "black" (or None), "white", "mean" (each picture's mean colour), "blur" (each picture, blurred with a
-    standard deviation of a tenth of its shorter side), or a tensor that broadcasts to the shape of `images`.
-    """
-    if isinstance(kind, Tensor):
-        try:
-            baseline = kind.detach().to(images).expand(images.shape)
-        except RuntimeError as error:
-            raise ValueError(f"a baseline {tuple(kind.shape)} does not fit pictures {tuple(images.shape)}") from error
-        check_images(baseline)
-        return baseline
-    if kind in (None, "black"):
-        return torch.zeros_like(images)
-    if kind == "white":
-        return torch.ones_like(images)
-    if kind == "mean":
-        return images.mean((2, 3), keepdim=True).expand(images.shape)
-    if kind == "blur":
-        side = min(images.shape[2:])
-        reach = min(math.ceil(0.3 * side), side - 1)  # three standard deviations, as far as the picture can be mirrored
-        return gaussian_blur(images, [2 * reach + 1] * 2, [0.1 * side] * 2)
-    raise ValueError(f"there is no baseline {kind!r}: take 'black', 'white', 'blur', 'mean' or a tensor")
-
-
 def heatmap(attributions: Tensor, *, percentile: float = 100.0) -> Tensor:
     """Maps (N, H, W) in [0, 1] of attributions (N, 3, H, W): of the three colours the largest absolute value.
 
@@ -233,74 +203,6 @@ def heatmap_of(maps: Tensor | Sequence, *, percentile: float = 100.0) -> Tensor:
     return ((values - low) / span).clamp(0, 1).view(maps.shape).float()
 
 
-@contextlib.contextmanager
-def differentiable(model: nn.Module) -> Iterator[None]:
-    """The model frozen, in full precision, with gradients to the pixels, whatever the caller has switched on or off."""
-    cudnn = torch.backends.cudnn
-    exact = cudnn.flags(enabled=cudnn.enabled, deterministic=True, allow_tf32=False)
-    plain = torch.autocast(device_of(model).type, enabled=False)
-    with torch.inference_mode(False), torch.enable_grad(), plain, exact, frozen(model):
-        yield
-
-
-def _sum_gradients(
-    model: nn.Module,
-    pictures: Tensor,
-    targets: Tensor,
-    draws: int,
-    copies: Callable[[Tensor, Tensor], Tensor],
-    weigh: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor] | None = None,
-    *,
-    loss: bool = False,
-    chunk: int | None = None,
-) -> Tensor:
-    """Sum over `draws` altered copies of every picture of their gradients, or of what `weigh` makes of them, (N, ...).
-
-    The copies are numbered draw by draw (draw * N + row): every chunk but the last is full, and only one chunk of
-    copies exists at a time. `copies(rows, draws)` makes them, (B, 3, H, W); `weigh(rows, draws, gradients, logits)`
-    may be called again for the same copies.
-    """
-    count, total = len(pictures), None
-
-    def work(first: int, last: int) -> None:
-        nonlocal total
-        numbers = torch.arange(first, last)
-        rows, draw = numbers % count, numbers // count
-        values, logits = _gradients(model, copies(rows, draw), targets[rows], loss)
-        if weigh is not None:
-            values = weigh(rows, draw, values, logits)
-        if total is None:
-            total = values.new_zeros(count, *values.shape[1:])
-        _add(total, values, first)  # last: nothing may fail after it
-
-    in_chunks(work, draws * count, chunk_size(chunk, pictures))
-    return total
-
-
-def _gradients(model: nn.Module, pictures: Tensor, targets: Tensor, loss: bool) -> tuple[Tensor, Tensor]:
-    """Gradient of each picture's own class score (or loss), (B, 3, H, W), and the scores (B, K).
-
-    In eval mode no picture's score depends on another picture, so one backward pass of their sum gives all gradients.
-    """
-    pictures = pictures.detach().requires_grad_()
-    logits = check_logits(model(pictures))
-    check_targets(targets, len(targets), logits.shape[1])
-    if not logits.requires_grad:
-        raise ValueError("the model's scores have no gradient with respect to the pixels: does it detach its input?")
-    value = F.cross_entropy(logits, targets, reduction="sum") if loss else logits.gather(1, targets[:, None]).sum()
-    return torch.autograd.grad(value, pictures)[0], logits.detach()
-
-
-def _add(total: Tensor, values: Tensor, first: int) -> None:
-    # total[number % N] += value, always in the order of the numbers: no chunk size changes a sum.
-    done = 0
-    while done < len(values):
-        row = (first + done) % len(total)
-        run = min(len(total) - row, len(values) - done)
-        total[row : row + run] += values[done : done + run]
-        done += run
-
-
 def _unit_noise(seed: int, draw: int, like: Tensor) -> Tensor:
     """Standard normal noise (3, H, W) of one draw, made on the CPU so that every device gets the same."""
     values = np.random.default_rng((seed, draw)).standard_normal(tuple(like.shape[1:]), dtype=np.float32)
@@ -315,45 +217,11 @@ def _path_rule(steps: int, course: bool) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(nodes + 1) / 2, torch.from_numpy(weights) / 2
 
 
-def _logits(model: nn.Module, pictures: Tensor, chunk: int | None) -> Tensor:
-    parts = {}
-
-    def work(first: int, last: int) -> None:
-        parts[first] = check_logits(model(pictures[first:last]))
-
-    with torch.no_grad():
-        in_chunks(work, len(pictures), chunk_size(chunk, pictures))
-    return torch.cat([parts[first] for first in sorted(parts)])  # (N, K)
-
-
 def _change(model: nn.Module, pictures: Tensor, start: Tensor, targets: Tensor, chunk: int | None) -> Tensor:
     """F(pictures) - F(start) in each picture's own class score, (N,) float64."""
-    logits = _logits(model, pictures, chunk).double() - _logits(model, start, chunk).double()  # (N, K)
-    check_targets(targets, len(targets), logits.shape[1])
-    return logits.gather(1, targets[:, None])[:, 0]
-
-
-def on_device(model: nn.Module, images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    """Checked pictures and targets on the model's device, the pictures in the precision of its weights."""
-    check_images(images)
-    targets = check_targets(targets, len(images))
-    least = torch.promote_types(images.dtype, torch.float32)
-    dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), least)
-    if dtype not in (torch.float32, torch.float64):
-        raise ValueError(f"small gradients vanish in {dtype}: call model.float() before explaining it")
-    return images.detach().to(device_of(model), dtype), targets.to(device_of(model))
-
-
-def chunk_size(chunk: int | None, pictures: Tensor) -> int:
-    return _whole("chunk", chunk, max(1, PIXELS_AT_A_TIME // pictures[0, 0].numel()))
-
-
-def _whole(name: str, value: int | None, default: int) -> int:
-    if value is None:
-        return default
-    if not isinstance(value, int | np.integer) or value < 1:
-        raise ValueError(f"{name} must be a whole number from 1 up, not {value!r}")
-    return int(value)
+    ends, starts = scores(model, torch.cat([pictures, start]), chunk).double().chunk(2)  # (N, K) each
+    check_targets(targets, len(targets), ends.shape[1])
+    return (ends - starts).gather(1, targets[:, None])[:, 0]
 
 
 def _is_course(recipe: str) -> bool:

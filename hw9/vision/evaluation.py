@@ -6,8 +6,11 @@ from scipy.stats import rankdata
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hw9.vision.attribution import chunk_size, differentiable, heatmap_of, make_baseline, on_device
-from hw9.vision.inference import check_logits, check_targets, find_layer, in_chunks
+from hw9.vision.attribution import heatmap_of
+from hw9.vision.baselines import make_baseline
+from hw9.vision.gradients import chunk_size, differentiable, on_device
+from hw9.vision.inference import check_logits, check_targets, in_chunks
+from hw9.vision.layers import find_layer
 
 
 def agreement(heatmaps: dict[str, Tensor], *, grid: int = 16) -> tuple[list[str], np.ndarray]:

@@ -1,10 +1,10 @@
-"""What every explanation needs of a model: a frozen state, checked inputs, work in chunks, a layer by its name."""
+"""What every explanation needs of a model: a frozen state, its fastest layout, checked inputs, work in chunks."""
 
 import contextlib
-import difflib
 import warnings
 from collections.abc import Callable, Iterator
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -32,6 +32,27 @@ def frozen(model: nn.Module) -> Iterator[nn.Module]:
 def device_of(model: nn.Module) -> torch.device:
     """The device of the model's parameters (the CPU if it has none)."""
     return next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
+
+
+def fastest_layout(model: nn.Module, picture: Tensor) -> torch.memory_format:
+    """The memory layout in which `model` is to get its pictures: channels_last where it takes it, else contiguous.
+
+    On a CPU convolutions are a fifth faster in channels_last. A model that flattens its maps with `.view` refuses it:
+    one pass of `picture` (1, 3, H, W), on the model's device, tells.
+    """
+    try:
+        with frozen(model), torch.no_grad():
+            model(picture.contiguous(memory_format=torch.channels_last))
+    except RuntimeError:  # whatever else is wrong shows again, to the caller, in the contiguous layout
+        return torch.contiguous_format
+    return torch.channels_last
+
+
+def check_whole(name: str, value: int) -> int:
+    """`value` as an int; raises ValueError unless it is a whole number from 1 up."""
+    if not isinstance(value, int | np.integer) or value < 1:
+        raise ValueError(f"{name} must be a whole number from 1 up, not {value!r}")
+    return int(value)
 
 
 def check_images(images: Tensor) -> None:
@@ -74,7 +95,7 @@ def in_chunks(work: Callable[[int, int], None], count: int, chunk: int) -> None:
 
     `work` must keep nothing of a call that raised, so that the same range can be tried again.
     """
-    start = 0
+    start, chunk = 0, check_whole("chunk", chunk)
     while start < count:
         stop = min(start + chunk, count)
         try:
@@ -108,26 +129,3 @@ def predict(model: nn.Module, images: Tensor, *, chunk: int = 64) -> Tensor:
     with frozen(model), torch.inference_mode():
         in_chunks(work, len(images), chunk)
     return torch.cat([parts[start] for start in sorted(parts)])
-
-
-def find_layer(model: nn.Module, layer: int | str) -> nn.Module:
-    """The module at an index of the feature Sequential (`model.cnn` or `model.features`), or of a dotted name.
-
-    Raises IndexError or KeyError whose message lists what there is near the wanted name.
-    """
-    if isinstance(layer, int):
-        features = next(
-            (m for name in ("cnn", "features") if isinstance(m := getattr(model, name, None), nn.Sequential)),
-            None,
-        )
-        if features is None:
-            raise KeyError("this model has no Sequential called cnn or features: give the layer's dotted name instead")
-        if not 0 <= layer < len(features):
-            last = f"{len(features) - 1} ({type(features[-1]).__name__})"
-            raise IndexError(f"there is no layer {layer}: the features are numbered 0 to {last}")
-        return features[layer]
-    modules = dict(model.named_modules())
-    if layer and layer in modules:
-        return modules[layer]
-    near = difflib.get_close_matches(str(layer), modules, n=5, cutoff=0.3) or [name for name in modules if name][:5]
-    raise KeyError(f"there is no layer {layer!r}: near names are {', '.join(near)}")

@@ -16,10 +16,10 @@ from hw9.vision.attribution import (
     heatmap,
     heatmap_of,
     integrated_gradients,
-    make_baseline,
     saliency,
     smoothgrad,
 )
+from hw9.vision.baselines import make_baseline
 from hw9.vision.classifier import CompactCNN
 
 COUNT, SIDE, CLASSES = 5, 12, 4
@@ -370,8 +370,32 @@ def test_chunks_are_full_and_nothing_is_computed_twice(images, targets, method):
     evaluations = COUNT if method is saliency else 11 * COUNT
     forwards = 2 * COUNT if method is METHODS["integrated_gradients"] else 0  # the scores at both ends of the way
     full, rest = divmod(evaluations, 4)
-    assert sum(model.batches) == evaluations + forwards
-    assert model.batches[: full + 1] == [4] * full + [rest]
+    assert model.batches[0] == 1  # the look at the memory layout
+    assert sum(model.batches) == 1 + evaluations + forwards
+    assert model.batches[1 : full + 2] == [4] * full + [rest]
+
+
+@pytest.mark.parametrize("baseline", [None, "white", "mean", "blur", torch.full((3, 1, 1), 0.3)])
+@pytest.mark.parametrize("view", [False, True])
+def test_copies_reach_the_model_in_its_fastest_layout(images, targets, method, baseline, view):
+    layouts, net = [], small_cnn()
+
+    class Watched(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = net
+
+        def forward(self, images: Tensor) -> Tensor:
+            if len(images) > 1:
+                layouts.append(images.is_contiguous(memory_format=torch.channels_last))
+            maps = self.net[:6](images)
+            return self.net[8](maps.view(len(maps), -1) if view else maps.flatten(1))
+
+    options = {"baseline": baseline} if method is METHODS["integrated_gradients"] else {}
+    found = method(Watched(), images, targets, **options)
+    assert layouts and all(layout is not view for layout in layouts)
+    assert found.is_contiguous()
+    torch.testing.assert_close(found, method(net, images, targets, **options), rtol=1e-4, atol=1e-6)
 
 
 def test_out_of_memory_halves_the_chunk_and_counts_nothing_twice(images, targets, method):

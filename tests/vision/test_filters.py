@@ -8,10 +8,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from hw9.vision import filters
 from hw9.vision.classifier import CompactCNN
-from hw9.vision.filters import activations, top_crops, top_crops_many, visualize, visualize_many, visualize_steps
+from hw9.vision.crops import top_crops, top_crops_many
+from hw9.vision.filters import activations, visualize, visualize_many, visualize_steps
 from hw9.vision.inference import frozen
+from hw9.vision.layers import up_to
 
 SIDE = 32
 
@@ -506,6 +507,13 @@ def test_more_bad_input():
         top_crops(model, images, 3, 0, count=4)
     with pytest.raises(IndexError, match="no channel 99"):
         top_crops(model, images, 3, 99, count=1)
+    for work in (
+        lambda: activations(model, images, 3, chunk=0),
+        lambda: visualize_many(model, 3, [0], chunk=0),
+        lambda: top_crops_many(model, images, 3, [0], count=1, chunk=0),
+    ):
+        with pytest.raises(ValueError, match="chunk must be a whole number from 1 up, not 0"):
+            work()
     with pytest.raises(TypeError, match="divide by 255"):
         activations(model, (255 * images).byte(), 3)
 
@@ -539,6 +547,6 @@ def test_no_warning_and_no_memory_kept():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         visualize_many(model, 3, [0, 1], size=SIDE, steps=2)
-    with filters._up_to(model, 3) as run:
+    with up_to(model, 3) as run:
         assert run(pictures(1)).shape == (1, 48, 16, 16)
     assert not model.features[3]._forward_hooks

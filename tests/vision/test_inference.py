@@ -4,13 +4,12 @@ import pytest
 import torch
 from torch import nn
 
-from hw9.vision.classifier import CompactCNN
 from hw9.vision.inference import (
     check_images,
     check_logits,
     check_targets,
     device_of,
-    find_layer,
+    fastest_layout,
     frozen,
     in_chunks,
     predict,
@@ -114,6 +113,34 @@ def test_another_error_is_not_swallowed():
         run_in_chunks(4, 4, 0, RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
 
 
+@pytest.mark.parametrize("chunk", [0, -3, 2.5, None])
+def test_a_chunk_that_would_not_end_is_refused(model, chunk):
+    with pytest.raises(ValueError, match=f"chunk must be a whole number from 1 up, not {chunk}"):
+        run_in_chunks(7, chunk, 99, Broken())
+    with pytest.raises(ValueError, match="chunk must be a whole number"):
+        predict(model, torch.rand(5, 3, 8, 8), chunk=chunk)
+
+
+@pytest.mark.parametrize(
+    ("flatten", "wanted"),
+    [(lambda maps: maps.flatten(1), torch.channels_last), (lambda maps: maps.view(2, -1), torch.contiguous_format)],
+)
+def test_the_layout_is_channels_last_unless_the_model_refuses(model, flatten, wanted):
+    class Flattening(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.model = model
+
+        def forward(self, images):
+            return self.model[4](flatten(self.model[:3](images)))
+
+    mean, before = model[1].running_mean.clone(), state_of(model)
+    model[1].train()  # a look must not move the statistics
+    assert fastest_layout(Flattening(), torch.rand(2, 3, 8, 8)) == wanted
+    model[1].eval()
+    assert torch.equal(model[1].running_mean, mean) and state_of(model) == before
+
+
 def test_predict(model):
     images = torch.rand(5, 3, 8, 8)
     before = state_of(model)
@@ -176,21 +203,3 @@ def test_damaged_weights_are_named_by_predict(model):
     with pytest.raises(ValueError, match="load a good checkpoint"):
         predict(model, torch.rand(1, 3, 8, 8))
     assert state_of(model) == before
-
-
-def test_layers_are_found_by_index_and_name():
-    model = CompactCNN()
-    assert find_layer(model, 3) is model.features[3]
-    assert find_layer(model, "features.3.conv1") is model.features[3].conv1
-    with pytest.raises(IndexError, match=r"no layer 8: the features are numbered 0 to 7 \(Residual\)"):
-        find_layer(model, 8)
-    with pytest.raises(IndexError, match="no layer -1"):
-        find_layer(model, -1)
-    with pytest.raises(KeyError, match=r"no layer 'features.3.conf1': near names are .*features.3.conv1"):
-        find_layer(model, "features.3.conf1")
-    with pytest.raises(KeyError, match="near names are features"):
-        find_layer(model, "???")
-    with pytest.raises(KeyError, match="no layer ''"):
-        find_layer(model, "")
-    with pytest.raises(KeyError, match="no Sequential called cnn or features"):
-        find_layer(nn.Sequential(nn.Linear(2, 2)), 0)
