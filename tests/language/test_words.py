@@ -1,0 +1,73 @@
+"""Where a word is found, and that it is that word."""
+
+import pytest
+
+from hw9.language.words import positions, spans
+
+
+@pytest.mark.parametrize(
+    ("text", "word", "wanted"),
+    [
+        ("我買了蘋果", "蘋果", [(3, 5)]),
+        ("水果，蘋果", "果", [(1, 2), (4, 5)]),
+        ("An apple, apples, pineapple. Apple!", "apple", [(3, 8), (29, 34)]),
+        ("買apple吃", "apple", [(1, 6)]),
+        ("apple", "蘋果", []),
+        ("it sat, it ate", "it", [(0, 2), (8, 10)]),
+        ("iPhone15", "iphone", []),
+        ("C++ (c++)", "c++", [(0, 3), (5, 8)]),
+    ],
+)
+def test_spans(text, word, wanted):
+    assert spans(text, word) == wanted
+
+
+@pytest.mark.parametrize("word", ["", "  ", None, 3])
+def test_no_word_to_look_for(word):
+    with pytest.raises(ValueError, match="must be a character or a word"):
+        spans("我買蘋果", word)
+
+
+@pytest.mark.parametrize(
+    ("text", "word", "occurrence", "tokens"),
+    [
+        ("我買了蘋果。", "蘋果", 0, ["蘋", "果"]),
+        ("果汁, 蘋果", "果", 1, ["果"]),
+        ("The  APPLES are sweet", "apples", 0, ["apples"]),
+        ("the unknowned cat", "unknowned", 0, ["un", "##known", "##ed"]),
+        ("the red apple pie", "red apple", 0, ["red", "apple"]),
+        ("😀 apple", "apple", 0, ["apple"]),
+    ],
+)
+def test_the_tokens_are_those_of_the_word(tiny, text, word, occurrence, tokens):
+    reading = tiny.read(text)
+    assert [reading.tokens[k] for k in positions(reading, word, occurrence)] == tokens
+
+
+def test_only_the_first_text_of_a_pair_counts(tiny):
+    reading = tiny.read("the cat sat", "apple pie")
+    with pytest.raises(ValueError, match="'apple' is not in 'the cat sat'"):
+        positions(reading, "apple")
+    assert positions(tiny.read("apple pie", "apple pie"), "apple") == [1]
+
+
+def test_what_cannot_be_found_is_named(tiny):
+    reading = tiny.read("水果和蘋果")
+    with pytest.raises(ValueError, match=r"'苹果' is not in .* .traditional and simplified"):
+        positions(reading, "苹果")
+    with pytest.raises(ValueError, match=r"'果' is in .* 2 times: .* not 2"):
+        positions(reading, "果", 2)
+    with pytest.raises(ValueError, match=r"'蘋果' is in .* once: occurrence must be 0, .*not -1"):
+        positions(reading, "蘋果", -1)
+
+
+def test_an_unknown_token_is_refused(tiny):
+    with pytest.raises(ValueError, match="does not know '龘'"):
+        positions(tiny.read("我買龘"), "龘")
+
+
+def test_part_of_a_token_is_refused(tiny, monkeypatch):
+    reading = tiny.read("the apples")
+    monkeypatch.setattr("hw9.language.words.spans", lambda text, word: [(4, 9)])
+    with pytest.raises(ValueError, match=r"\['apples'\] are not 'apple' and nothing else"):
+        positions(reading, "apple")
