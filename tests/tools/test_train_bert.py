@@ -1,0 +1,107 @@
+"""What training the small BERT feeds to its losses: splits, masks, pieces and answers are where they should be."""
+
+import json
+import lzma
+import random
+
+import pytest
+import torch
+import train_bert
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+from train_bert import Batches, distil, hide, read_questions, read_text
+from transformers import BertTokenizerFast
+
+TEXT = "今天的苹果很好吃,我们去买一些吧"
+CONTEXT = "阿明在台北开了一家面包店。他每天四点起床,做一百个红豆面包。店里的客人都说他的面包最香。" * 10
+
+
+@pytest.fixture
+def tokenizer():
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *sorted(set(TEXT + CONTEXT + "誰吗？"))]
+    return BertTokenizerFast(vocab={word: i for i, word in enumerate(words)})
+
+
+@pytest.fixture
+def pieces():
+    known = ["<s>", "<pad>", "</s>", "<unk>", "▁", "今天", "苹果", "很好", "好吃", "我们", *sorted(set(TEXT))]
+    unigram = Tokenizer(models.Unigram([(piece, -1.0 - len(known) * 0.01) for piece in known], unk_id=3))
+    unigram.normalizer = normalizers.NFKC()
+    unigram.pre_tokenizer = pre_tokenizers.Metaspace()
+    return unigram
+
+
+def test_training_and_held_out_passages_share_nothing(tmp_path):
+    lines = [f"这是第{i}条评论,东西不错,下次还会再来" for i in range(900)]
+    (tmp_path / "reviews.txt.xz").write_bytes(lzma.compress("\n".join(lines + lines).encode()))
+    split = read_text(tmp_path, None)
+    assert not set(split["training"]) & set(split["held out"])
+    assert set(split["training"]) | set(split["held out"]) == set(lines)
+    assert 5 < len(set(split["held out"])) < 60
+
+
+def test_questions_of_one_context_stay_on_one_side_and_wrong_answers_are_left_out(tmp_path):
+    rows = []
+    for i in range(60):
+        context = f"{i}号店在台北。"
+        for text, start in (("台北", context.index("台北")), ("高雄", 0)):
+            rows.append({"id": i, "context": context, "question": "在哪", "answers": [{"text": text, "start": start}]})
+    (tmp_path / "some.jsonl.xz").write_bytes(lzma.compress("\n".join(map(json.dumps, rows)).encode()))
+    split = read_questions(tmp_path)
+    assert len(split["training"]) + len(split["held out"]) == 60 and split["held out"]
+    assert not {item["context"] for item in split["training"]} & {item["context"] for item in split["held out"]}
+
+
+def test_each_piece_is_matched_by_its_own_characters(tokenizer, pieces):
+    batches = Batches(tokenizer, pieces, [TEXT] * 1024, [])
+    batches.to_traditional = str
+    batch = next(batches.text(random.Random(0)))
+    of_teacher = [pieces.id_to_token(i) for i in batch["pieces"].flatten()[batch["targets"]].tolist()]
+    characters = tokenizer.convert_ids_to_tokens(batch["ids"].flatten()[batch["tokens"]].tolist())
+    joined = [""] * len(of_teacher)
+    for character, member in zip(characters, batch["members"].tolist(), strict=True):
+        joined[member] += character
+    assert joined == of_teacher and "苹果" in joined
+    assert "".join(joined[: joined.index("吧") + 1]) == TEXT
+
+
+def test_distillation_is_0_where_the_mean_of_the_characters_is_the_piece(tokenizer, pieces, monkeypatch):
+    batches = Batches(tokenizer, pieces, [TEXT] * 1024, [])
+    batches.to_traditional = str
+    batch = next(batches.text(random.Random(0)))
+    goal = torch.randn(*batch["pieces"].shape, 8)
+    states = torch.randn(*batch["ids"].shape, 8)
+    flat = states.flatten(0, 1)
+    flat[batch["tokens"]] = goal.flatten(0, 1)[batch["targets"]][batch["members"]]
+    monkeypatch.setattr(train_bert, "DISTIL_LAYERS", (0,))
+
+    class Teach:
+        def __call__(self, **_):
+            return type("Out", (), {"hidden_states": (goal,)})
+
+    assert distil(Teach(), batch, (states,)) < 1e-9
+    assert distil(Teach(), batch, (states + 1,)) > 0.1
+
+
+def test_windows_hold_the_answer_or_point_to_the_first_token(tokenizer):
+    start = CONTEXT.index("红豆面包", 200)
+    item = {"context": CONTEXT, "question": "做什么面包吗？", "answer": "红豆面包", "start": start, "file": "drcd"}
+    batches, seen = Batches(tokenizer, None, [], [item]), set()
+    for seed in range(60):
+        ids, first, begin, end = batches._window(item, random.Random(seed))
+        assert tokenizer.convert_ids_to_tokens(ids[first - 1]) == "[SEP]"
+        if begin:
+            assert "".join(tokenizer.convert_ids_to_tokens(ids[begin : end + 1])) == "红豆面包" and begin >= first
+        else:
+            assert end == 0
+        seen.add(bool(begin))
+    assert seen == {True, False}
+
+
+def test_only_chosen_places_change_and_four_fifths_of_them_are_masked():
+    ids = torch.full((200, 50), 7)
+    where = torch.zeros_like(ids, dtype=torch.bool)
+    where[:, ::2] = True
+    shown = hide(ids, where, 4, 100, torch.Generator().manual_seed(0))
+    assert (shown[~where] == 7).all()
+    assert abs((shown[where] == 4).float().mean() - 0.8) < 0.02
+    assert abs((shown[where] == 7).float().mean() - 0.1) < 0.02
