@@ -29,10 +29,10 @@ def pack(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         if weights.data_ptr() in seen:
             continue
         seen.add(weights.data_ptr())
-        small = name.startswith("bert.encoder.") and weights.dim() == 2
-        kept[name] = weights.to("cpu", torch.float8_e4m3fn if small else torch.float16, copy=True).contiguous()
-        if not torch.isfinite(kept[name].float()).all():
-            raise ValueError(f"{name} holds numbers too large for {kept[name].dtype}, or NaN")
+        dtype = torch.float8_e4m3fn if name.startswith("bert.encoder.") and weights.dim() == 2 else torch.float16
+        if not weights.abs().max() <= torch.finfo(dtype).max:  # NaN is not either
+            raise ValueError(f"{name} holds NaN or numbers too large for {dtype}: this model cannot be packed")
+        kept[name] = weights.to("cpu", dtype, copy=True).contiguous()
     return kept
 
 
