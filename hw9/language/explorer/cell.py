@@ -1,0 +1,140 @@
+"""The explorer as an object of a notebook: shown below the cell, or saved as a page that opens from disk."""
+
+import base64
+import html
+import importlib.util
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from hw9.language.bert import Bert, Reading
+from hw9.language.explorer.page import render
+from hw9.language.explorer.payload import Payload, build
+from hw9.language.explorer.search import Index, store_searches
+from hw9.language.explorer.still import draw
+from hw9.language.explorer.view import View, check_masks, encode, links
+
+SINGLES_UP_TO = 64  # tokens of a sentence of which a page carries every single mask
+
+
+def explorer(
+    bert: Bert,
+    reading_or_text: Reading | str,
+    pair: str | None = None,
+    *,
+    layer: int = 1,
+    heads: Sequence[int] | None = None,
+    top: float = 70,
+    hide_special: bool = False,
+    renormalise: bool = False,
+    query: Literal["all", "a", "b"] = "all",
+    key: Literal["all", "a", "b"] = "all",
+    pin: int | None = None,
+    side: Literal["left", "right"] = "left",
+    masked: Sequence[int] = (),
+    combinations: Sequence[Sequence[int]] = (),
+    corpus: Index | None = None,
+    labels: Literal["en", "zh"] = "en",
+    theme: Literal["auto", "light", "dark"] = "auto",
+    live: bool | None = None,
+) -> "Explorer":
+    """An explorer of the attention in a text or a pair: as a cell's result it shows itself, `.save(path)` keeps it.
+
+    Layers and `heads` count from 1 (None: all heads), token positions from 0 ([CLS]). `top`: the percentage of each
+    token's attention that is drawn. `query` and `key` show only rows or columns of text "a" or "b" of a pair. `pin`
+    and `side`: the token whose curves alone are shown. `masked`: tokens masked at the start. The page carries every
+    single mask (of texts up to 64 tokens) and the `combinations` asked for; a live kernel computes any other.
+    `corpus`: what `index` gives; the page then carries a search for every token, plain and masked by itself. `live`:
+    talk to the kernel through anywidget (None: where both are there). Raises ValueError for what cannot be shown.
+    """
+    if isinstance(reading_or_text, Reading):
+        if pair is not None:
+            raise ValueError("a reading holds its pair already: give no second text")
+        reading = reading_or_text
+    else:
+        reading = bert.read(reading_or_text, pair)
+    view = View(layer, heads, top, hide_special, renormalise, query, key, pin, side, masked, labels, theme)
+    view.check(bert, reading)
+    for positions in combinations:
+        check_masks(reading, positions)
+    return Explorer(bert, reading, view, [tuple(sorted(set(positions))) for positions in combinations], corpus, live)
+
+
+class Explorer:
+    """What `explorer` returns. A notebook shows it; `save` writes it; `html` is the page's text."""
+
+    def __init__(
+        self,
+        bert: Bert,
+        reading: Reading,
+        view: View,
+        combinations: list[tuple[int, ...]],
+        corpus: Index | None,
+        live: bool | None,
+    ) -> None:
+        self.bert, self.reading, self.view = bert, reading, view
+        self.combinations, self.corpus, self.live = combinations, corpus, live
+
+    def save(self, path: str | Path) -> Path:
+        """Write the page, which needs nothing but itself, and return where it is."""
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(self.html, encoding="utf-8")
+        return path
+
+    @cached_property
+    def html(self) -> str:
+        payload = self.payload(singles=len(self.reading.tokens) <= SINGLES_UP_TO)
+        return render(payload, f"Attention in {self.reading.text[:60]}")
+
+    @cached_property
+    def still(self) -> bytes:
+        """A PNG of the view at the start, for places where scripts do not run."""
+        reading, view = self.reading, self.view
+        if view.masked:
+            reading = self.bert.read(reading.text, reading.pair, masked=view.masked)
+        heads = "all heads" if view.heads is None else "heads " + ", ".join(map(str, view.heads))
+        title = f"{self.bert.name}: layer {view.layer}, {heads}, top {view.top:g} % of attention"
+        return draw(reading.tokens, *links(encode(reading.attentions), reading, view), title)
+
+    def payload(self, *, singles: bool, live: bool = False) -> Payload:
+        """What the page carries: with or without every `single` mask, and whether a kernel is there for the rest."""
+        maskable = (
+            [] if self.bert.mask_head is None else [k for k, apart in enumerate(self.reading.special) if not apart]
+        )
+        wanted = [(k,) for k in maskable] if singles else []
+        wanted += [*self.combinations, *([tuple(sorted(self.view.masked))] if self.view.masked else [])]
+        payload = build(self.bert, self.reading, list(dict.fromkeys(wanted)))
+        payload.meta["live"] = live
+        payload.meta["start"] = {name: value for name, value in vars(self.view).items() if value is not None}
+        if self.corpus is not None:
+            store_searches(payload, self.corpus, self.reading)
+        return payload
+
+    def _repr_mimebundle_(self, include=None, exclude=None, **_) -> dict:
+        bundle = {
+            "text/plain": f"explorer of {self.reading.text!r}",
+            "image/png": base64.b64encode(self.still).decode(),
+        }
+        if self.live if self.live is not None else _kernel_is_there():
+            from hw9.language.explorer.widget import connect
+
+            return bundle | connect(self)
+        # Scripts and styles of the page and of the notebook stay apart in a frame.
+        height = 24 * len(self.reading.tokens) + 1500
+        frame = html.escape(self.html, quote=True)
+        bundle["text/html"] = (
+            f'<iframe srcdoc="{frame}" sandbox="allow-scripts allow-downloads" '
+            f'style="width:100%;height:{height}px;border:0"></iframe>'
+        )
+        return bundle
+
+
+def _kernel_is_there() -> bool:
+    """Whether this runs in a notebook's kernel and anywidget is installed."""
+    if importlib.util.find_spec("anywidget") is None or importlib.util.find_spec("IPython") is None:
+        return False
+    from IPython import get_ipython
+
+    return hasattr(get_ipython(), "kernel")

@@ -1,0 +1,35 @@
+"""The corpus to search in: the bilingual one that ships with the project, or the lines of a text file."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from hw9.notebook import ROOT
+
+SHIPPED = ROOT / "data" / "corpus" / "sentences.tsv"
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Sentences and, character by character, their parts of speech as one letter (data/corpus/README.md)."""
+
+    name: str
+    texts: list[str]
+    tags: list[str]
+
+
+def read_corpus(file: str | Path | None = None) -> Corpus:
+    """The shipped corpus, or a UTF-8 text file, one sentence a line, of unknown parts of speech ("x")."""
+    if file is None:
+        rows = [line.split("\t") for line in SHIPPED.read_text(encoding="utf-8").splitlines()[1:]]
+        return Corpus("food and technology", [row[2] for row in rows], [row[3] for row in rows])
+    path = Path(file)
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"there is no file {path}: give a text file with one sentence a line") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8 text: save it as UTF-8, one sentence a line") from error
+    texts = list(dict.fromkeys(line.strip() for line in lines if line.strip()))
+    if not texts:
+        raise ValueError(f"{path} holds no sentence: put one on each line")
+    return Corpus(path.name, texts, ["x" * len(text) for text in texts])

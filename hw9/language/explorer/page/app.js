@@ -1,0 +1,447 @@
+// The explorer: state in one object, everything on screen derived from it.
+
+import { givesAndGets, links, partners, shown } from "./attention.js";
+import { maskKey } from "./codec.js";
+import { makeCorpus } from "./corpus.js";
+import { cells, curveList, drawCells, drawCurves } from "./curves.js";
+import { make, palette, weightText } from "./dom.js";
+import { codeLine, download, drawSvg, linkHash, settings, toPng } from "./export.js";
+import { makeGrid } from "./grid.js";
+import { makePanel } from "./panel.js";
+import { say } from "./strings.js";
+import { makeToolbar } from "./toolbar.js";
+
+/**
+ * @typedef {import("./attention.js").View & {
+ *   language: "en" | "zh", theme: "light" | "dark", tab: "grid" | "corpus", sort: string, by: "embedding" | "heads"
+ * }} State
+ * @typedef {{at: number, masked: number[], layer: number, heads: number[] | null}} Query
+ * @typedef {{
+ *   variant: (masked: number[]) => Promise<import("./codec.js").Variant | null>,
+ *   search: (query: Query, tell: (done: number, count: number) => void) => Promise<import("./codec.js").Found | null>
+ * }} Backend
+ */
+
+const CELL = 11; // pixels of a matrix cell's width, for 12 heads
+
+/** What the surroundings use: the notebook's theme where it says so, else the system's. @returns {"light" | "dark"} */
+function surroundingTheme() {
+  const jupyter = document.body.dataset.jpThemeLight;
+  if (jupyter) return jupyter === "true" ? "light" : "dark";
+  if (document.body.classList.contains("vscode-dark") || document.documentElement.getAttribute("theme") === "dark") return "dark";
+  return matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+}
+
+/**
+ * A state from the settings that Python or a link gives, counted as people count.
+ * @param {import("./codec.js").Meta} meta @param {Record<string, any>} asked @returns {State}
+ */
+export function makeState(meta, asked) {
+  const tokens = meta.tokens.length;
+  const within = (/** @type {any} */ at) => Number.isInteger(at) && at >= 0 && at < tokens;
+  const layer = Math.max(1, Math.min(meta.layers, asked.layer || 1));
+  return {
+    layer: layer - 1,
+    heads: Array.from({ length: meta.heads }, (_, h) => !asked.heads || asked.heads.includes(h + 1)),
+    top: Math.max(0, Math.min(100, asked.top ?? 70)),
+    hideSpecial: Boolean(asked.hide_special),
+    renormalise: Boolean(asked.renormalise),
+    query: asked.query || "all",
+    key: asked.key || "all",
+    pin: within(asked.pin) ? { side: asked.side || "left", at: asked.pin } : null,
+    masked: (asked.masked || []).filter((/** @type {any} */ at) => within(at) && !meta.special[at]),
+    language: asked.labels === "zh" ? "zh" : "en",
+    theme: asked.theme === "light" || asked.theme === "dark" ? asked.theme : surroundingTheme(),
+    tab: "grid",
+    sort: "layer",
+    by: "embedding",
+  };
+}
+
+/**
+ * Build the explorer inside `root`. Resolves when it is drawn.
+ * @param {HTMLElement} root @param {import("./codec.js").Meta} meta @param {Record<string, any>} asked
+ * @param {Backend} backend
+ */
+export async function mount(root, meta, asked, backend) {
+  const size = meta.tokens.length;
+  const row = size <= 26 ? 24 : size <= 44 ? 20 : 17;
+  const cell = meta.heads <= 12 ? CELL : Math.max(5, Math.floor((12 * CELL) / meta.heads));
+  const state = makeState(meta, asked);
+  /** @type {import("./attention.js").Focus | null} */
+  let hover = null;
+  let message = "";
+  const plain = await backend.variant([]);
+  if (!plain) throw new Error("the page carries no attention");
+  /** @type {import("./codec.js").Variant} */
+  let variant = plain;
+  /** @type {any} */
+  let drawn = null; // what is on screen, for exports and for tests
+  let loading = 0;
+  let width = 0; // of the curves, in pixels
+  /** @type {Record<string, any>} */
+  let colours = {};
+  let searched = "";
+
+  const toolbar = makeToolbar(meta, {
+    set: update,
+    toggleHead: (h) => update({ heads: state.heads.map((on, i) => (i === h ? !on : on)) }),
+    onlyHead,
+    theme: () => update({ theme: state.theme === "dark" ? "light" : "dark" }),
+    language: () => update({ language: state.language === "en" ? "zh" : "en" }),
+    save,
+  });
+  const panel = makePanel(meta, { mask: toggleMask, setMasks: (masked) => update({ masked }), pin: (at) => togglePin("left", at) });
+  const grid = makeGrid(meta, (layer, head) => update({ layer, heads: state.heads.map((_, i) => i === head) }), (sort) => update({ sort }));
+  const corpus = makeCorpus(meta, { by: (by) => update({ by }), layer: (layer) => update({ layer }) });
+
+  const columns = { left: column("left"), right: column("right") };
+  const matrices = { left: matrix("left"), right: matrix("right") };
+  const canvas = make("canvas", { class: "curves", "aria-hidden": true });
+  const middle = make("div", { class: "middle" }, [canvas]);
+  const status = make("p", { class: "status", role: "status" });
+  const code = make("input", { class: "code", readonly: true, hidden: true, "aria-label": "code" });
+  const heading = Object.fromEntries(["gives", "from", "gap", "to", "gets"].map((name) => [name, make("div", { class: "title" })]));
+  const numbers = { gives: headNumbers(), gets: headNumbers() };
+  const stage = make("div", { class: "stage" }, [
+    ...Object.entries(heading).map(([name, title]) =>
+      make("div", { class: `heading ${name}` }, [title, name === "gives" || name === "gets" ? numbers[name].element : null]),
+    ),
+    matrices.left.element,
+    columns.left.element,
+    middle,
+    columns.right.element,
+    matrices.right.element,
+  ]);
+  stage.style.setProperty("--row", `${row}px`);
+  stage.style.setProperty("--side", `${cell * meta.heads}px`);
+  const tabs = /** @type {const} */ (["grid", "corpus"]).map((name) =>
+    make("button", { type: "button", role: "tab", class: "tab", onclick: () => update({ tab: name }) }),
+  );
+  const views = { grid: make("div", { role: "tabpanel" }, [grid.element]), corpus: make("div", { role: "tabpanel" }, [corpus.element]) };
+  root.classList.add("hw9-explorer");
+  root.replaceChildren(
+    toolbar.element,
+    status,
+    code,
+    make("main", {}, [stage, panel.element]),
+    make("nav", { class: "tabs", role: "tablist" }, tabs),
+    views.grid,
+    views.corpus,
+  );
+
+  /** The numbers of the heads, above a matrix; a click selects that head. */
+  function headNumbers() {
+    const spans = state.heads.map((_, h) => make("span", { text: String(h + 1), onclick: () => onlyHead(h) }));
+    return { element: make("div", { class: "numbers", "aria-hidden": true }, spans), spans };
+  }
+
+  /** One column of tokens. @param {"left" | "right"} side */
+  function column(side) {
+    const buttons = meta.tokens.map((token, at) =>
+      make("button", {
+        type: "button",
+        class: "token",
+        title: token,
+        tabindex: at ? -1 : 0,
+        onclick: () => togglePin(side, at),
+        ondblclick: () => toggleMask(at),
+        onmouseenter: () => setHover({ side, at }),
+        onfocus: () => setHover({ side, at }),
+        onblur: () => setHover(null),
+        onkeydown: (/** @type {KeyboardEvent} */ event) => tokenKey(event, side, at),
+      }),
+    );
+    // The mask's width is kept free from the start, so that masking moves nothing.
+    const sizer = make("div", { class: "sizer", "aria-hidden": true, text: meta.maskToken });
+    const element = make("div", { class: `tokens ${side}`, onmouseleave: () => setHover(null) }, [...buttons, sizer]);
+    return { element, buttons };
+  }
+
+  /** One head-by-token matrix. @param {"left" | "right"} side */
+  function matrix(side) {
+    const board = make("canvas", { "aria-hidden": true });
+    const find = (/** @type {MouseEvent} */ event) => ({
+      head: Math.max(0, Math.min(meta.heads - 1, Math.floor(event.offsetX / cell))),
+      at: Math.max(0, Math.min(size - 1, Math.floor(event.offsetY / row))),
+    });
+    board.addEventListener("click", (/** @type {MouseEvent} */ event) => onlyHead(find(event).head));
+    board.addEventListener("mousemove", (/** @type {MouseEvent} */ event) => {
+      const { head, at } = find(event);
+      const values = side === "left" ? drawn.gives : drawn.gets;
+      const verb = say(state.language, side === "left" ? "looks" : "seen");
+      const value = weightText(values[at * meta.heads + head]);
+      tell(say(state.language, "cell", { layer: state.layer + 1, head: head + 1, token: meta.tokens[at], verb, value }));
+    });
+    board.addEventListener("mouseleave", () => tell(""));
+    return { element: make("div", { class: `matrix ${side}` }, [board]), board };
+  }
+
+  /** @param {KeyboardEvent} event @param {"left" | "right"} side @param {number} at */
+  function tokenKey(event, side, at) {
+    const go = { ArrowDown: [side, at + 1], ArrowUp: [side, at - 1], ArrowLeft: ["left", at], ArrowRight: ["right", at], Home: [side, 0], End: [side, size - 1] }[event.key];
+    if (go) {
+      event.preventDefault();
+      const next = columns[/** @type {"left" | "right"} */ (go[0])].buttons[Math.max(0, Math.min(size - 1, Number(go[1])))];
+      next.focus();
+    } else if (event.key === "m" || event.key === "M") {
+      toggleMask(at);
+    } else if (event.key === "Escape") {
+      hover = null;
+      update({ pin: null });
+    }
+  }
+
+  /** @param {import("./attention.js").Focus | null} focus */
+  function setHover(focus) {
+    hover = focus;
+    message = "";
+    paint();
+  }
+
+  /** @param {string} text */
+  function tell(text) {
+    message = text;
+    status.textContent = text || statusLine();
+  }
+
+  /** @param {"left" | "right"} side @param {number} at */
+  function togglePin(side, at) {
+    const same = state.pin && state.pin.side === side && state.pin.at === at;
+    update({ pin: same ? null : { side, at } });
+  }
+
+  /** @param {number} head */
+  function onlyHead(head) {
+    update({ heads: state.heads.map((_, i) => i === head) });
+  }
+
+  /** @param {number} at */
+  function toggleMask(at) {
+    if (meta.special[at] || !meta.canMask) return;
+    const masked = state.masked.includes(at) ? state.masked.filter((t) => t !== at) : [...state.masked, at];
+    update({ masked: masked.sort((a, b) => a - b) }, at);
+  }
+
+  /** Fetch what the masks ask for; where a saved page lacks it, the token just chosen alone, with a word about it. */
+  async function setMasks(/** @type {number[]} */ masked, /** @type {number | undefined} */ latest) {
+    const turn = ++loading;
+    let note = "";
+    let found = null;
+    try {
+      found = await backend.variant(masked);
+      if (!found && latest !== undefined && masked.includes(latest) && masked.length > 1) {
+        found = await backend.variant([latest]);
+        if (found) note = say(state.language, "masksCarried", { wanted: masked.join(" + "), now: latest });
+      }
+      if (!found) note = say(state.language, "masksNotCarried", { wanted: masked.join(" + ") });
+    } catch (error) {
+      note = say(state.language, "failed", { reason: error instanceof Error ? error.message : String(error) });
+    }
+    if (turn !== loading) return;
+    if (found) {
+      variant = found;
+      state.masked = [...found.masked];
+      grid.paint(variant.codes, colours);
+    }
+    message = note;
+  }
+
+  /** Change the state and draw. @param {Record<string, any>} changes @param {number} [latest] the token just masked */
+  async function update(changes, latest) {
+    const { masked, ...rest } = changes;
+    Object.assign(state, rest);
+    message = "";
+    if (masked && maskKey(masked) !== maskKey(variant.masked)) await setMasks(masked, latest);
+    if ("theme" in rest || "language" in rest || "sort" in rest) dress();
+    paint();
+    if (state.tab === "corpus") await search();
+  }
+
+  /** Everything that language and theme decide. */
+  function dress() {
+    const { language } = state;
+    root.dataset.theme = state.theme;
+    root.lang = language === "zh" ? "zh-Hant" : "en";
+    toolbar.label(language);
+    grid.label(state);
+    corpus.label(state);
+    heading.gives.textContent = say(language, "looks");
+    heading.from.textContent = say(language, "from");
+    heading.to.textContent = say(language, "to");
+    heading.gets.textContent = say(language, "seen");
+    tabs.forEach((tab, i) => (tab.textContent = say(language, i ? "corpusTab" : "gridTab")));
+    colours = palette(root);
+    grid.paint(variant.codes, colours);
+    searched = "";
+  }
+
+  /** What is looked at: the token under the pointer, unless it is on the other side of the pinned one. */
+  function focusNow() {
+    if (state.pin && (!hover || hover.side !== state.pin.side)) return state.pin;
+    return hover || state.pin;
+  }
+
+  function statusLine() {
+    const { pin } = state;
+    if (pin && hover && hover.side !== pin.side) {
+      const [from, to] = pin.side === "left" ? [pin.at, hover.at] : [hover.at, pin.at];
+      const value = weightText(drawn.links.weights[from * size + to]);
+      return say(state.language, "pair", { from: meta.tokens[from], to: meta.tokens[to], value });
+    }
+    const focus = drawn.focus;
+    if (focus && !drawn.curves.length && state.heads.some(Boolean)) {
+      return say(state.language, "weak", { token: meta.tokens[focus.at], top: state.top });
+    }
+    return say(state.language, "idle");
+  }
+
+  function paint() {
+    const focus = focusNow();
+    const all = links(variant.codes, state, meta);
+    const visible = shown(all, focus);
+    const { gives, gets } = givesAndGets(variant.codes, state, visible);
+    const curves = curveList(all, visible);
+    const colour = focus && focus.side === "right" ? colours.get : colours.give;
+    drawn = { links: all, gives, gets, curves, focus, colour };
+    drawCurves(canvas, curves, { width, height: size * row, row }, colour);
+    const wide = cell * meta.heads;
+    drawCells(matrices.left.board, cells(gives, state.heads, cell, row, colours), wide, size * row);
+    drawCells(matrices.right.board, cells(gets, state.heads, cell, row, colours), wide, size * row);
+    paintTokens(all, visible, focus);
+    for (const { spans } of Object.values(numbers)) spans.forEach((span, h) => span.classList.toggle("on", state.heads[h]));
+    toolbar.mark(state);
+    grid.mark(state);
+    panel.show({
+      language: state.language,
+      focus,
+      masked: state.masked,
+      guesses: variant.guesses,
+      gives: focus ? partners(all, { side: "left", at: focus.at }, 5) : [],
+      gets: focus ? partners(all, { side: "right", at: focus.at }, 5) : [],
+    });
+    tabs.forEach((tab, i) => tab.setAttribute("aria-selected", String((i ? "corpus" : "grid") === state.tab)));
+    views.grid.hidden = state.tab !== "grid";
+    views.corpus.hidden = state.tab !== "corpus";
+    status.textContent = message || statusLine();
+  }
+
+  /** @param {import("./attention.js").Links} all @param {Uint8Array} visible @param {import("./attention.js").Focus | null} focus */
+  function paintTokens(all, visible, focus) {
+    for (const side of /** @type {const} */ (["left", "right"])) {
+      columns[side].buttons.forEach((button, at) => {
+        const masked = state.masked.includes(at);
+        const there = side === "left" ? all.rows[at] : all.columns[at];
+        let weight = 0;
+        if (focus && focus.side !== side) {
+          const i = focus.side === "left" ? focus.at * size + at : at * size + focus.at;
+          weight = visible[i] ? all.weights[i] : 0;
+        }
+        const text = masked ? meta.maskToken : meta.tokens[at];
+        if (button.textContent !== text) button.textContent = text;
+        button.classList.toggle("masked", masked);
+        button.classList.toggle("hidden-token", !there);
+        button.classList.toggle("special", meta.special[at]);
+        button.classList.toggle("b", meta.segments[at] === 1);
+        button.classList.toggle("focus", Boolean(focus && focus.side === side && focus.at === at));
+        button.classList.toggle("partner", weight > 0);
+        button.style.setProperty("--weight", `${Math.round(100 * Math.min(0.85, Math.sqrt(weight)))}%`);
+        button.setAttribute("aria-pressed", String(Boolean(state.pin && state.pin.side === side && state.pin.at === at)));
+      });
+    }
+  }
+
+  /** Search the corpus for the pinned token, when that tab is open. */
+  async function search() {
+    const { pin, language } = state;
+    const depth = meta.corpus ? meta.corpus.depth : 50;
+    if (!meta.corpus) return corpus.tell(say(language, "corpusNone"));
+    if (!pin) return corpus.tell(say(language, "corpusPick", { depth }));
+    if (meta.special[pin.at]) return corpus.tell(say(language, "corpusSpecial", { token: meta.tokens[pin.at] }));
+    const chosen = state.heads.flatMap((on, h) => (on ? [h] : []));
+    const heads = state.by === "heads" ? chosen : null;
+    const wanted = JSON.stringify([pin.at, state.masked, state.layer, heads, language]);
+    if (wanted === searched) return;
+    searched = wanted;
+    corpus.tell(say(language, "searching"));
+    let found = null;
+    try {
+      found = await backend.search({ at: pin.at, masked: state.masked, layer: state.layer, heads }, (done, count) =>
+        corpus.tell(say(language, "reading", { done, count })),
+      );
+    } catch (error) {
+      searched = "";
+      return corpus.tell(say(language, "failed", { reason: error instanceof Error ? error.message : String(error) }));
+    }
+    if (wanted !== searched) return;
+    if (!found) {
+      corpus.clear();
+      const part = heads && chosen.length < meta.heads ? "corpusAllHeads" : "corpusNotCarried";
+      return corpus.tell(say(language, part));
+    }
+    const token = state.masked.includes(pin.at) ? meta.maskToken : meta.tokens[pin.at];
+    const { count, name } = meta.corpus;
+    const facts = { depth: found.layers[state.layer].length, token, layer: state.layer + 1, count, name };
+    corpus.show(found, language, state.layer, say(language, "corpusFound", facts));
+  }
+
+  function picture() {
+    const { gives, gets, curves, colour, links: all } = drawn;
+    return drawSvg({
+      tokens: meta.tokens.map((token, t) => (state.masked.includes(t) ? meta.maskToken : token)),
+      dim: { left: all.rows.map((on) => !on), right: all.columns.map((on) => !on) },
+      curves,
+      left: cells(gives, state.heads, cell, row, colours),
+      right: cells(gets, state.heads, cell, row, colours),
+      row,
+      cell,
+      heads: meta.heads,
+      caption: `${meta.model}: ${Object.entries(settings(state)).map(([name, value]) => `${name} ${value}`).join(", ")}`,
+      curve: colour,
+      colours,
+    });
+  }
+
+  /** @param {"svg" | "png" | "code" | "link"} what */
+  async function save(what) {
+    if (what === "svg") return download(new Blob([picture().svg], { type: "image/svg+xml" }), "attention.svg");
+    if (what === "png") return download(await toPng(picture()), "attention.png");
+    const text = what === "code" ? codeLine(meta, state) : location.href.split("#")[0] + linkHash(state);
+    code.value = text;
+    code.hidden = false;
+    code.select();
+    try {
+      await navigator.clipboard.writeText(text);
+      tell(say(state.language, "copied"));
+    } catch {
+      tell(say(state.language, "notCopied"));
+    }
+  }
+
+  dress();
+  if (state.masked.length) await setMasks(state.masked, undefined);
+  width = middle.clientWidth;
+  paint();
+  new ResizeObserver(() => {
+    if (middle.clientWidth === width) return;
+    width = middle.clientWidth;
+    paint();
+  }).observe(middle);
+  // For scripts and tests: the state, what is drawn, and the way to change it.
+  Object.assign(root, {
+    explorer: {
+      state,
+      update,
+      redraw: paint,
+      picture: () => picture().svg,
+      code: () => codeLine(meta, state),
+      drawn: () => ({
+        curves: drawn.curves,
+        gives: Array.from(drawn.gives),
+        gets: Array.from(drawn.gets),
+        focus: drawn.focus,
+      }),
+      guesses: () => variant.guesses,
+    },
+  });
+}

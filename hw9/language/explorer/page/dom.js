@@ -1,0 +1,59 @@
+// Elements without innerHTML: text from a sentence only ever becomes text.
+
+/**
+ * @param {string} tag @param {Record<string, any>} [attributes] `class`, `text`, `on…` handlers, others as attributes
+ * @param {(Node | string | null)[]} [children] @returns {any}
+ */
+export function make(tag, attributes = {}, children = []) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === null || value === false || value === undefined) continue;
+    if (name === "text") element.textContent = value;
+    else if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else element.setAttribute(name, value === true ? "" : String(value));
+  }
+  for (const child of children) if (child !== null) element.append(child);
+  return element;
+}
+
+/** A canvas of `width` x `height` CSS pixels, sharp on this screen, cleared. @param {HTMLCanvasElement} canvas */
+export function sharp(canvas, width, height) {
+  const ratio = window.devicePixelRatio || 1;
+  const w = Math.max(1, Math.round(width * ratio));
+  const h = Math.max(1, Math.round(height * ratio));
+  if (canvas.width !== w || canvas.height !== h) {
+    canvas.width = w;
+    canvas.height = h;
+    canvas.style.width = `${width}px`;
+    canvas.style.height = `${height}px`;
+  }
+  const pen = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+  pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+  pen.clearRect(0, 0, width, height);
+  return pen;
+}
+
+/** The colours in use, read from the style sheet. @param {Element} root @returns {Record<string, any>} */
+export function palette(root) {
+  const style = getComputedStyle(root);
+  const names = ["ground", "ink", "muted", "line", "give", "get", "mask", "cell", "full"];
+  /** @type {Record<string, any>} */
+  const found = Object.fromEntries(names.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
+  found.ramp = ramp(found.cell, found.full);
+  found.shades = found.ramp.map((/** @type {number[]} */ shade) => `rgb(${shade.join(",")})`);
+  return found;
+}
+
+/** 256 colours from `a` to `b`, both #rrggbb, as [red, green, blue]. @param {string} a @param {string} b */
+export function ramp(a, b) {
+  const part = (/** @type {string} */ c, /** @type {number} */ i) => parseInt(c.slice(1 + 2 * i, 3 + 2 * i), 16);
+  return Array.from({ length: 256 }, (_, t) =>
+    [0, 1, 2].map((i) => Math.round(part(a, i) + ((part(b, i) - part(a, i)) * t) / 255)),
+  );
+}
+
+/** @param {number} share @returns {string} */
+export const percent = (share) => (share >= 0.0995 ? `${(100 * share).toFixed(0)} %` : `${(100 * share).toFixed(1)} %`);
+
+/** Attention as a person reads it. @param {number} weight */
+export const weightText = (weight) => weight.toFixed(weight < 0.0995 ? 3 : 2);

@@ -1,0 +1,22 @@
+// The saved page: everything comes from the page itself.
+
+import { mount } from "./app.js";
+import { fromBase64, searchName, storedSearch, storedVariant } from "./codec.js";
+import { readHash } from "./export.js";
+
+export async function openSaved() {
+  const text = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id)).textContent || "";
+  /** @type {import("./codec.js").Meta} */
+  const meta = JSON.parse(text("hw9-meta"));
+  const blob = fromBase64(text("hw9-blob").trim());
+  const plain = await storedVariant(meta, blob, [], null);
+  const root = /** @type {HTMLElement} */ (document.getElementById("hw9-root"));
+  await mount(root, meta, { ...meta.start, ...readHash(location.hash) }, {
+    variant: async (masked) => (masked.length ? storedVariant(meta, blob, masked, plain && plain.codes) : plain),
+    search: (query) => {
+      const all = !query.heads || query.heads.length === meta.heads;
+      return all ? storedSearch(meta, blob, searchName(query.at, query.masked, Boolean(query.heads))) : Promise.resolve(null);
+    },
+  });
+  document.documentElement.dataset.theme = root.dataset.theme;
+}

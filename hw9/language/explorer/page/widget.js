@@ -1,0 +1,70 @@
+// The notebook cell: what the page carries is shown at once, the rest is asked of the kernel.
+
+import { mount } from "./app.js";
+import { inflate, readGuesses, searchName, storedSearch, storedVariant } from "./codec.js";
+
+const PATIENCE = 180000; // ms until a silent kernel is given up; the first search reads the corpus
+
+/** @param {{model: any, el: HTMLElement}} cell as anywidget gives it */
+export async function render({ model, el }) {
+  /** @type {import("./codec.js").Meta} */
+  const meta = model.get("meta");
+  const bytes = model.get("blob");
+  const blob = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  /** @type {Map<number, {done: (reply: any) => void, tell: (done: number, count: number) => void}>} */
+  const waiting = new Map();
+  let last = 0;
+
+  const hear = (/** @type {any} */ reply, /** @type {DataView[]} */ buffers) => {
+    const one = waiting.get(reply.id);
+    if (!one) return;
+    if (reply.progress) return one.tell(reply.progress[0], reply.progress[1]);
+    waiting.delete(reply.id);
+    one.done({ ...reply, buffers });
+  };
+  model.on("msg:custom", hear);
+
+  /** @param {Record<string, any>} question @param {(done: number, count: number) => void} [tell] @returns {Promise<any>} */
+  const ask = (question, tell = () => {}) =>
+    new Promise((done, fail) => {
+      const id = ++last;
+      const timer = setTimeout(() => {
+        waiting.delete(id);
+        fail(new Error("no answer from the kernel: run the cell again"));
+      }, PATIENCE);
+      waiting.set(id, {
+        tell,
+        done: (reply) => {
+          clearTimeout(timer);
+          if (reply.error) fail(new Error(reply.error));
+          else done(reply);
+        },
+      });
+      model.send({ ...question, id });
+    });
+
+  const plain = await storedVariant(meta, blob, [], null);
+  const root = document.createElement("div");
+  el.append(root);
+  await mount(root, meta, meta.start, {
+    async variant(masked) {
+      if (!masked.length) return plain;
+      const stored = await storedVariant(meta, blob, masked, plain && plain.codes);
+      if (stored) return stored;
+      const reply = await ask({ kind: "mask", masked });
+      const [codes, guesses] = await Promise.all(reply.buffers.map((/** @type {DataView} */ b) => inflate(new Uint8Array(b.buffer, b.byteOffset, b.byteLength))));
+      return { masked, codes, step: 0, guesses: guesses ? readGuesses(guesses, reply.words, meta.tokens.length) : null };
+    },
+    async search(query, tell) {
+      const all = !query.heads || query.heads.length === meta.heads;
+      const stored = all ? await storedSearch(meta, blob, searchName(query.at, query.masked, Boolean(query.heads))) : null;
+      if (stored) return stored;
+      const reply = await ask({ kind: "search", ...query }, tell);
+      return {
+        sentences: reply.sentences,
+        layers: reply.layers.map((/** @type {number[][]} */ hits) => hits.map(([sentence, at, sees, score]) => ({ sentence, at, sees, score }))),
+      };
+    },
+  });
+  return () => model.off("msg:custom", hear);
+}

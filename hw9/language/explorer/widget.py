@@ -1,0 +1,61 @@
+"""The explorer in a notebook with a live kernel, through anywidget: masks and searches are computed when asked for."""
+
+import zlib
+
+import anywidget
+import traitlets
+
+from hw9.language.explorer.page import bundle, style
+from hw9.language.explorer.payload import pack_guesses, variant
+from hw9.language.explorer.search import Index, found_as_json, index, search
+from hw9.language.explorer.view import check_masks
+
+
+class Cell(anywidget.AnyWidget):
+    """The widget: `meta` and `blob` as in Payload; questions and answers go as custom messages (page/widget.js)."""
+
+    _esm = bundle("widget.js") + "\nexport default { render };\n"
+    _css = style()
+    meta = traitlets.Dict().tag(sync=True)
+    blob = traitlets.Bytes().tag(sync=True)
+
+
+def connect(explorer) -> dict:
+    """The output of a notebook cell that shows `explorer` and answers its questions."""
+    payload = explorer.payload(singles=False, live=True)
+    if payload.meta["corpus"] is None:
+        payload.meta["corpus"] = {"rows": [], "sentences": "", "depth": 50, "count": "…", "name": "…"}
+    cell = Cell(meta=payload.meta, blob=bytes(payload.blob))
+    cell.on_msg(lambda _, question, __: answer(cell, explorer, question))
+    return cell._repr_mimebundle_()[0] if isinstance(cell._repr_mimebundle_(), tuple) else cell._repr_mimebundle_()
+
+
+def answer(cell: Cell, explorer, question: dict) -> None:
+    """Compute what the page asks for and send it back under the question's number; an error goes as one line."""
+    number = question.get("id")
+    try:
+        if question["kind"] == "mask":
+            masked = question["masked"]
+            check_masks(explorer.reading, masked)
+            codes, found = variant(explorer.bert, explorer.reading, masked)
+            words: dict[str, int] = {}
+            buffers = [zlib.compress(codes.tobytes(), 1)]
+            if found is not None:
+                buffers.append(zlib.compress(pack_guesses(found, words), 1))
+            cell.send({"id": number, "words": list(words)}, buffers)
+        else:
+            reading = explorer.reading
+            if question["masked"]:
+                check_masks(reading, question["masked"])
+                reading = explorer.bert.read(reading.text, reading.pair, masked=question["masked"])
+            corpus = explorer.corpus or _shipped(cell, explorer, number)
+            heads = question["heads"] and [head + 1 for head in question["heads"]]
+            cell.send({"id": number, **found_as_json(corpus, search(corpus, reading, question["at"], heads=heads))})
+    except Exception as error:
+        # Whatever went wrong, the page must hear of it: it waits for this answer.
+        cell.send({"id": number, "error": f"{type(error).__name__}: {error}"})
+
+
+def _shipped(cell: Cell, explorer, number: int) -> Index:
+    explorer.corpus = index(explorer.bert, progress=lambda *done: cell.send({"id": number, "progress": done}))
+    return explorer.corpus
