@@ -19,8 +19,9 @@ from lime import lime_image
 from torch import nn
 
 from hw9.vision.classifier import CompactCNN, load_checkpoint
-from hw9.vision.lime import explain, superpixels
+from hw9.vision.lime import explain
 from hw9.vision.sprites import SpriteFood11
+from hw9.vision.superpixels import superpixels
 
 WEIGHTS = Path(__file__).parents[1] / "checkpoints" / "compact-food11.safetensors"
 BATCHES = (16, 32, 64, 128, 256)
@@ -70,6 +71,7 @@ class Contestants:
             labels=(self.target,),
             top_labels=None,
             num_samples=samples,
+            hide_color=self.image.mean((1, 2)).numpy(),
             batch_size=batch,
             segmentation_fn=lambda _: superpixels(self.image),
         )

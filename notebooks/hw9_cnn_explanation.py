@@ -134,8 +134,8 @@ show(figures.rows(columns, rows), "cnn_05_ten_pictures")
 # %% [markdown]
 # ## 4. LIME: hide parts and see what changes
 #
-# **Idea.** Cut the picture into *superpixels*, patches of similar colour. Hide a random half of them (fill each with its
-# mean colour), ask the network, and repeat that a thousand times. Then fit a straight-line model: how much does the
+# **Idea.** Cut the picture into *superpixels*, patches of similar colour. Hide a random half of them (under the
+# picture's mean colour), ask the network, and repeat that a thousand times. Then fit a straight-line model: how much does the
 # probability of the class rise when patch $k$ is shown?
 #
 # $$\hat w = \arg\min_w \sum_{z} \pi(z)\,\bigl(f(z) - w_0 - \textstyle\sum_k w_k z_k\bigr)^2 + \lambda\lVert w\rVert^2,
@@ -180,8 +180,8 @@ show(figures.lime_stability(images[picked], stable.explanations, stable.overlap,
 # ### As the course drew it
 #
 # The original homework numbered the patches from 1 while the `lime` package counts from 0 (so one patch was never
-# hidden), fed raw scores instead of probabilities, and painted full green and red. `recipe="course"` reproduces it, for
-# those who have to answer the original quiz.
+# hidden), hid each under its own mean colour, which changes little, fed raw scores instead of probabilities, and painted
+# full green and red. `recipe="course"` reproduces it, for those who have to answer the original quiz.
 
 # %%
 as_course = [lime_method.explain(model, x, target=int(t), recipe="course") for x, t in zip(images, targets)]

@@ -42,7 +42,7 @@ def fastest_layout(model: nn.Module, picture: Tensor) -> torch.memory_format:
     """
     try:
         with frozen(model), torch.no_grad():
-            model(picture.contiguous(memory_format=torch.channels_last))
+            model(picture.clone(memory_format=torch.channels_last))  # of one picture .contiguous may be no copy
     except RuntimeError:  # whatever else is wrong shows again, to the caller, in the contiguous layout
         return torch.contiguous_format
     return torch.channels_last

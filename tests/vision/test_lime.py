@@ -8,8 +8,9 @@ from scipy.stats import spearmanr
 from skimage.segmentation import slic
 from torch import nn
 
-from hw9.vision import lime
-from hw9.vision.lime import explain, segment_map, stability, superpixels
+from hw9.vision import perturbation
+from hw9.vision.lime import explain, segment_map, stability
+from hw9.vision.superpixels import superpixels
 
 
 def grid(size=24, cells=4):
@@ -86,7 +87,7 @@ class Pairs(np.random.RandomState):
         return np.concatenate(rows[: self.samples])
 
 
-def package(net, image, segments, target, random, samples, logits=False):
+def package(net, image, segments, target, random, samples, hide_color=None, logits=False):
     """The lime package alone, picture by picture, as (weights, score, intercept, local prediction)."""
 
     def judge(pictures):
@@ -99,6 +100,7 @@ def package(net, image, segments, target, random, samples, logits=False):
         judge,
         labels=(target,),
         top_labels=None,
+        hide_color=hide_color,
         num_samples=samples,
         segmentation_fn=lambda _: segments,
     )
@@ -166,18 +168,32 @@ class Masked(nn.Module):
         return images * self.mask
 
 
-def test_hidden_superpixel_takes_its_mean_colour():
-    """A black box that sees only how rough a superpixel is: its weight is what the mean colour takes away."""
-    segments, image = grid(), scene(24)
+@pytest.mark.parametrize(
+    ("recipe", "hide_color", "fill"),
+    [
+        ("paper", None, lambda image, part: image.mean((1, 2))),
+        ("course", None, lambda image, part: image[:, part].mean(1)),
+        ("paper", "superpixel", lambda image, part: image[:, part].mean(1)),
+        ("course", "mean", lambda image, part: image.mean((1, 2))),
+        ("paper", "black", lambda image, part: torch.zeros(3)),
+        ("paper", 0.25, lambda image, part: torch.full((3,), 0.25)),
+        ("paper", torch.tensor([0.2, 0.9, 0.4]).view(3, 1, 1), lambda image, part: torch.tensor([0.2, 0.9, 0.4])),
+    ],
+)
+def test_hidden_superpixels_look_as_they_should(recipe, hide_color, fill):
+    """A black box that sees how far superpixel 5 is from the picture: its weight is the distance of what hides it."""
+    segments, image = grid() + (recipe == "course"), scene(24)
+    part = torch.from_numpy(segments == 5)
 
-    class Rough(Additive):
+    class Far({"paper": Additive, "course": Identity}[recipe]):
         def probability(self, images):
-            last = images[:, :, torch.from_numpy(segments == 15)]  # (N, 3, pixels)
-            return 0.05 + 2 * last.std(2).mean(1)
+            return 0.05 + (images - image)[:, :, part].abs().mean((1, 2))
 
-    found = explain(Rough(segments, np.zeros(16)), image, target=1, segments=segments)
-    rough = image.numpy()[:, segments == 15].std(1, ddof=1).mean()
-    assert found.weights[15] == pytest.approx(2 * rough, rel=0.03)
+    black_box = Far(segments, np.zeros(17))
+    found = explain(black_box, image, target=1, segments=segments, recipe=recipe, hide_color=hide_color)
+    distance = (image[:, part] - fill(image, part)[:, None]).abs().mean().item()
+    assert found.weights[5] == pytest.approx(-distance, rel=0.03)
+    assert np.abs(np.delete(found.weights, 5)).max() < 1e-3
 
 
 # the package as oracle
@@ -188,7 +204,10 @@ def test_agrees_with_the_lime_package_on_the_same_masks(recipe):
     net, image = small_net().eval(), scene()
     found = explain(net, image, target=2, samples=300, seed=3, recipe=recipe, dtype=torch.float32)
     random = Pairs(3, 300) if recipe == "paper" else np.random.RandomState(16 + 3)
-    weights, score, intercept, local = package(net, image, found.segments, 2, random, 300, logits=recipe == "course")
+    fill = image.mean((1, 2)).numpy() if recipe == "paper" else None
+    weights, score, intercept, local = package(
+        net, image, found.segments, 2, random, 300, hide_color=fill, logits=recipe == "course"
+    )
     assert np.corrcoef(found.weights, weights)[0, 1] > 0.999999
     np.testing.assert_allclose(found.weights, weights, atol=1e-5 * np.abs(weights).max())
     assert found.score == pytest.approx(score, abs=1e-5)
@@ -290,7 +309,7 @@ def test_bfloat16_keeps_the_ranking(seed):
 
 
 def test_bfloat16_is_chosen_only_where_it_changes_little(monkeypatch):
-    monkeypatch.setattr(lime, "_fast_in_bfloat16", lambda device: True)
+    monkeypatch.setattr(perturbation, "_fast_in_bfloat16", lambda device: True)
     net, image = small_net(), scene()
     assert explain(net, image, samples=100).dtype == torch.bfloat16
     # The same scores on top of 1000: bfloat16, with 8 bits, cannot hold them.
@@ -308,7 +327,7 @@ def test_bfloat16_is_chosen_only_where_it_changes_little(monkeypatch):
             return scores.index_add(0, torch.zeros(1, dtype=torch.int64), torch.zeros(1, scores.shape[1]))
 
     assert explain(Rigid(net), image, samples=100).dtype == torch.float32  # it raises in bfloat16
-    monkeypatch.setattr(lime, "_fast_in_bfloat16", lambda device: False)
+    monkeypatch.setattr(perturbation, "_fast_in_bfloat16", lambda device: False)
     assert explain(net, image, samples=100).dtype == torch.float32
 
 
@@ -438,14 +457,14 @@ def test_stability_is_the_mean_overlap_of_the_strongest():
     assert sure.overlap == 1.0
     assert min(sure.scores) > 0.999
     assert len(sure.explanations) == 5
-    shaky = stability(small_net(), scene(), seeds=(0, 1, 2), top=3, samples=80)
-    sets = [set(np.argsort(np.abs(e.weights))[-3:]) for e in shaky.explanations]
+    shaky = stability(small_net(), scene(), seeds=(0, 1, 2), top=5, samples=200)
+    sets = [set(np.argsort(np.abs(e.weights))[-5:]) for e in shaky.explanations]
     pairs = [(0, 1), (0, 2), (1, 2)]
     assert shaky.overlap == pytest.approx(np.mean([len(sets[a] & sets[b]) / len(sets[a] | sets[b]) for a, b in pairs]))
     assert 0 < shaky.overlap < 1
     assert all(np.array_equal(e.segments, shaky.explanations[0].segments) for e in shaky.explanations)
     assert len({e.target for e in shaky.explanations}) == 1
-    alone = explain(small_net(), scene(), seed=2, samples=80)
+    alone = explain(small_net(), scene(), seed=2, samples=200)
     np.testing.assert_allclose(shaky.explanations[2].weights, alone.weights)
 
 
@@ -465,8 +484,10 @@ def damaged():
         ({"target": -1}, IndexError, "out of range"),
         ({"target": 1.0}, TypeError, "class numbers"),
         ({"samples": 9}, ValueError, "samples=9"),
-        ({"chunk": 0}, ValueError, "chunk=0"),
+        ({"chunk": 0}, ValueError, "chunk must be a whole number from 1 up, not 0"),
         ({"recipe": "curse"}, ValueError, "no recipe 'curse'"),
+        ({"hide_color": "pink"}, ValueError, "no baseline 'pink'"),
+        ({"hide_color": torch.zeros(3, 5, 5)}, ValueError, "does not fit"),
         ({"model": damaged()}, ValueError, "NaN"),
         ({"model": nn.Conv2d(3, 4, 1)}, ValueError, "class scores"),
         ({"image": torch.rand(3, 1, 1)}, ValueError, "one single superpixel"),
@@ -484,7 +505,7 @@ def damaged():
     ],
 )
 def test_bad_input_gets_one_clear_line(change, error, message):
-    arguments = {"model": pooled_net(), "image": scene(), "samples": 50} | change
+    arguments = {"model": pooled_net(), "image": scene(), "samples": 130} | change
     with pytest.raises(error, match=message) as caught:
         explain(arguments.pop("model"), arguments.pop("image"), **arguments)
     assert "\n" not in str(caught.value)
