@@ -16,6 +16,7 @@ import collections
 import itertools
 import re
 import struct
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from transformers import BertConfig, BertForMaskedLM, BertModel, BertTokenizerFa
 
 HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
 PUNCTUATION = "。，、；：？！“”‘’（）《》【】—…·「」『』％"
+FULL_WIDTH = "，；：？！（）…％～－．／＋＆＝"
 SPECIAL = {"[PAD]": "<pad>", "[UNK]": "<unk>", "[CLS]": "<s>", "[SEP]": "</s>", "[MASK]": "<mask>"}
 
 
@@ -157,6 +159,12 @@ def character_vocabulary(pieces: list[str], words: int = 9000, suffixes: int = 3
         if len(text) > 1 and text.isascii() and text.isalpha() and wanted and token not in table:
             table[token] = [i]
             found[first] += 1
+    # The teacher reads "，" as ",": here it is a token of its own that starts from the same vector.
+    for mark in FULL_WIDTH:
+        plain = unicodedata.normalize("NFKC", mark)
+        rows = [number[piece] for piece in ([plain] if plain in number else plain) if piece in number]
+        if rows:
+            table.setdefault(mark, rows)
     return table
 
 

@@ -79,7 +79,7 @@ class Batches:
     def __init__(self, tokenizer: BertTokenizerFast, teacher, texts: list[str], questions: list[dict]) -> None:
         self.tokenizer, self.teacher, self.texts, self.questions = tokenizer, teacher, texts, questions
         self.to_traditional = opencc.OpenCC("s2tw").convert
-        self.special = {tokenizer.cls_token_id, tokenizer.sep_token_id, tokenizer.pad_token_id}
+        self.unmasked = [tokenizer.cls_token_id, tokenizer.sep_token_id, tokenizer.pad_token_id, tokenizer.unk_token_id]
 
     def text(self, random_: random.Random) -> Iterator[dict]:
         """Text for masking: ids (B, T), and which characters make up which piece of the teacher."""
@@ -228,7 +228,6 @@ def train(chosen: argparse.Namespace) -> None:
     random_, generator = random.Random(step), torch.Generator().manual_seed(step)
     batches = Batches(tokenizer, pieces, text["training"], questions["training"])
     of_text, of_questions = batches.text(random_), batches.question(random_)
-    special = torch.tensor(sorted(batches.special))
     budget, saved_at, told_at = chosen.minutes * 60, spent, spent
     seen: dict[str, list[float]] = {}
     while spent < budget:
@@ -239,7 +238,7 @@ def train(chosen: argparse.Namespace) -> None:
         batch = next(of_questions if asks else of_text)
         ids = batch["ids"]
         where = torch.rand(ids.shape, generator=generator) < (0.12 if asks else 0.2)
-        where &= ~torch.isin(ids, special)
+        where &= ~torch.isin(ids, torch.tensor(batches.unmasked))
         if asks:
             place = torch.arange(ids.shape[1])
             answer = (place >= batch["start"][:, None]) & (place <= batch["end"][:, None])

@@ -1,0 +1,113 @@
+"""Measure a BERT folder on what tools/train_bert.py held out: masked characters, questions, senses of one word.
+
+    python tools/evaluate_bert.py checkpoints/bert-mini-zh-en --text TEXT_DIR --english ENGLISH_DIR --questions QA_DIR
+
+Prints one JSON object. Masks: 15 % of the characters of held-out passages, all replaced by [MASK], most probable
+token compared with the hidden one. Questions: F1 and exact match as CMRC2018 counts them (Cui et al. 2019, section 3:
+characters and English words without punctuation, longest common run). Senses: for each layer the share of sentences
+whose nearest neighbour (cosine) uses the word in the same sense.
+"""
+
+import argparse
+import json
+import random
+import re
+import time
+from pathlib import Path
+
+import opencc
+import torch
+from train_bert import read_questions, read_text
+
+from hw9.language import bert as bert_module
+from hw9.language import sentences, similarity
+
+
+def mask_accuracy(bert: bert_module.Bert, texts: list[str], seed: int = 0) -> float:
+    """Share of masked tokens found, over all `texts`."""
+    generator, right, count = torch.Generator().manual_seed(seed), 0, 0
+    tokenizer = bert.tokenizer
+    texts = sorted(texts, key=len)
+    for start in range(0, len(texts), 32):
+        encoded = tokenizer(texts[start : start + 32], padding=True, truncation=True, return_tensors="pt")
+        ids = encoded["input_ids"]
+        words = ~torch.isin(ids, torch.tensor([tokenizer.cls_token_id, tokenizer.sep_token_id, tokenizer.pad_token_id]))
+        hidden = (torch.rand(ids.shape, generator=generator) < 0.15) & words
+        shown = torch.where(hidden, tokenizer.mask_token_id, ids)
+        with torch.inference_mode():
+            states = bert.model(input_ids=shown, attention_mask=encoded["attention_mask"]).last_hidden_state
+            guesses = bert.mask_head(states[hidden]).argmax(1)
+        right, count = right + int((guesses == ids[hidden]).sum()), count + int(hidden.sum())
+    return right / max(count, 1)
+
+
+def units(text: str) -> list[str]:
+    """Characters and English words of an answer, lower case, without punctuation and spaces."""
+    return re.findall(r"[a-z0-9]+|[^\W_]", text.lower())
+
+
+def common_run(a: list[str], b: list[str]) -> int:
+    """Length of the longest run of units that both answers contain."""
+    best, row = 0, [0] * (len(b) + 1)
+    for x in a:
+        row = [0] + [row[j] + 1 if x == y else 0 for j, y in enumerate(b)]
+        best = max(best, *row)
+    return best
+
+
+def f1(said: str, wanted: str) -> float:
+    """CMRC2018's F1 of one answer."""
+    a, b = units(said), units(wanted)
+    shared = common_run(a, b)
+    return 2 * shared / (len(a) + len(b)) if shared else 0.0
+
+
+def answers(bert: bert_module.Bert, items: list[dict]) -> dict[str, float]:
+    """Mean F1 and exact match, best of the accepted answers of each question."""
+    pairs = [(bert.answer(item["question"], item["context"]).text, item["answers"]) for item in items]
+    exact = [any(units(said) == units(answer) for answer in accepted) for said, accepted in pairs]
+    close = [max(f1(said, answer) for answer in accepted) for said, accepted in pairs]
+    return {"questions": len(items), "f1": sum(close) / len(close), "exact": sum(exact) / len(exact)}
+
+
+def senses(bert: bert_module.Bert, group: list, token: str) -> list[float]:
+    """Nearest-neighbour accuracy in each layer; `group` holds sentences with a text and a sense."""
+    labels = [item.sense for item in group]
+    shares = []
+    for layer in range(bert.layers + 1):
+        near = similarity.cosine(similarity.token_vectors(bert, [item.text for item in group], token, layer)).clone()
+        near.fill_diagonal_(-2)
+        shares.append(
+            sum(labels[int(j)] == label for label, j in zip(labels, near.argmax(1), strict=True)) / len(group)
+        )
+    return shares
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("folder", type=Path)
+    options.add_argument("--text", type=Path, required=True)
+    options.add_argument("--english", type=Path)
+    options.add_argument("--questions", type=Path, required=True)
+    options.add_argument("--passages", type=int, default=1000)
+    options.add_argument("--items", type=int, default=300, help="questions of each kind")
+    chosen = options.parse_args()
+    bert, start = bert_module.load(chosen.folder), time.perf_counter()
+    held_out = read_text(chosen.text, chosen.english)["held out"]
+    random.Random(0).shuffle(held_out)
+    chinese = [text for text in held_out if not text.isascii()][: chosen.passages]
+    english = [text for text in held_out if text.isascii()][: chosen.passages // 4]
+    traditional = [opencc.OpenCC("s2tw").convert(text) for text in chinese]
+    masks = {"simplified": chinese, "traditional": traditional, "english": english}
+    found: dict = {"mask": {name: round(mask_accuracy(bert, texts), 4) for name, texts in masks.items() if texts}}
+    items = read_questions(chosen.questions)["held out"]
+    random.Random(0).shuffle(items)
+    for name in ("cmrc2018", "drcd"):
+        rows = [item for item in items if item["file"].startswith(name)][: chosen.items]
+        found[name] = {key: round(value, 4) for key, value in answers(bert, rows).items()}
+    found["senses"] = {name: senses(bert, *group) for name, group in sentences.sense_groups().items()}
+    print(json.dumps(found | {"seconds": round(time.perf_counter() - start)}, ensure_ascii=False, indent=1))
+
+
+if __name__ == "__main__":
+    main()
