@@ -1,6 +1,8 @@
 """Names and folders, against a server on this machine that speaks the hub's protocol; nothing leaves 127.0.0.1."""
 
 import hashlib
+import json
+import math
 import shutil
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -8,6 +10,7 @@ from pathlib import Path
 
 import huggingface_hub.constants
 import huggingface_hub.file_download
+import huggingface_hub.utils.logging
 import pytest
 import torch
 
@@ -18,11 +21,14 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 class Server(ThreadingHTTPServer):
-    """A hub with the models in `models` {name: folder}; the next `cuts` answers with weights stop half way."""
+    """A hub with the models in `models` {name: folder}; the next `cuts` answers with weights stop half way.
+
+    After `patience` requests it answers 503, as a hub does that has too much to do.
+    """
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
-        self.models, self.cuts, self.asked, self.status = {}, 0, [], None
+        self.models, self.cuts, self.asked, self.patience = {}, 0, [], math.inf
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -37,8 +43,8 @@ class Handler(BaseHTTPRequestHandler):
     def reply(self, body):
         name, _, rest = self.path.strip("/").partition("/resolve/main/")
         self.server.asked.append((self.command, rest))
-        if self.server.status:
-            return self.refuse(self.server.status, "")
+        if len(self.server.asked) > self.server.patience:
+            return self.refuse(503, "")
         if name not in self.server.models:
             return self.refuse(401, "RepoNotFound")
         path = self.server.models[name] / rest
@@ -126,10 +132,19 @@ def test_the_second_time_nothing_is_downloaded_and_no_hub_is_needed(server, tiny
     same(load("some/bert", device="cpu"), tiny)
 
 
-def test_a_hub_that_is_ill_is_no_reason_not_to_use_the_cache(server, tiny):
+def test_a_hub_that_is_ill_is_asked_once_and_the_cache_is_used(server, tiny):
     load("some/bert", device="cpu")
-    server.status = 503
+    server.asked.clear()
+    server.patience = 0
     same(load("some/bert", device="cpu"), tiny)
+    assert server.asked == [("HEAD", "config.json")]
+
+
+def test_a_hub_that_falls_ill_half_way(server):
+    for patience, file in ((1, "config.json"), (5, "tokenizer.json")):
+        server.asked.clear()
+        server.patience = patience
+        fails(ConnectionError, f"the download of {file} of some/bert broke off", "call load again")
 
 
 def test_only_one_file_of_weights_is_fetched(server, tiny_folder, tmp_path):
@@ -138,6 +153,17 @@ def test_only_one_file_of_weights_is_fetched(server, tiny_folder, tmp_path):
     server.models["some/bert"] = both
     load("some/bert", device="cpu")
     assert not any(file == "pytorch_model.bin" for _, file in server.asked)
+
+
+def test_a_cased_vocabulary_stays_cased(server, tiny_folder, tmp_path):
+    """As google-bert/bert-base-cased once was: vocab.txt, and a tokenizer_config.json that says so."""
+    cased = shutil.copytree(tiny_folder, tmp_path / "cased")
+    (cased / "tokenizer.json").unlink()
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "apple", "Apple"]
+    (cased / "vocab.txt").write_text("\n".join(words), encoding="utf-8")
+    (cased / "tokenizer_config.json").write_text(json.dumps({"do_lower_case": False}))
+    server.models["some/cased"] = cased
+    assert load("some/cased", device="cpu").read("Apple apple").tokens == ["[CLS]", "Apple", "apple", "[SEP]"]
 
 
 def test_a_name_that_the_hub_does_not_know(server):
@@ -173,10 +199,12 @@ def test_a_download_that_breaks_off_says_so_and_the_next_one_succeeds(server, ti
 
 
 def test_a_connection_that_drops_once_goes_on_where_it_stopped(server, tiny, caplog, capfd):
+    level = huggingface_hub.utils.logging.get_verbosity()
     server.cuts = 1
     same(load("some/bert", device="cpu"), tiny)
     assert [method for method, file in server.asked if file == "model.safetensors"].count("GET") == 2
     assert not caplog.records and "Error" not in capfd.readouterr().err
+    assert huggingface_hub.utils.logging.get_verbosity() == level
 
 
 def test_a_model_that_is_no_bert_is_refused_before_its_weights_are_fetched(server, tmp_path):

@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file
 from transformers import BertForMaskedLM, BertForQuestionAnswering
 
@@ -44,6 +45,8 @@ def test_the_encoder_takes_one_byte_a_weight_the_rest_two_and_ties_are_stored_on
 
 def test_plain_transformers_reads_both_heads(model, packed):
     kept = {name: weights.float() for name, weights in load_file(packed / "model.safetensors").items()}
+    with safe_open(packed / "model.safetensors", framework="pt") as file:
+        assert file.metadata() == {"format": "pt"}  # transformers 4 insists
     ids = torch.tensor([[2, 50, 60, 70, 3]])
     ours = load(packed, device="cpu")
     for kind, key in ((BertForMaskedLM, "cls.predictions.bias"), (BertForQuestionAnswering, "qa_outputs.weight")):
