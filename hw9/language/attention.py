@@ -26,7 +26,7 @@ def predict_masked(
     if not 1 <= top <= bert.model.config.vocab_size:
         raise ValueError(f"top must be from 1 to {bert.model.config.vocab_size}, not {top}")
     reading = bert.read(text, pair, masked=places)
-    values, ids = _probabilities(bert, reading, reading.ids[None])[0, places].topk(top)  # (P, top) each
+    values, ids = words_for(bert, reading.hidden_states[-1, places]).topk(top)  # (P, top) each
     tokens = [bert.tokenizer.convert_ids_to_tokens(row) for row in ids.tolist()]
     return [list(zip(names, row, strict=True)) for names, row in zip(tokens, values.tolist(), strict=True)]
 
@@ -39,7 +39,7 @@ def masked_probability(
     `token` is one of the vocabulary, in any capitals if the model knows none.
     """
     reading = bert.read(text, pair, masked=[position, *also])
-    return float(_probabilities(bert, reading, reading.ids[None])[0, position, token_id(bert, token)])
+    return float(words_for(bert, reading.hidden_states[-1, position])[token_id(bert, token)])
 
 
 def masked_as_well(bert: Bert, text: str, position: int, token: str, *, pair: str | None = None) -> Tensor:
@@ -52,9 +52,24 @@ def masked_as_well(bert: Bert, text: str, position: int, token: str, *, pair: st
     ids = reading.ids.repeat(len(places), 1)  # (P, T)
     ids[range(len(places)), places] = bert.tokenizer.mask_token_id
     values = torch.full(reading.ids.shape, torch.nan)
-    chosen = token_id(bert, token)
-    values[places] = torch.cat([_probabilities(bert, reading, part)[:, position, chosen] for part in ids.split(16)])
+    values[places] = torch.cat([fill(bert, reading, part, position, token) for part in ids.split(16)])
     return values
+
+
+def fill(bert: Bert, reading: Reading, ids: Tensor, position: int, token: str) -> Tensor:
+    """Probability of `token` at `position` in each of B variants `ids` (B, T) of a reading, (B,)."""
+    segments = torch.tensor(reading.segments, device=bert.device).expand(ids.shape)
+    with torch.no_grad():
+        out = bert.model(input_ids=ids.to(bert.device), token_type_ids=segments).last_hidden_state  # no padding here
+    return words_for(bert, out[:, position])[:, token_id(bert, token)]
+
+
+def words_for(bert: Bert, vectors: Tensor) -> Tensor:
+    """Probabilities (..., V) of all tokens of the vocabulary, by the mask head, for last hidden states (..., D)."""
+    if bert.mask_head is None:
+        raise ValueError(f"{bert.name} has no mask head and cannot fill masks: load() the embedded model instead")
+    with torch.no_grad():
+        return bert.mask_head(vectors.to(bert.device)).softmax(-1).cpu()
 
 
 def token_id(bert: Bert, token: str) -> int:
@@ -143,8 +158,3 @@ def _attentions(reading: Reading) -> Tensor:
     if reading.attentions.shape[-1] != len(reading.tokens):
         raise ValueError("this reading has no attentions: use read, or read_many(..., attentions=True)")
     return reading.attentions
-
-
-def _probabilities(bert: Bert, reading: Reading, ids: Tensor) -> Tensor:
-    segments = torch.tensor(reading.segments).expand(ids.shape)
-    return bert.mask_logits(ids, segments).softmax(-1)  # (B, T, V)

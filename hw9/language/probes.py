@@ -11,7 +11,7 @@ import torch
 from scipy.stats import binom
 from torch import Tensor, nn
 
-from hw9.language.attention import token_id
+from hw9.language.attention import fill
 from hw9.language.bert import Bert
 from hw9.language.sentences import Pronoun
 from hw9.language.words import positions, spans
@@ -40,18 +40,11 @@ def ablation_effect(bert: Bert, text: str, position: int, token: str, *, pair: s
     Below 0: without this head the token is less likely, so the head spoke for it.
     """
     reading = bert.read(text, pair, masked=[position])
-    chosen = token_id(bert, token)
-    segments = torch.tensor(reading.segments)
-
-    def probabilities(copies: int) -> Tensor:
-        logits = bert.mask_logits(reading.ids.expand(copies, -1), segments.expand(copies, -1))
-        return logits[:, position].softmax(-1)[:, chosen]
-
-    whole = probabilities(1)
+    whole = fill(bert, reading, reading.ids[None], position, token)
     effects = []
     for layer in range(bert.layers):
         with _kept(bert, layer, 1 - torch.eye(bert.heads)):  # copy h is without head h
-            effects.append(probabilities(bert.heads) - whole)
+            effects.append(fill(bert, reading, reading.ids.expand(bert.heads, -1), position, token) - whole)
     return torch.stack(effects)
 
 

@@ -63,7 +63,8 @@ def _pairs(*frames: tuple[str, str, str, str, str]) -> tuple[Pronoun, ...]:
 
 
 # 蘋果 stands at another place in each sentence but in the first of either sense, which both begin with it: there the
-# embedding layer, which knows no more than token, position and segment, cannot tell fruit from company.
+# embedding layer, which knows no more than token, position and segment, cannot tell fruit from company. The places of
+# the two senses alternate, because near places are alike, and layer 0 would seem to know senses that it does not.
 SAME_POSITION = (0, 5)
 APPLE_TRADITIONAL = _two(
     "蘋果",
@@ -78,8 +79,8 @@ APPLE_TRADITIONAL = _two(
         "蘋果發布了新款手機，售價比去年更高。",
         "投資人看好蘋果的股價，認為還會再漲。",
         "他的新電腦是蘋果的，系統用起來很順手。",
-        "法院裁定蘋果侵犯了對手的三項專利，必須賠償。",
-        "這家工廠專門替蘋果組裝手機，員工超過一萬人。",
+        "經過三年訴訟，法院裁定蘋果侵犯了對手的專利。",
+        "南部這家工廠專門替蘋果組裝手機，員工超過一萬人。",
     ),
 )
 APPLE_SIMPLIFIED = _two(
@@ -95,8 +96,8 @@ APPLE_SIMPLIFIED = _two(
         "苹果发布了新款手机，售价比去年更高。",
         "投资人看好苹果的股价，认为还会再涨。",
         "他的新电脑是苹果的，系统用起来很顺手。",
-        "法院裁定苹果侵犯了对手的三项专利，必须赔偿。",
-        "这家工厂专门替苹果组装手机，员工超过一万人。",
+        "经过三年诉讼，法院裁定苹果侵犯了对手的专利。",
+        "南部这家工厂专门替苹果组装手机，员工超过一万人。",
     ),
 )
 
@@ -194,7 +195,7 @@ BANK_ENGLISH = _two(
 
 GAPS_CHINESE = (
     Gap("太陽從東邊升起，從西邊落下。", "西", "東"),
-    Gap("我的媽媽生病了，所以她今天在家休息。", "她", "媽媽"),
+    Gap("媽媽說她今天很累，想早一點睡覺。", "她", "媽媽"),
     Gap("外面下大雨了，出門要記得帶傘。", "雨", "傘"),
     Gap("法國的首都是巴黎。", "巴", "黎"),
     Gap("天氣太冷了，快把外套穿上。", "冷", "外套"),
@@ -203,8 +204,8 @@ GAPS_ENGLISH = (
     Gap("The sun rises in the east and sets in the west.", "west", "east"),
     Gap("The girl is happy because she won the game.", "she", "girl"),
     Gap("Paris is the capital of France.", "capital", "Paris"),
-    Gap("My father and my mother live in a small house.", "mother", "father"),
-    Gap("It is too cold outside, so close the door.", "door", "close"),
+    Gap("There are seven days in a week.", "week", "days"),
+    Gap("The king gave the book to his son.", "his", "king"),
 )
 
 PRONOUNS_CHINESE = _pairs(

@@ -51,6 +51,23 @@ def positions(reading: Reading, word: str, occurrence: int = 0) -> list[int]:
     return inside
 
 
+def snippet(text: str, word: str, around: int = 6) -> str:
+    """The first occurrence of `word` marked as 【word】 with a little of its text on either side: a label for a figure.
+
+    `around` counts characters, or twice as many in letters, where no word is cut.
+    """
+    start, end = spans(text, word)[0]
+    letters = text[start:end].isascii()
+    reach = 2 * around if letters else around
+    left, right = text[max(0, start - reach) : start], text[end : end + reach]
+    if letters and start > reach:
+        left = left.partition(" ")[2]
+    if letters and end + reach < len(text):
+        right = right.rpartition(" ")[0]
+    before, after = "…" * (len(left) < start), "…" * (end + len(right) < len(text))
+    return before + left.lstrip("，、,") + f"【{text[start:end]}】" + right.rstrip("，、。,.") + after
+
+
 def _joined(left: str, right: str) -> bool:
     """Whether two neighbours ("" at either end of a text) belong to one word of letters."""
     return all(c.isalnum() and not "\u3400" <= c <= "\u9fff" for c in (left, right)) and bool(left and right)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hw9.language.words import positions, spans
+from hw9.language.words import positions, snippet, spans
 
 
 @pytest.mark.parametrize(
@@ -71,3 +71,17 @@ def test_part_of_a_token_is_refused(tiny, monkeypatch):
     monkeypatch.setattr("hw9.language.words.spans", lambda text, word: [(4, 9)])
     with pytest.raises(ValueError, match=r"\['apples'\] are not 'apple' and nothing else"):
         positions(reading, "apple")
+
+
+@pytest.mark.parametrize(
+    ("text", "word", "around", "wanted"),
+    [
+        ("蘋果富含維生素，飯後吃一顆。", "蘋果", 4, "【蘋果】富含維生…"),
+        ("今天早上我買了蘋果。", "蘋果", 3, "…我買了【蘋果】"),
+        ("秋天到了，蘋果，都紅了，好吃", "蘋果", 1, "…【蘋果】…"),
+        ("He took a bite of the sweet red Apple and smiled.", "apple", 5, "…red 【Apple】 and…"),
+        ("An apple a day", "apple", 20, "An 【apple】 a day"),
+    ],
+)
+def test_snippets_mark_the_word_and_cut_no_words(text, word, around, wanted):
+    assert snippet(text, word, around) == wanted

@@ -1,0 +1,61 @@
+"""A matrix as coloured cells with readable numbers, the form that several figures of the BERT lesson share."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from matplotlib import colors
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.patches import Rectangle
+
+
+def cells(
+    ax: Axes, matrix, *, cmap: str = "viridis", vmin=None, vmax=None, write: Callable[[float], str] | None = None,
+    size: float = 6.5,
+) -> ScalarMappable:  # fmt: skip
+    """Draw `matrix` (R, C); `write` turns a value into what is written in its cell (or ""); nan stays grey."""
+    matrix = np.asarray(matrix, dtype=float)
+    picture = ax.imshow(matrix, cmap=cmap, vmin=vmin, vmax=vmax, aspect="auto", interpolation="nearest")
+    picture.axes.set_facecolor("0.9")
+    ax.autoscale(False)
+    ax.spines[:].set_visible(False)
+    ax.tick_params(length=0)
+    if write is not None:
+        for (row, column), value in np.ndenumerate(matrix):
+            if np.isfinite(value) and write(value):
+                ink = _ink(picture.to_rgba(value))
+                ax.text(column, row, write(value), ha="center", va="center", fontsize=size, color=ink, in_layout=False)
+    return picture
+
+
+def outline(ax: Axes, row: float, column: float, height: float = 1, width: float = 1, **style) -> None:
+    """A frame around `height` x `width` cells, the upper left of which is (row, column)."""
+    style = {"edgecolor": "tab:red", "linewidth": 1.6} | style
+    ax.add_patch(Rectangle((column - 0.5, row - 0.5), width, height, fill=False, clip_on=False, **style))
+
+
+def layers_and_heads(ax: Axes, layers: int, heads: int, *, names: bool = True, size: float = 7) -> None:
+    """Axes of a (L, H) map, counted from 1."""
+    ax.set_xticks(range(heads), range(1, heads + 1), fontsize=size)
+    ax.set_yticks(range(layers), range(1, layers + 1), fontsize=size)
+    if names:
+        ax.set_xlabel("head", labelpad=1)
+        ax.set_ylabel("layer", labelpad=1)
+
+
+def token_axes(ax: Axes, tokens: Sequence[str], *, rows: bool = True, size: float = 8) -> None:
+    """Tokens below the columns, and left of the rows; Han characters stay upright, longer tokens are turned."""
+    ax.set_xticks(range(len(tokens)), tokens, fontsize=size)
+    for label, token in zip(ax.get_xticklabels(), tokens, strict=True):
+        label.set_rotation(0 if len(token) == 1 else 90)
+    if rows:
+        ax.set_yticks(range(len(tokens)), tokens, fontsize=size)
+    ax.spines[:].set_visible(False)
+    ax.tick_params(length=0)
+
+
+def _ink(colour) -> str:
+    """Black or white, whichever stands out from `colour` (relative luminance of WCAG 2)."""
+    channels = np.array(colors.to_rgb(colour))
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    return "black" if linear @ (0.2126, 0.7152, 0.0722) > 0.179 else "white"

@@ -1,0 +1,160 @@
+"""Every picture of one token in many sentences: matrices, labels and curves in, a figure out. Layer 0 is embeddings."""
+
+from collections.abc import Callable, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from scipy.cluster.hierarchy import dendrogram
+
+from hw9.language.figures.cells import cells, outline
+from hw9.language.similarity import Curves
+
+COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7")  # a sense each; apart for every colour blindness
+WIDTH = 9.0  # inches: as wide as a notebook's column
+
+
+def heat_maps(
+    matrices: dict[str, np.ndarray], labels: Sequence[str], senses: Sequence[str], *, title: str = ""
+) -> Figure:
+    """Matrices (N, N) side by side, with their numbers; blocks of one sense have a frame in the sense's colour.
+
+    Matrices whose name holds "distance" are drawn with small values bright, others with large ones: bright is alike.
+    The colours leave the diagonal out, a sentence beside itself.
+    """
+    count, names = len(labels), list(matrices)
+    apart = ~np.eye(count, dtype=bool)
+    numbered = [f"{label}  {k + 1}" for k, label in enumerate(labels)]
+    figure, axes = plt.subplots(1, len(names), figsize=(WIDTH, 3.9), layout="constrained", squeeze=False)
+    for ax, name in zip(axes[0], names, strict=True):
+        matrix = np.asarray(matrices[name])
+        scale = {"vmin": matrix[apart].min(), "vmax": matrix[apart].max()}
+        write = _three_digits(scale["vmax"] - scale["vmin"])
+        drawn = cells(ax, matrix, cmap=_bright_is_alike(name), write=write, size=min(7.5, 66 / count), **scale)
+        ax.set_aspect("equal")
+        ax.set_xticks(range(count), range(1, count + 1), fontsize=8)
+        ax.set_yticks(range(count), numbered if ax is axes[0, 0] else range(1, count + 1), fontsize=8)
+        ax.set_title(name)
+        _blocks(ax, senses)
+        _colour_labels(ax, senses)
+        figure.colorbar(drawn, ax=ax, fraction=0.04, pad=0.02).outline.set_visible(False)
+    _name_senses(figure, senses)
+    figure.suptitle(title, fontsize=11)
+    return figure
+
+
+def all_layers(matrices, senses: Sequence[str], *, name: str, shared: bool = True, title: str = "") -> Figure:
+    """A matrix (N, N) for each layer of (L + 1, N, N), with frames around the senses; `name` as in `heat_maps`.
+
+    With `shared`, one colour scale for all layers shows how they differ; without, each layer has its own, which shows
+    the blocks, and its range in the title. Both leave the diagonal out of the scale.
+    """
+    matrices = np.asarray(matrices)
+    layers, count = matrices.shape[:2]
+    apart = ~np.eye(count, dtype=bool)
+    columns = min(layers, 5)
+    rows = -(-layers // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(WIDTH, 1.95 * rows + 0.7), layout="constrained", squeeze=False)
+    for ax in axes.flat[layers:]:
+        ax.axis("off")
+    for layer, (ax, matrix) in enumerate(zip(axes.flat, matrices, strict=False)):
+        scale = matrices[:, apart] if shared else matrix[apart]
+        drawn = cells(ax, matrix, cmap=_bright_is_alike(name), vmin=scale.min(), vmax=scale.max())
+        ax.set_aspect("equal")
+        ax.set(xticks=[], yticks=[])
+        extent = "" if shared else f": {matrix[apart].min():.3g} to {matrix[apart].max():.3g}"
+        ax.set_title(("layer 0" if layer == 0 else str(layer)) + extent, fontsize=8)
+        _blocks(ax, senses, linewidth=1.3)
+    if shared:
+        bar = figure.colorbar(drawn, ax=axes, fraction=0.02, pad=0.01, label=name)
+        bar.outline.set_visible(False)
+    _name_senses(figure, senses)
+    figure.suptitle(title, fontsize=11)
+    return figure
+
+
+def curves(found: Curves, *, title: str = "") -> Figure:
+    """Similarity within and between senses, raw and corrected for anisotropy, their gap, nearest-neighbour accuracy."""
+    figure, axes = plt.subplots(4, 1, figsize=(WIDTH * 0.85, 7.6), sharex=True, layout="constrained")
+    raw, corrected, gap, accuracy = axes
+    within, between, floor = (np.asarray(c) for c in (found.within, found.between, found.anisotropy))
+    layers = np.arange(len(within))
+    for ax, below in ((raw, 0), (corrected, floor)):
+        ax.plot(layers, within - below, "o-", color=COLOURS[0], ms=4, label="same sense")
+        ax.plot(layers, between - below, "s-", color=COLOURS[1], ms=4, label="different senses")
+    raw.plot(layers, floor, "k--", lw=1.2, label="two random tokens\n(anisotropy)")
+    raw.set(ylabel="cosine", title="Similarity as it is")
+    corrected.axhline(0, color="black", lw=0.8)
+    corrected.set(ylabel="cosine", title="Corrected: minus that of two random tokens")
+    gap.plot(layers, np.asarray(found.gap), "^-", color=COLOURS[3], ms=4, label="same − different")
+    gap.axhline(0, color="black", lw=0.8)
+    gap.set(ylabel="cosine", title="How far the senses are apart")
+    accuracy.plot(layers, np.asarray(found.accuracy), "D-", color=COLOURS[2], ms=4, label="nearest neighbour")
+    accuracy.axhline(found.chance, color="black", ls=":", lw=1.2, label=f"chance {found.chance:.0%}")
+    accuracy.set(ylim=(0, 1.05), xlabel="layer (0: embeddings)", title="The nearest sentence has the same sense")
+    accuracy.yaxis.set_major_formatter("{x:.0%}")
+    accuracy.set_xticks(layers)
+    for ax in axes:
+        ax.grid(alpha=0.25)
+        ax.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    figure.suptitle(title, fontsize=11)
+    return figure
+
+
+def tree(table, labels: Sequence[str], senses: Sequence[str], *, title: str = "") -> Figure:
+    """The clustering of `similarity.tree`, (N - 1, 4): what joins further right is more alike."""
+    figure, ax = plt.subplots(figsize=(WIDTH * 0.8, 0.27 * len(labels) + 1.3), layout="constrained")
+    drawn = dendrogram(
+        np.asarray(table), ax=ax, orientation="left", labels=list(labels), color_threshold=0,
+        above_threshold_color="0.35", leaf_font_size=9,
+    )  # fmt: skip
+    tints = _tints(senses)
+    for label, leaf in zip(ax.get_yticklabels(), drawn["leaves"], strict=True):
+        label.set_color(tints[senses[leaf]])
+    ax.set_xlabel("1 − cosine at which two groups join")
+    ax.spines["left"].set_visible(False)
+    _name_senses(figure, senses)
+    figure.suptitle(title, fontsize=11)
+    return figure
+
+
+def _bright_is_alike(name: str) -> str:
+    return "viridis_r" if "distance" in name else "viridis"
+
+
+def _tints(senses: Sequence[str]) -> dict[str, str]:
+    return dict(zip(dict.fromkeys(senses), COLOURS, strict=False))
+
+
+def _blocks(ax: Axes, senses: Sequence[str], linewidth: float = 2.2) -> None:
+    """A frame around each block of sentences with one sense."""
+    start = 0
+    for stop in range(1, len(senses) + 1):
+        if stop == len(senses) or senses[stop] != senses[start]:
+            edge = {"edgecolor": _tints(senses)[senses[start]], "linewidth": linewidth}
+            outline(ax, start, start, stop - start, stop - start, **edge)
+            start = stop
+
+
+def _colour_labels(ax: Axes, senses: Sequence[str]) -> None:
+    for labels in (ax.get_xticklabels(), ax.get_yticklabels()):
+        for label, sense in zip(labels, senses, strict=True):
+            label.set_color(_tints(senses)[sense])
+
+
+def _name_senses(figure: Figure, senses: Sequence[str]) -> None:
+    keys = [Line2D([], [], marker="s", ls="", color=c, label=s) for s, c in _tints(senses).items()]
+    figure.legend(handles=keys, loc="outside lower center", ncol=len(keys), frameon=False)
+
+
+def _three_digits(extent: float) -> Callable[[float], str]:
+    """How to write numbers of about 1 that differ by `extent`: .974 where they are all alike, 0.97, or 11.8."""
+
+    def write(value: float) -> str:
+        if extent < 0.1 and 0 <= value < 0.9995:
+            return f"{value:.3f}".lstrip("0")
+        return f"{value:.2f}" if abs(value) < 9.995 else f"{value:.1f}"
+
+    return write
