@@ -431,7 +431,9 @@ if food.masks is not None:
     show(figures.bars(shares, numbers, chance=area, ylabel="share of the map on food"), "cnn_23_on_food")
 
 # %%
-falls = {name: evaluation.deletion_curve(model, images, targets, maps[name]) for name in order}
+# LIME and integrated gradients know for from against: what speaks against the class is blackened last.
+signed = {"LIME": torch.stack([torch.as_tensor(lime_method.segment_map(e)) for e in explained]), "integrated gradients": integrated.sum(1)}
+falls = {name: evaluation.deletion_curve(model, images, targets, (maps | signed)[name]) for name in order}
 falls["random pixels"] = evaluation.deletion_curve(model, images, targets, torch.rand(maps["LIME"].shape))
 axes = {"xlabel": "share of pixels blackened", "ylabel": "mean probability of the class"}
 show(figures.curves(falls, reference="random pixels", **axes), "cnn_24_deletion")

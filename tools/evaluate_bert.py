@@ -1,6 +1,7 @@
 """Measure a BERT folder on what tools/train_bert.py held out: masked characters, questions, senses of one word.
 
-    python tools/evaluate_bert.py checkpoints/bert-mini-zh-en --text TEXT_DIR --english ENGLISH_DIR --questions QA_DIR
+    PYTHONPATH=. python tools/evaluate_bert.py checkpoints/bert-mini-zh-en \\
+        --text TEXT_DIR --english ENGLISH_DIR --questions QA_DIR
 
 Prints one JSON object. Masks: 15 % of the characters of held-out passages, all replaced by [MASK], most probable
 token compared with the hidden one. Questions: F1 and exact match as CMRC2018 counts them (Cui et al. 2019, section 3:
@@ -21,6 +22,9 @@ from train_bert import read_questions, read_text
 
 from hw9.language import bert as bert_module
 from hw9.language import sentences, similarity
+
+SENSES = ("APPLE_TRADITIONAL", "APPLE_SIMPLIFIED", "NEW_APPLE_TRADITIONAL", "NEW_APPLE_SIMPLIFIED")
+SENSES += ("APPLE_ENGLISH", "BANK_ENGLISH")
 
 
 def mask_accuracy(bert: bert_module.Bert, texts: list[str], seed: int = 0) -> float:
@@ -70,19 +74,6 @@ def answers(bert: bert_module.Bert, items: list[dict]) -> dict[str, float]:
     return {"questions": len(items), "f1": sum(close) / len(close), "exact": sum(exact) / len(exact)}
 
 
-def senses(bert: bert_module.Bert, group: list, token: str) -> list[float]:
-    """Nearest-neighbour accuracy in each layer; `group` holds sentences with a text and a sense."""
-    labels = [item.sense for item in group]
-    shares = []
-    for layer in range(bert.layers + 1):
-        near = similarity.cosine(similarity.token_vectors(bert, [item.text for item in group], token, layer)).clone()
-        near.fill_diagonal_(-2)
-        shares.append(
-            sum(labels[int(j)] == label for label, j in zip(labels, near.argmax(1), strict=True)) / len(group)
-        )
-    return shares
-
-
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("folder", type=Path)
@@ -105,7 +96,12 @@ def main() -> None:
     for name in ("cmrc2018", "drcd"):
         rows = [item for item in items if item["file"].startswith(name)][: chosen.items]
         found[name] = {key: round(value, 4) for key, value in answers(bert, rows).items()}
-    found["senses"] = {name: senses(bert, *group) for name, group in sentences.sense_groups().items()}
+    found["senses"] = {}
+    for name in SENSES:
+        group = getattr(sentences, name)
+        for token in (group.word, "果") if "果" in group.word else (group.word,):
+            shares = similarity.layer_curves(bert, group.texts, group.senses, token).accuracy
+            found["senses"][f"{name} {token}"] = " ".join(f"{share:.2f}" for share in shares)
     print(json.dumps(found | {"seconds": round(time.perf_counter() - start)}, ensure_ascii=False, indent=1))
 
 

@@ -1,6 +1,7 @@
 """Train the character-level BERT that ships as checkpoints/bert-mini-zh-en, starting from tools/char_bert.py.
 
-    python tools/train_bert.py --text TEXT_DIR --english ENGLISH_DIR --questions QA_DIR --minutes 110 --out runs/bert
+    PYTHONPATH=. python tools/train_bert.py --text TEXT_DIR --english ENGLISH_DIR \\
+        --questions QA_DIR --minutes 110 --out runs/bert
 
 TEXT_DIR holds *.txt.xz, one Chinese passage per line; ENGLISH_DIR *.txt, a passage per line; QA_DIR *.jsonl.xz with id,
 context, question and answers [text, start]. Three losses on one encoder:

@@ -1,8 +1,8 @@
 """Train the CompactCNN that ships as checkpoints/compact-food11.safetensors.
 
-    python tools/train_food.py --pictures food11.zip --extra food11-extra.zip
-    python tools/train_food.py --pictures food11.zip --extra food11-extra.zip --epochs 4 --learning-rate 0.001 \\
-        --mix 0 --strength 0.75 --first-size 64 --start checkpoints/compact-food11.safetensors
+    PYTHONPATH=. python tools/train_food.py --pictures food11.zip --extra food11-extra.zip
+    PYTHONPATH=. python tools/train_food.py --pictures food11.zip --extra food11-extra.zip --epochs 4 \\
+        --learning-rate 0.001 --mix 0 --strength 0.75 --first-size 64 --start checkpoints/compact-food11.safetensors
 
 The second call goes on from the first one's best weights without mixed pictures. Takes hours on two cores and minutes
 on a GPU; an interrupted run goes on where it stopped.
