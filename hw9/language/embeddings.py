@@ -26,8 +26,9 @@ def project(reading: Reading, method: str = "pca", layers: int | Sequence[int] |
 
     Each layer is projected by itself, specials included, and then turned and mirrored, never scaled, onto the layer
     before it (orthogonal Procrustes), so that what moves between two layers has moved in the model and not with the
-    arbitrary axes. Points are centred on 0. `seed` only serves "tsne", which starts from the plane of the PCA; its
-    perplexity is 30, or a third of the tokens where they are few. Raises ValueError or IndexError with one line.
+    arbitrary axes. Points are centred on 0. t-SNE starts from the plane of the PCA, a later layer from the one before
+    it, so that nothing is left to chance and any `seed` gives the same points; its perplexity is 30, or a third of the
+    tokens where they are few. Raises ValueError or IndexError with one line.
     """
     if method not in METHODS:
         raise ValueError(f"the method must be one of {', '.join(METHODS)}, not {method!r}")

@@ -50,7 +50,7 @@ def test_layers_that_differ_by_a_rotation_lie_on_top_of_each_other(reading):
 
 
 def test_no_turn_or_mirror_would_bring_a_layer_nearer_to_the_one_before(reading):
-    before, after = (layer.double() for layer in project(reading, layers=[1, 2]))
+    _, before, after = project(reading, layers=[0, 1, 2]).double()
     distance = (after - before).square().sum()
     for degrees in np.arange(0, 360, 5):
         c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
