@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Literal
 
 from hw9.language.bert import Bert, Reading
+from hw9.language.explorer.corpus import read_corpus
+from hw9.language.explorer.index import Index
 from hw9.language.explorer.page import render
 from hw9.language.explorer.payload import Payload, build
-from hw9.language.explorer.search import Index, store_searches
+from hw9.language.explorer.results import corpus_facts, store_searches
 from hw9.language.explorer.still import draw
 from hw9.language.explorer.view import View, check_masks, encode, links
 
@@ -108,7 +110,10 @@ class Explorer:
         payload = build(self.bert, self.reading, list(dict.fromkeys(wanted)))
         payload.meta["live"] = live
         payload.meta["start"] = {name: value for name, value in vars(self.view).items() if value is not None}
-        if self.corpus is not None:
+        if live:
+            corpus = self.corpus.corpus if self.corpus else read_corpus()
+            payload.meta["corpus"] = corpus_facts(corpus)
+        elif self.corpus is not None:
             store_searches(payload, self.corpus, self.reading)
         return payload
 

@@ -21,7 +21,7 @@ def read_corpus(file: str | Path | None = None) -> Corpus:
     """The shipped corpus, or a UTF-8 text file, one sentence a line, of unknown parts of speech ("x")."""
     if file is None:
         rows = [line.split("\t") for line in SHIPPED.read_text(encoding="utf-8").splitlines()[1:]]
-        return Corpus("food and technology", [row[2] for row in rows], [row[3] for row in rows])
+        return Corpus("food and technology · 食物與科技", [row[2] for row in rows], [row[3] for row in rows])
     path = Path(file)
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()

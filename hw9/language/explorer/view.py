@@ -1,4 +1,4 @@
-"""What the explorer shows of a reading, and the one rule for "the top N % of attention"; page/attention.js mirrors it."""
+"""What the explorer shows of a reading, and the one rule for "the top N % of attention" (as in page/attention.js)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -5,9 +5,11 @@ import zlib
 import anywidget
 import traitlets
 
+from hw9.language.explorer.index import Index, index
 from hw9.language.explorer.page import bundle, style
 from hw9.language.explorer.payload import pack_guesses, variant
-from hw9.language.explorer.search import Index, found_as_json, index, search
+from hw9.language.explorer.results import as_json
+from hw9.language.explorer.search import search
 from hw9.language.explorer.view import check_masks
 
 
@@ -23,11 +25,10 @@ class Cell(anywidget.AnyWidget):
 def connect(explorer) -> dict:
     """The output of a notebook cell that shows `explorer` and answers its questions."""
     payload = explorer.payload(singles=False, live=True)
-    if payload.meta["corpus"] is None:
-        payload.meta["corpus"] = {"rows": [], "sentences": "", "depth": 50, "count": "…", "name": "…"}
     cell = Cell(meta=payload.meta, blob=bytes(payload.blob))
     cell.on_msg(lambda _, question, __: answer(cell, explorer, question))
-    return cell._repr_mimebundle_()[0] if isinstance(cell._repr_mimebundle_(), tuple) else cell._repr_mimebundle_()
+    bundle = cell._repr_mimebundle_()
+    return bundle[0] if isinstance(bundle, tuple) else bundle
 
 
 def answer(cell: Cell, explorer, question: dict) -> None:
@@ -50,7 +51,7 @@ def answer(cell: Cell, explorer, question: dict) -> None:
                 reading = explorer.bert.read(reading.text, reading.pair, masked=question["masked"])
             corpus = explorer.corpus or _shipped(cell, explorer, number)
             heads = question["heads"] and [head + 1 for head in question["heads"]]
-            cell.send({"id": number, **found_as_json(corpus, search(corpus, reading, question["at"], heads=heads))})
+            cell.send({"id": number, **as_json(corpus, search(corpus, reading, question["at"], heads=heads))})
     except Exception as error:
         # Whatever went wrong, the page must hear of it: it waits for this answer.
         cell.send({"id": number, "error": f"{type(error).__name__}: {error}"})

@@ -1,0 +1,95 @@
+"""The index of a corpus: what one model makes of every token, computed once and kept in a folder."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from hw9.language.bert import Bert
+from hw9.language.explorer.corpus import Corpus, read_corpus
+from hw9.notebook import ROOT
+
+CHUNK = 128  # sentences read at a time
+
+
+@dataclass(frozen=True, eq=False)
+class Index:
+    """The N tokens of a corpus of S sentences, as one model sees them; `hidden` lies in a file, of 16 bits."""
+
+    bert: Bert
+    corpus: Corpus
+    folder: Path
+    hidden: np.ndarray  # (L + 1, N, D)
+    norms: np.ndarray  # (L + 1, N)
+    starts: np.ndarray  # (S + 1,): sentence s has the tokens starts[s]:starts[s + 1]
+    offsets: np.ndarray  # (N, 2) characters of the sentence
+    words: np.ndarray  # (N,) bool: no [CLS], no [SEP]
+    attended: np.ndarray  # (L, N): to which word of its sentence a token gives most, in the mean of all heads
+
+
+def index(
+    bert: Bert,
+    file: str | Path | None = None,
+    *,
+    folder: str | Path = ROOT / ".hw9-cache",
+    progress: Callable[[int, int], None] | None = None,
+) -> Index:
+    """The index of the corpus that ships with the project, or of a text `file` with one sentence a line.
+
+    It is computed once for each model and corpus and kept in `folder`. `progress` is called with the number of
+    sentences read and of all.
+    """
+    corpus = read_corpus(file)
+    name = hashlib.sha256(json.dumps([_fingerprint(bert), corpus.texts]).encode()).hexdigest()[:16]
+    place = Path(folder) / f"corpus-{name}"
+    if not (place / "facts.npz").exists():
+        _build(bert, corpus, place, progress)
+    facts = np.load(place / "facts.npz")
+    shape = (bert.layers + 1, len(facts["words"]), bert.width)
+    hidden = np.memmap(place / "hidden.f16", np.float16, "r", shape=shape)
+    return Index(bert, corpus, place, hidden, **facts)
+
+
+def _build(bert: Bert, corpus: Corpus, place: Path, progress: Callable[[int, int], None] | None) -> None:
+    """Read the corpus and write the index; what was half written when it was interrupted is written again."""
+    place.mkdir(parents=True, exist_ok=True)
+    order = sorted(range(len(corpus.texts)), key=lambda k: len(corpus.texts[k]))
+    found = {}
+    for start in range(0, len(order), CHUNK):
+        rows = order[start : start + CHUNK]
+        readings = bert.read_many([corpus.texts[k] for k in rows], attentions=True)
+        for row, one in zip(rows, readings, strict=True):
+            weights = one.attentions.mean(1).masked_fill(torch.tensor(one.special), -1)  # (L, T, T)
+            best = weights.argmax(-1).numpy()  # (L, T)
+            found[row] = (one.hidden_states.half().numpy(), best, one.offsets, one.special)
+        if progress:
+            progress(min(start + CHUNK, len(order)), len(order))
+    states, attended, offsets, special = zip(*(found[k] for k in range(len(order))), strict=True)
+    starts = np.cumsum([0, *map(len, special)])
+    hidden = np.memmap(place / "hidden.f16", np.float16, "w+", shape=(bert.layers + 1, int(starts[-1]), bert.width))
+    norms = np.zeros(hidden.shape[:2], np.float32)
+    for part, start, end in zip(states, starts, starts[1:], strict=False):
+        hidden[:, start:end] = part
+        norms[:, start:end] = np.linalg.norm(part.astype(np.float32), axis=-1)
+    hidden.flush()
+    partial = place / f"facts-{os.getpid()}.npz"
+    np.savez(
+        partial,
+        norms=norms,
+        starts=starts,
+        offsets=np.concatenate(offsets),
+        words=~np.concatenate(special),
+        attended=np.concatenate(attended, 1),
+    )
+    partial.replace(place / "facts.npz")
+
+
+def _fingerprint(bert: Bert) -> list:
+    """What tells one model from another: name, sizes, sums over its weights (rounded: threads change the rest)."""
+    weights = [part for part in bert.model.state_dict().values() if part.is_floating_point()]
+    return [bert.name, bert.layers, bert.width, [f"{float(part.double().abs().sum()):.8e}" for part in weights]]
