@@ -187,8 +187,11 @@ class Bert:
             segments[row, : lengths[row]] = torch.tensor(one["segments"])
         with torch.no_grad():
             out = self._forward(ids, segments, output_hidden_states=True, output_attentions=attentions)
-        if attentions and len(out.attentions) != self.layers:
-            raise RuntimeError(f"{self.name} gave the attentions of {len(out.attentions)} of its {self.layers} layers")
+        given = len(out.attentions or ())  # other kinds of attention than eager give none
+        if attentions and given != self.layers:
+            raise RuntimeError(
+                f"{self.name} gave the attentions of {given} of its {self.layers} layers: load it with eager attention"
+            )
         readings = []
         for row, (one, length) in enumerate(zip(encoded, lengths, strict=True)):
             hidden = torch.stack([layer[row, :length] for layer in out.hidden_states]).cpu()

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import math
 import shutil
 import threading
@@ -199,12 +200,12 @@ def test_a_download_that_breaks_off_says_so_and_the_next_one_succeeds(server, ti
 
 
 def test_a_connection_that_drops_once_goes_on_where_it_stopped(server, tiny, caplog, capfd):
-    level = huggingface_hub.utils.logging.get_verbosity()
+    huggingface_hub.utils.logging.set_verbosity_warning()  # as it is by default
     server.cuts = 1
     same(load("some/bert", device="cpu"), tiny)
     assert [method for method, file in server.asked if file == "model.safetensors"].count("GET") == 2
     assert not caplog.records and "Error" not in capfd.readouterr().err
-    assert huggingface_hub.utils.logging.get_verbosity() == level
+    assert huggingface_hub.utils.logging.get_verbosity() == logging.WARNING
 
 
 def test_a_model_that_is_no_bert_is_refused_before_its_weights_are_fetched(server, tmp_path):
