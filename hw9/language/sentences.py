@@ -194,11 +194,12 @@ BANK_ENGLISH = _two(
 )
 
 GAPS_CHINESE = (
+    Gap("法國的首都是巴黎。", "巴", "黎"),
     Gap("太陽從東邊升起，從西邊落下。", "西", "東"),
     Gap("媽媽說她今天很累，想早一點睡覺。", "她", "媽媽"),
     Gap("外面下大雨了，出門要記得帶傘。", "雨", "傘"),
-    Gap("法國的首都是巴黎。", "巴", "黎"),
-    Gap("天氣太冷了，快把外套穿上。", "冷", "外套"),
+    Gap("日本的首都是東京。", "東", "京"),
+    Gap("白天很熱，晚上很冷。", "冷", "熱"),
 )
 GAPS_ENGLISH = (
     Gap("The sun rises in the east and sets in the west.", "west", "east"),
