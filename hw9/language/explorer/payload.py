@@ -103,7 +103,10 @@ def pack_guesses(found: list, words: dict[str, int]) -> bytes:
 
 
 def _in_steps(change: np.ndarray, step: int) -> bytes:
-    return np.clip(np.round(change / step), -127, 127).astype(np.int8).tobytes()
+    """Differences of codes, -255 to 255, as bytes: in single steps modulo 256, in larger ones rounded."""
+    if step == 1:
+        return change.astype(np.int8).tobytes()
+    return np.minimum(np.round(change / step), 127).astype(np.int8).tobytes()
 
 
 def _size(changes: list[np.ndarray], step: int) -> float:

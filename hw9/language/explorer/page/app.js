@@ -427,6 +427,7 @@ export async function mount(root, meta, asked, backend) {
     width = middle.clientWidth;
     paint();
   }).observe(middle);
+  root.dataset.ready = "";
   // For scripts and tests: the state, what is drawn, and the way to change it.
   Object.assign(root, {
     explorer: {

@@ -73,7 +73,8 @@ export async function storedVariant(meta, blob, masked, plain) {
   let codes = await block(meta, blob, entry.block);
   if (entry.step && plain) {
     const change = new Int8Array(codes.buffer);
-    codes = plain.map((code, i) => Math.max(0, Math.min(255, code + entry.step * change[i])));
+    const moved = (/** @type {number} */ code, /** @type {number} */ i) => code + entry.step * change[i];
+    codes = plain.map(entry.step === 1 ? (c, i) => moved(c, i) & 255 : (c, i) => Math.max(0, Math.min(255, moved(c, i))));
   }
   const guesses = entry.guesses && readGuesses(await block(meta, blob, entry.guesses), meta.words, meta.tokens.length);
   return { masked: entry.masked, codes, step: entry.step, guesses: guesses || null };

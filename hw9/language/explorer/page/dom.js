@@ -1,4 +1,4 @@
-// Elements without innerHTML: text from a sentence only ever becomes text.
+// Elements made one by one: text from a sentence only ever becomes text.
 
 /**
  * @param {string} tag @param {Record<string, any>} [attributes] `class`, `text`, `on…` handlers, others as attributes

@@ -1,0 +1,319 @@
+"""The saved page in headless Chromium, and the widget's script: what it shows against what Python holds."""
+
+import json
+import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from hw9.language.attention import head_patterns, predict_masked
+from hw9.language.explorer import explorer, search
+from hw9.language.explorer.page import bundle, style
+from hw9.language.explorer.view import View, encode, links
+from hw9.language.explorer.widget import answer
+
+TEXT = "the dog ate the sweet red apple because it was new, and the cat sat."
+HOSTILE = "the </script><script>document.title='no'</script> & \"dog\" <img src=x onerror=alert(2)> {{script}} <!--"
+
+
+@pytest.fixture(scope="module")
+def reading(tiny):
+    return tiny.read(TEXT)
+
+
+def ask(page, expression: str):
+    """Something of the page's own record of what it shows."""
+    return page.evaluate(f"document.querySelector('.hw9-explorer').explorer.{expression}")
+
+
+def until(page, condition) -> None:
+    """Wait for something of the record; Playwright's own wait evaluates strings, which the page's policy forbids."""
+    for _ in range(400):
+        if condition():
+            return
+        page.wait_for_timeout(20)
+    raise AssertionError("the page did not get there in 8 seconds")
+
+
+def drawn(page, size: int) -> np.ndarray:
+    """The weights of the curves on screen, (T, T), 0 where there is none."""
+    table = np.zeros((size, size))
+    for curve in ask(page, "drawn().curves"):
+        table[curve["from"], curve["to"]] = curve["weight"]
+    return table
+
+
+def expected(reading, **settings) -> np.ndarray:
+    weights, shown = links(encode(reading.attentions), reading, View(**settings))
+    return weights * shown
+
+
+def token(page, side: str, at: int):
+    return page.locator(f".tokens.{side} .token").nth(at)
+
+
+def slide(page, top: int) -> None:
+    page.locator("input[type=range]").fill(str(top))
+
+
+def test_layer_and_heads_show_the_attentions_that_python_holds(tiny, reading, visit):
+    page, size = visit(explorer(tiny, reading)), len(reading.tokens)
+    slide(page, 100)
+    page.locator(".layers .segment").nth(1).click()
+    assert np.abs(drawn(page, size) - expected(reading, layer=2, top=100)).max() < 1e-12
+    assert np.abs(drawn(page, size) - reading.attentions[1].mean(0).numpy()).max() < 0.004
+    page.locator(".heads .segment").nth(2).dblclick()
+    assert np.abs(drawn(page, size) - reading.attentions[1, 2].numpy()).max() < 0.004
+    page.locator(".heads .segment").nth(0).click()
+    assert np.abs(drawn(page, size) - expected(reading, layer=2, heads=[1, 3], top=100)).max() < 1e-12
+    page.get_by_role("button", name="none").click()
+    assert not drawn(page, size).any()
+    page.get_by_role("button", name="all", exact=True).click()
+    assert np.abs(drawn(page, size) - expected(reading, layer=2, top=100)).max() < 1e-12
+
+
+def test_the_slider_keeps_exactly_the_top_share_of_each_token(tiny, reading, visit):
+    page, size = visit(explorer(tiny, reading, layer=3)), len(reading.tokens)
+    squares = (encode(reading.attentions)[2].astype(int) ** 2).sum(0)
+    for top in (0, 10, 35, 70, 99, 100):
+        slide(page, top)
+        shown = drawn(page, size) > 0
+        assert np.array_equal(shown, links(encode(reading.attentions), reading, View(layer=3, top=top))[1])
+        held = (squares * shown).sum(1)
+        weakest = np.where(shown, squares, squares.max() + 1).min(1)
+        assert (100 * held >= top * squares.sum(1)).all()
+        assert (100 * (held - weakest) < top * squares.sum(1)).all()
+
+
+def test_hidden_tokens_and_renormalised_rows(tiny, reading, visit):
+    page, size = visit(explorer(tiny, reading, top=100)), len(reading.tokens)
+    page.get_by_label("hide [CLS] [SEP]").check()
+    assert np.abs(drawn(page, size) - expected(reading, top=100, hide_special=True)).max() < 1e-12
+    assert not drawn(page, size)[[0, -1]].any() and not drawn(page, size)[:, [0, -1]].any()
+    page.get_by_label("renormalise").check()
+    assert np.allclose(drawn(page, size)[1:-1].sum(1), 1)
+    assert np.abs(drawn(page, size) - expected(reading, top=100, hide_special=True, renormalise=True)).max() < 1e-12
+
+
+def test_the_matrices_add_up_what_each_head_gives_and_gets_along_the_curves(tiny, reading, visit):
+    page, size = visit(explorer(tiny, reading, layer=2)), len(reading.tokens)
+    shown = drawn(page, size) > 0
+    heads = (encode(reading.attentions)[1] / 255.0) ** 2 * shown  # (H, T, T)
+    record = ask(page, "drawn()")
+    assert np.allclose(np.reshape(record["gives"], (size, 4)), heads.sum(2).T)
+    assert np.allclose(np.reshape(record["gets"], (size, 4)), heads.sum(1).T)
+    board = page.locator(".matrix.right canvas")
+    board.hover(position={"x": 11 * 2 + 5, "y": 24 * 3 + 12})
+    assert "layer 2, head 3: ate gets" in page.locator(".status").first.inner_text()
+    board.click(position={"x": 11 * 2 + 5, "y": 24 * 3 + 12})
+    assert ask(page, "state.heads") == [False, False, True, False]
+
+
+def test_a_token_is_looked_at_pinned_and_let_go_by_mouse_and_by_keyboard(tiny, reading, visit):
+    page, size = visit(explorer(tiny, reading)), len(reading.tokens)
+    everything = drawn(page, size)
+    token(page, "left", 3).hover()
+    only = np.zeros_like(everything)
+    only[3] = everything[3]
+    assert np.array_equal(drawn(page, size), only)
+    token(page, "right", 5).click()
+    page.mouse.move(2, 2)
+    only = np.zeros_like(everything)
+    only[:, 5] = everything[:, 5]
+    assert np.array_equal(drawn(page, size), only)
+    token(page, "left", 2).hover()
+    weight = links(encode(reading.attentions), reading, View())[0][2, 5]
+    assert page.locator(".status").first.inner_text() == f"dog → sweet: {weight:.{3 if weight < 0.0995 else 2}f}"
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    assert ask(page, "state.pin") == {"side": "right", "at": 6}
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Escape")
+    assert ask(page, "state.pin") is None and ask(page, "drawn().focus") is None
+    assert np.array_equal(drawn(page, size), everything)
+    page.keyboard.press("m")
+    until(page, lambda: len(ask(page, "state.masked")) == 1)
+    assert ask(page, "state.masked") == [6]
+
+
+def test_a_mask_shows_what_predict_masked_gives_and_the_attention_of_the_masked_text(tiny, reading, visit):
+    page, size = visit(explorer(tiny, reading, combinations=[[7, 2]], top=100)), len(reading.tokens)
+    token(page, "left", 7).dblclick()
+    until(page, lambda: len(ask(page, "state.masked")) == 1)
+    page.mouse.move(2, 2)
+    masked = tiny.read(TEXT, masked=[7]).attentions
+    assert np.abs(drawn(page, size) - masked[0].mean(0).numpy()).max() < 0.004
+    assert (masked - reading.attentions)[0].mean(0).abs().max() > 0.02
+    token(page, "right", 7).hover()
+    wanted = predict_masked(tiny, TEXT, [7])[0]
+    assert token(page, "right", 7).inner_text() == "[MASK]"
+    assert page.locator(".bars.guess .word").all_inner_texts() == [word for word, _ in wanted]
+    assert np.allclose([guess["p"] for guess in ask(page, "guesses()")[7]], [p for _, p in wanted], atol=2e-5)
+    token(page, "right", 2).dblclick()
+    until(page, lambda: len(ask(page, "state.masked")) == 2)
+    for position, row in zip([2, 7], predict_masked(tiny, TEXT, [2, 7]), strict=True):
+        assert [guess["word"] for guess in ask(page, "guesses()")[position]] == [word for word, _ in row]
+    page.get_by_role("button", name="unmask all").click()
+    until(page, lambda: len(ask(page, "state.masked")) == 0)
+
+
+def test_masks_that_the_page_does_not_carry_are_said_and_not_shown(tiny, reading, visit):
+    page = visit(explorer(tiny, reading))
+    token(page, "left", 7).dblclick()
+    token(page, "left", 4).dblclick()
+    until(page, lambda: ask(page, "state.masked") == [4])
+    assert page.locator(".status").first.inner_text().startswith("This saved page does not carry masks 4 + 7 together")
+
+
+def test_the_corpus_search_is_that_of_python(tiny, corpus, reading, visit):
+    page = visit(explorer(tiny, reading, corpus=corpus))
+    page.get_by_role("tab", name="Corpus search").click()
+    token(page, "left", 7).click()
+    page.locator(".hits li").first.wait_for()
+
+    def check(layers):
+        hits = layers[ask(page, "state.layer")]
+        assert np.allclose([float(t) for t in page.locator(".hits .score").all_inner_texts()], hits.scores, atol=6e-4)
+        words = [corpus.offsets[corpus.starts[s] + p] for s, p in zip(hits.sentences, hits.positions, strict=True)]
+        texts = [corpus.corpus.texts[s][a:b] for s, (a, b) in zip(hits.sentences, words, strict=True)]
+        assert page.locator(".hits mark.match").all_inner_texts() == texts
+
+    check(search(corpus, reading, 7))
+    page.locator(".stack").nth(2).click()
+    assert ask(page, "state.layer") == 2
+    check(search(corpus, reading, 7))
+    offsets = [int(t) for t in page.locator(".charts figure").last.locator(".value").all_inner_texts()]
+    hits = search(corpus, reading, 7)[2]
+    steps = np.clip(hits.attended.astype(int) - hits.positions, -5, 5)
+    assert offsets == [(steps == k).sum() for k in range(-5, 6)]
+    page.get_by_label("Nearest by").select_option("heads")
+    page.wait_for_timeout(100)
+    check(search(corpus, reading, 7, heads=[1, 2, 3, 4]))
+    page.locator(".heads .segment").nth(0).dblclick()
+    page.get_by_text("This page carries this search for all heads together: choose all heads.").wait_for()
+
+
+def test_parts_of_a_pair_can_be_shown_alone(tiny, visit):
+    pair = tiny.read("who ate the apple?", "the dog ate the sweet red apple.")
+    page, size = visit(explorer(tiny, pair, top=100)), len(pair.tokens)
+    page.locator(".sides").nth(0).get_by_text("A", exact=True).click()
+    page.locator(".sides").nth(1).get_by_text("B", exact=True).click()
+    assert np.abs(drawn(page, size) - expected(pair, top=100, query="a", key="b")).max() < 1e-12
+    rows, columns = np.nonzero(drawn(page, size))
+    assert {pair.segments[k] for k in rows} == {0} and {pair.segments[k] for k in columns} == {1}
+
+
+def test_hostile_text_stays_text(tiny, visit):
+    reading = tiny.read(HOSTILE, "</style><script>alert(3)</script>")
+    tokens = ["</script><script>alert(4)</script>", "<img src=x onerror=alert(5)>", *reading.tokens[2:]]
+    page = visit(explorer(tiny, replace(reading, tokens=tokens)))
+    assert token(page, "left", 0).inner_text() == tokens[0] and token(page, "right", 1).inner_text() == tokens[1]
+    assert page.title() == f"Attention in {HOSTILE[:60]}"
+    assert page.locator("script").count() == 3 and page.locator("img").count() == 0
+    token(page, "left", 1).click()
+    assert page.locator(".big").inner_text() == tokens[1]
+    svg = ElementTree.fromstring(ask(page, "picture()"))
+    assert tokens[0] in [element.text for element in svg.iter("{http://www.w3.org/2000/svg}text")]
+
+
+def test_what_is_exported_is_what_is_shown(tiny, reading, visit):
+    page = visit(explorer(tiny, reading, layer=2, pin=3))
+    with page.expect_download() as svg:
+        page.get_by_role("button", name="SVG").click()
+    tree = ElementTree.fromstring(svg.value.path().read_text(encoding="utf-8"))
+    paths = tree.findall(".//{http://www.w3.org/2000/svg}path")
+    widths = sorted(float(path.get("stroke-width")) for path in paths)
+    curves = ask(page, "drawn().curves")
+    assert np.allclose(widths, sorted(0.5 + 12 * curve["weight"] for curve in curves), atol=0.006)
+    with page.expect_download() as png:
+        page.get_by_role("button", name="PNG").click()
+    assert png.value.path().read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+
+
+def test_the_line_of_code_and_the_link_bring_the_view_back(tiny, visit):
+    text, pair = 'who "ate" the\\apple?', "the dog ate\nthe apple."
+    settings = {"layer": 2, "heads": [1, 3], "top": 35, "hide_special": True, "renormalise": True, "query": "a",
+                "key": "b", "pin": 2, "side": "right", "masked": [2]}  # fmt: skip
+    page = visit(explorer(tiny, text, pair, **settings))
+    again = eval(ask(page, "code()"), {"explorer": explorer, "bert": tiny})
+    assert (again.reading.text, again.reading.pair) == (text, pair)
+    assert {name: getattr(again.view, name) for name in settings} == settings
+    page.get_by_role("button", name="Copy link").click()
+    link = page.locator(".code").input_value()
+    state = ask(page, "state")
+    page = visit(explorer(tiny, text, pair), "#" + link.split("#")[1])
+    assert ask(page, "state") == state
+
+
+def test_a_thumbnail_opens_its_head_and_they_stand_in_the_order_of_what_they_do(tiny, reading, visit):
+    page = visit(explorer(tiny, reading))
+    page.locator(".tile").nth(6).click()
+    assert (ask(page, "state.layer"), ask(page, "state.heads")) == (1, [False, False, True, False])
+    page.get_by_label("Order by").select_option("next")
+    scores = head_patterns(reading)["next"].flatten()
+    first = [f"{k // 4 + 1}·{k % 4 + 1}" for k in scores.argsort(descending=True).tolist()]
+    captions = page.locator(".tile .caption").all_inner_texts()
+    assert [caption.split("\n")[0].split("0.")[0] for caption in captions] == first
+
+
+def test_languages_and_themes(tiny, reading, visit):
+    page = visit(explorer(tiny, reading, labels="zh", theme="dark"))
+    assert page.locator("header strong").inner_text() == "注意力瀏覽器"
+    ground = "getComputedStyle(document.querySelector('.hw9-explorer')).backgroundColor"
+    assert page.evaluate(ground) == "rgb(20, 24, 31)"
+    page.get_by_role("button", name="English").click()
+    page.get_by_role("button", name="light / dark").click()
+    assert page.locator("header strong").inner_text() == "Attention explorer"
+    assert page.evaluate(ground) == "rgb(255, 255, 255)"
+    assert page.evaluate("document.documentElement.scrollWidth") <= 900
+
+
+def test_the_widget_asks_the_kernel_for_what_it_does_not_hold(tiny, reading, corpus, page, tmp_path):
+    shown = explorer(tiny, reading, live=True, corpus=corpus)
+    payload = shown.payload(singles=False, live=True)
+
+    class Line:
+        def send(self, content, buffers=()):
+            self.reply = {**content, "buffers": [list(buffer) for buffer in buffers]}
+
+    def kernel(question):
+        line = Line()
+        answer(line, shown, question)
+        return line.reply
+
+    page.expose_function("kernel", kernel)
+    (tmp_path / "cell.html").write_text(
+        f"<meta charset=utf-8><style>{style()}</style><div id=cell></div><script type=module>{bundle('widget.js')}\n"
+        f"const meta = {json.dumps(payload.meta)}, bytes = new Uint8Array({list(payload.blob)});\n"
+        "const heard = [];\n"
+        "const traits = { meta, blob: new DataView(bytes.buffer) };\n"
+        "const model = { get: (name) => traits[name], on: (_, hear) => heard.push(hear), off() {},\n"
+        "  send: async (q) => {\n"
+        "  const reply = await kernel(q);\n"
+        "  const buffers = reply.buffers.map((b) => new DataView(new Uint8Array(b).buffer));\n"
+        "  heard.forEach((hear) => hear(reply, buffers)); } };\n"
+        "render({ model, el: document.getElementById('cell') });</script>",
+        encoding="utf-8",
+    )
+    page.goto((tmp_path / "cell.html").as_uri())
+    page.locator("[data-ready]").wait_for()
+    slide(page, 100)
+    token(page, "left", 2).dblclick()
+    until(page, lambda: ask(page, "state.masked") == [2])
+    token(page, "left", 7).dblclick()
+    until(page, lambda: ask(page, "state.masked") == [2, 7])
+    page.mouse.move(2, 2)
+    masked = tiny.read(TEXT, masked=[2, 7])
+    assert np.abs(drawn(page, len(reading.tokens)) - masked.attentions[0].mean(0).numpy()).max() < 0.004
+    for position, row in zip([2, 7], predict_masked(tiny, TEXT, [2, 7]), strict=True):
+        assert [guess["word"] for guess in ask(page, "guesses()")[position]] == [word for word, _ in row]
+    page.locator(".heads .segment").nth(1).dblclick()
+    page.get_by_role("tab", name="Corpus search").click()
+    page.get_by_label("Nearest by").select_option("heads")
+    token(page, "left", 7).click()
+    page.locator(".hits li").first.wait_for()
+    hits = search(corpus, masked, 7, heads=[2])[0]
+    assert np.allclose([float(t) for t in page.locator(".hits .score").all_inner_texts()], hits.scores, atol=6e-4)
+    assert torch.equal(masked.ids[[2, 7]], torch.full((2,), tiny.tokenizer.mask_token_id))

@@ -1,0 +1,89 @@
+import base64
+import io
+import types
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hw9.language.attention import predict_masked
+from hw9.language.explorer import explorer, search
+from hw9.language.explorer.payload import GUESSES
+from hw9.language.explorer.view import encode
+from hw9.language.explorer.widget import Cell, answer
+
+
+class Line:
+    """Stands in for the widget: keeps what is sent."""
+
+    def __init__(self):
+        self.sent = []
+
+    def send(self, content, buffers=()):
+        self.sent.append((content, buffers))
+
+
+def test_without_a_kernel_the_cell_holds_a_frame_and_a_picture(tiny):
+    shown = explorer(tiny, "the apple", live=False)
+    bundle = shown._repr_mimebundle_()
+    assert set(bundle) == {"text/plain", "text/html", "image/png"}
+    assert bundle["text/html"].startswith('<iframe srcdoc="&lt;!doctype html')
+    picture = Image.open(io.BytesIO(base64.b64decode(bundle["image/png"])))
+    assert picture.width > 600 and len(picture.convert("L").getcolors()) > 10
+
+
+def test_with_a_kernel_the_cell_holds_the_widget_and_the_picture(tiny):
+    bundle = explorer(tiny, "the apple", live=True)._repr_mimebundle_()
+    assert "application/vnd.jupyter.widget-view+json" in bundle and "image/png" in bundle
+
+
+def test_the_widget_carries_the_page_of_the_sentence_alone(tiny):
+    shown = explorer(tiny, "the apple", live=True, masked=[2])
+    meta = shown.payload(singles=False, live=True).meta
+    assert [variant["masked"] for variant in meta["variants"]] == [[], [2]]
+    assert meta["live"] and meta["corpus"]["count"] > 2000 and meta["corpus"]["rows"] == []
+    assert "export default { render }" in Cell._esm
+
+
+def test_the_kernel_answers_any_combination_of_masks(tiny):
+    shown, line = explorer(tiny, "the dog ate the apple.", live=True), Line()
+    answer(line, shown, {"id": 3, "kind": "mask", "masked": [2, 5]})
+    ((reply, (codes, guesses)),) = line.sent
+    reading = tiny.read("the dog ate the apple.", masked=[2, 5])
+    assert reply["id"] == 3
+    assert np.array_equal(np.frombuffer(zlib.decompress(codes), np.uint8), encode(reading.attentions).ravel())
+    numbers = np.frombuffer(zlib.decompress(guesses), "<u2").reshape(2, -1, GUESSES)[0]
+    wanted = predict_masked(tiny, "the dog ate the apple.", [2, 5])
+    assert [reply["words"][k] for k in numbers[5]] == [word for word, _ in wanted[1]]
+
+
+def test_the_kernel_answers_a_search_with_the_masks_as_they_are(tiny, corpus):
+    shown, line = explorer(tiny, "the dog ate the apple.", live=True, corpus=corpus), Line()
+    answer(line, shown, {"id": 4, "kind": "search", "at": 5, "masked": [5], "layer": 0, "heads": [0, 2]})
+    reply, _ = line.sent[0]
+    wanted = search(corpus, tiny.read("the dog ate the apple.", masked=[5]), 5, heads=[1, 3])
+    assert [[hit[1] for hit in hits] for hits in reply["layers"]] == [hits.positions.tolist() for hits in wanted]
+
+
+@pytest.mark.parametrize(
+    ("question", "reason"),
+    [
+        ({"kind": "mask", "masked": [0]}, "ValueError: token 0 is [CLS], which cannot be masked"),
+        ({"kind": "mask", "masked": ["1"]}, "ValueError: masked takes whole numbers from 0 to 7, not '1'"),
+        ({"kind": "search", "at": 1, "masked": [], "heads": [7]}, "ValueError: heads are numbers from 1 to 4"),
+    ],
+)
+def test_a_question_that_cannot_be_answered_gets_its_reason(tiny, corpus, question, reason):
+    shown, line = explorer(tiny, "the dog ate the apple.", live=True, corpus=corpus), Line()
+    answer(line, shown, {"id": 5, **question})
+    assert line.sent[0][0]["id"] == 5 and line.sent[0][0]["error"].startswith(reason)
+
+
+def test_live_needs_a_kernel_unless_it_is_asked_for(tiny, monkeypatch):
+    import IPython
+
+    shown = explorer(tiny, "the apple")
+    assert "text/html" in shown._repr_mimebundle_()
+    monkeypatch.setattr(IPython, "get_ipython", lambda: types.SimpleNamespace(kernel=object()))
+    assert "application/vnd.jupyter.widget-view+json" in shown._repr_mimebundle_()
