@@ -4,6 +4,7 @@ Clark et al. 2019, "What Does BERT Look At?"; Abnar & Zuidema 2020, "Quantifying
 Devlin et al. 2019, section 3.1 (masked words). Tensors are indexed from 0: `[layer, head]`; figures count from 1.
 """
 
+import math
 import unicodedata
 from collections.abc import Sequence
 
@@ -98,9 +99,8 @@ def head_patterns(readings: Reading | Sequence[Reading]) -> dict[str, Tensor]:
             looked = (weights * target).sum(-1)[..., asking].sum(-1)  # (L, H)
             sums[name] = sums.get(name, 0) + looked
             counts[name] = counts.get(name, 0) + int(asking.sum())
-        sums["entropy"] = sums.get("entropy", 0) + torch.special.entr(weights).sum((-1, -2)) / torch.log(
-            torch.tensor(2)
-        )
+        bits = torch.special.entr(weights).sum((-1, -2)) / math.log(2)  # (L, H)
+        sums["entropy"] = sums.get("entropy", 0) + bits
         counts["entropy"] = counts.get("entropy", 0) + weights.shape[2]
     return {name: sums[name] / counts[name] if counts[name] else sums[name] * torch.nan for name in sums}
 

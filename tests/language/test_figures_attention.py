@@ -155,7 +155,7 @@ def test_ablation_in_percentage_points_on_an_even_scale():
     assert written(ax)[0, 0] == "+2.1"
     assert written(ax)[0, 1] == "-30.0"
     assert written(ax)[0, 2] == written(ax)[1, 0] == "0"
-    assert ax.images[0].get_clim() == (-30, 30)
+    assert ax.images[0].get_clim() == figures.ablation(-effects).axes[0].images[0].get_clim() == (-30, 30)
     assert list(frames(ax)) == [(0, 1, 1, 1)]
     assert written(figures.ablation(effects / 100).axes[0])[0, 1] == "-0.30"
     figures.ablation(np.zeros((2, 3)))

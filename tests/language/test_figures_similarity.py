@@ -117,5 +117,6 @@ def test_the_tree_colours_each_sentence_by_its_sense():
 
 def test_numbers_stand_out_from_their_cell_and_nan_stays_empty():
     _, ax = plt.subplots()
-    cells(ax, [[0.0, 1.0, np.nan]], cmap="gray", vmin=0, vmax=1, write=lambda v: f"{v:.0f}")
-    assert [(t.get_text(), t.get_color()) for t in ax.texts] == [("0", "white"), ("1", "black")]
+    cells(ax, [[0.0, 0.3, 0.6, 1.0, np.nan]], cmap="gray", vmin=0, vmax=1, write=lambda v: f"{v:.1f}")
+    inks = [(t.get_text(), t.get_color()) for t in ax.texts]
+    assert inks == [("0.0", "white"), ("0.3", "white"), ("0.6", "black"), ("1.0", "black")]

@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from scipy.cluster.hierarchy import fcluster
+from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import cdist
 
 from hw9.language.sentences import APPLE_TRADITIONAL, SAME_POSITION
@@ -54,7 +54,7 @@ def test_known_distances():
 def test_equal_vectors_are_at_no_distance_at_all():
     vectors = (1e3 * random_vectors(1, 384)).repeat(3, 1)
     assert euclidean(vectors).tolist() == [[0.0] * 3] * 3
-    assert cosine(vectors).max() <= 1
+    assert all(cosine(random_vectors(40, 384, seed=seed)).max() <= 1 for seed in range(3))
 
 
 def test_bad_vectors():
@@ -187,6 +187,14 @@ def test_anisotropy_is_0_for_even_directions_and_1_for_a_single_one(tiny):
     torch.testing.assert_close(anisotropy(one), torch.ones(1))
 
 
+def test_anisotropy_takes_no_pair_from_one_sentence(tiny):
+    readings = [
+        dataclasses.replace(r, hidden_states=torch.eye(6)[k].expand(4, len(r.tokens), 6))
+        for k, r in enumerate(tiny.read_many(TEXTS))
+    ]
+    assert anisotropy(readings).tolist() == [0.0] * 4  # alike in a sentence, at right angles between two
+
+
 def test_anisotropy_is_the_mean_over_all_pairs_of_different_sentences(tiny):
     readings = tiny.read_many(TEXTS)
     total, count = torch.zeros(4), 0
@@ -230,3 +238,6 @@ def test_the_tree_joins_what_is_alike():
     assert [groups[0], groups[2], groups[4]] == [groups[1], groups[3], groups[5]]
     assert len(set(groups)) == 3
     np.testing.assert_allclose(table[-1, 2], 1, atol=0.05)  # the three are at right angles
+    vectors = random_vectors(7, 4)
+    wanted = linkage(vectors.double().numpy(), "average", "cosine")
+    np.testing.assert_allclose(tree(vectors), wanted, atol=1e-6)
