@@ -132,3 +132,10 @@ def test_the_curves_show_every_question_their_mean_and_its_highest_layers():
         lines = [line.get_ydata() for line in ax.lines]
         np.testing.assert_allclose(lines[:2], rows)
         np.testing.assert_allclose(lines[2], rows.mean(0))
+
+
+def test_a_number_at_chance_has_no_highest_layer():
+    flat = {"same word": 0.9, "same phrase": 0.3, "question match": 0.49, "answer apart": 1.0}
+    figure = figures.phase_curves({name: torch.full((2, 3), value) for name, value in flat.items()})
+    assert [ax.get_title().split(": ")[1] for ax in figure.axes[2:]] == ["never above chance"] * 2
+    assert not figure.axes[2].patches, "no layer is shaded"

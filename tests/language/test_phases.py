@@ -70,6 +70,16 @@ def test_neighbours_in_the_text_that_lie_together_give_one_even_if_copies_lie_ne
     assert sum(scattered) / 20 < 2 * 2 * NEAR / int((~parts.special).sum())
 
 
+def test_the_end_of_the_question_and_the_start_of_the_context_are_no_phrase(reading, parts):
+    last, first = int(parts.question.nonzero()[-1]), int(parts.context.nonzero()[0])
+    states = noise(reading)
+    states[0, [last, first]] = 8 * direction(5)  # each other's nearest
+    as_one = torch.arange(len(reading.tokens)) == last
+    joined = replace(parts, question=parts.question & ~as_one, context=parts.context | as_one)
+    gained = same_phrase(planted(reading, states), joined) - same_phrase(planted(reading, states), parts)
+    assert gained.item() > 1.99 / int((~parts.special).sum()), "both count once they are of one text"
+
+
 def test_a_question_beside_the_sentence_of_the_answer_gives_one_and_beside_another_nothing(reading, parts):
     sentence = torch.tensor([k == 1 and CONTEXT.find("the dog") <= a < CONTEXT.find(" john")
                              for k, (a, _) in zip(reading.segments, reading.offsets, strict=True)])  # fmt: skip
@@ -81,9 +91,20 @@ def test_a_question_beside_the_sentence_of_the_answer_gives_one_and_beside_anoth
     assert sum(scattered) / 20 == pytest.approx(0.5, abs=0.05)
 
 
-def test_equal_words_alone_are_no_match_of_question_and_sentence(reading, parts):
-    got = question_match(planted(reading, by_word(reading) + noise(reading, 0.001)), parts).item()
-    assert got == pytest.approx(0.5, abs=0.1)
+def test_question_match_is_the_share_of_triples_counted_one_by_one(reading, parts):
+    words = [k for k, special in enumerate(reading.special) if not special]
+    sentence = range(CONTEXT.find("the dog"), CONTEXT.find(" john"))
+    states = reading.hidden_states.double()
+    centred = states - states[:, words].mean(1, keepdim=True)
+    for layer, got in zip(centred, question_match(reading, parts), strict=True):
+        shares = []
+        for q in (k for k in words if parts.question[k]):
+            others = [k for k in words if parts.context[k] and reading.tokens[k] != reading.tokens[q]]
+            cosine = {k: F.cosine_similarity(layer[q], layer[k], dim=0).item() for k in others}
+            there = [cosine[k] for k in others if reading.offsets[k][0] in sentence]
+            elsewhere = [cosine[k] for k in others if reading.offsets[k][0] not in sentence]
+            shares.append(sum(a > b for a in there for b in elsewhere) / (len(there) * len(elsewhere)))
+        assert got.item() == pytest.approx(sum(shares) / len(shares), abs=1e-6)
 
 
 def test_an_answer_moved_away_stands_apart_and_others_do_not(reading, parts):

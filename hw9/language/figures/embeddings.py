@@ -78,14 +78,14 @@ def phase_curves(numbers: dict[str, Tensor], *, title: str = "") -> Figure:
         colour = ("#CC79A7", "#009E73", "#D55E00", "#0072B2")[number]
         ax.plot(layers, rows.T, color=colour, lw=0.8, alpha=0.4)
         ax.plot(layers, mean, "o-", color=colour, lw=2, ms=3.5)
-        top = np.flatnonzero(mean.round(2) == mean.max().round(2))
+        best = mean.max().round(2)
+        top = np.flatnonzero(mean.round(2) == best) if best > (chance[number] or 0) else []
+        found = f"highest in layer {', '.join(map(str, top))}" if len(top) else "never above chance"
         for layer in top:
             ax.axvspan(layer - 0.5, layer + 0.5, color=colour, alpha=0.15, lw=0)
         if chance[number] is not None:
             ax.axhline(chance[number], color="black", lw=0.8, ls=":")
-        ax.set_title(
-            f"{number + 1}. {VAN_AKEN[number]}\n{name}: highest in layer {', '.join(map(str, top))}", fontsize=9
-        )
+        ax.set_title(f"{number + 1}. {VAN_AKEN[number]}\n{name}: {found}", fontsize=9)
         ax.set_xlabel("layer")
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         if number < 2:
