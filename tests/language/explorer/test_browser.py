@@ -97,6 +97,19 @@ def test_hidden_tokens_and_renormalised_rows(tiny, reading, visit):
     assert np.abs(drawn(page, size) - expected(reading, top=100, hide_special=True, renormalise=True)).max() < 1e-12
 
 
+def test_the_curves_start_and_end_where_they_are_said_to(tiny, reading, visit):
+    page, size = visit(explorer(tiny, reading, layer=2, pin=6, top=60)), len(reading.tokens)
+    edges = page.evaluate("""() => {
+      const board = document.querySelector("canvas.curves");
+      const { data } = board.getContext("2d").getImageData(0, 0, board.width, board.height);
+      const ink = (x) => Array.from({ length: board.height }, (_, y) => data[4 * (y * board.width + x) + 3]);
+      return [ink(0), ink(board.width - 1)];
+    }""")
+    inked = [np.array(edge).reshape(size, -1).max(1) > 20 for edge in edges]  # (T,) at the left and at the right
+    assert np.flatnonzero(inked[0]).tolist() == [6]
+    assert np.array_equal(inked[1], drawn(page, size)[6] > 0) and 1 < inked[1].sum() < size
+
+
 def test_the_matrices_add_up_what_each_head_gives_and_gets_along_the_curves(tiny, reading, visit):
     page, size = visit(explorer(tiny, reading, layer=2)), len(reading.tokens)
     shown = drawn(page, size) > 0

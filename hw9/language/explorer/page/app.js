@@ -3,11 +3,12 @@
 import { givesAndGets, links, partners, shown } from "./attention.js";
 import { maskKey } from "./codec.js";
 import { makeCorpus } from "./corpus.js";
-import { cells, curveList, drawCells, drawCurves } from "./curves.js";
-import { make, palette, weightText } from "./dom.js";
+import { cells, curveList, drawCells } from "./curves.js";
+import { make, palette, rgb, weightText } from "./dom.js";
 import { codeLine, download, drawSvg, linkHash, settings, toPng } from "./export.js";
 import { makeGrid } from "./grid.js";
 import { makePanel } from "./panel.js";
+import { makePainter } from "./raster.js";
 import { say } from "./strings.js";
 import { makeToolbar } from "./toolbar.js";
 
@@ -98,6 +99,7 @@ export async function mount(root, meta, asked, backend) {
   const columns = { left: column("left"), right: column("right") };
   const matrices = { left: matrix("left"), right: matrix("right") };
   const canvas = make("canvas", { class: "curves", "aria-hidden": true });
+  const paintCurves = makePainter(canvas);
   const middle = make("div", { class: "middle" }, [canvas]);
   const status = make("p", { class: "status", role: "status" });
   const code = make("input", { class: "code", readonly: true, hidden: true, "aria-label": "code" });
@@ -290,7 +292,7 @@ export async function mount(root, meta, asked, backend) {
       return say(state.language, "pair", { from: meta.tokens[from], to: meta.tokens[to], value });
     }
     const focus = drawn.focus;
-    if (focus && !drawn.curves.length && state.heads.some(Boolean)) {
+    if (focus && !drawn.visible.includes(1) && state.heads.some(Boolean)) {
       return say(state.language, "weak", { token: meta.tokens[focus.at], top: state.top });
     }
     return say(state.language, "idle");
@@ -301,10 +303,9 @@ export async function mount(root, meta, asked, backend) {
     const all = links(variant.codes, state, meta);
     const visible = shown(all, focus);
     const { gives, gets } = givesAndGets(variant.codes, state, visible);
-    const curves = curveList(all, visible);
     const colour = focus && focus.side === "right" ? colours.get : colours.give;
-    drawn = { links: all, gives, gets, curves, focus, colour };
-    drawCurves(canvas, curves, { width, height: size * row, row }, colour);
+    drawn = { links: all, visible, gives, gets, focus, colour };
+    paintCurves(all, visible, { width, row }, rgb(colour));
     const wide = cell * meta.heads;
     drawCells(matrices.left.board, cells(gives, state.heads, cell, row, colours), wide, size * row);
     drawCells(matrices.right.board, cells(gets, state.heads, cell, row, colours), wide, size * row);
@@ -386,11 +387,11 @@ export async function mount(root, meta, asked, backend) {
   }
 
   function picture() {
-    const { gives, gets, curves, colour, links: all } = drawn;
+    const { gives, gets, visible, colour, links: all } = drawn;
     return drawSvg({
       tokens: meta.tokens.map((token, t) => (state.masked.includes(t) ? meta.maskToken : token)),
       dim: { left: all.rows.map((on) => !on), right: all.columns.map((on) => !on) },
-      curves,
+      curves: curveList(all, visible),
       left: cells(gives, state.heads, cell, row, colours),
       right: cells(gets, state.heads, cell, row, colours),
       row,
@@ -437,7 +438,7 @@ export async function mount(root, meta, asked, backend) {
       picture: () => picture().svg,
       code: () => codeLine(meta, state),
       drawn: () => ({
-        curves: drawn.curves,
+        curves: curveList(drawn.links, drawn.visible),
         gives: Array.from(drawn.gives),
         gets: Array.from(drawn.gets),
         focus: drawn.focus,

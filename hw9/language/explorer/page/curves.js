@@ -1,4 +1,4 @@
-// The curves between the two columns of tokens, and the head-by-token matrices beside them.
+// The look of the curves between the two columns of tokens, and the head-by-token matrices beside them.
 
 import { sharp } from "./dom.js";
 
@@ -23,35 +23,6 @@ export function points(curve, width, row) {
   const y1 = (curve.from + 0.5) * row;
   const y2 = (curve.to + 0.5) * row;
   return [0, y1, width * 0.45, y1, width * 0.55, y2, width, y2];
-}
-
-const SHADES = 24;
-
-/**
- * Curves of nearly the same weight go into one stroke: 4,096 of them stay within a frame.
- * @param {HTMLCanvasElement} canvas @param {Curve[]} curves @param {{width: number, height: number, row: number}} size
- * @param {string} colour
- */
-export function drawCurves(canvas, curves, size, colour) {
-  const board = sharp(canvas, size.width, size.height);
-  board.strokeStyle = colour;
-  let shade = -1;
-  curves.forEach((curve) => {
-    const now = Math.ceil(SHADES * Math.sqrt(Math.min(1, curve.weight)));
-    if (now !== shade) {
-      if (shade >= 0) board.stroke();
-      shade = now;
-      const look = pen((shade / SHADES) ** 2, size.row);
-      board.lineWidth = look.width;
-      board.globalAlpha = look.alpha;
-      board.beginPath();
-    }
-    const [x1, y1, ax, ay, bx, by, x2, y2] = points(curve, size.width, size.row);
-    board.moveTo(x1, y1);
-    board.bezierCurveTo(ax, ay, bx, by, x2, y2);
-  });
-  if (shade >= 0) board.stroke();
-  board.globalAlpha = 1;
 }
 
 /**

@@ -44,12 +44,13 @@ export function palette(root) {
   return found;
 }
 
+/** Red, green and blue of #rrggbb. @param {string} colour */
+export const rgb = (colour) => [1, 3, 5].map((i) => parseInt(colour.slice(i, i + 2), 16));
+
 /** 256 colours from `a` to `b`, both #rrggbb, as [red, green, blue]. @param {string} a @param {string} b */
-export function ramp(a, b) {
-  const part = (/** @type {string} */ c, /** @type {number} */ i) => parseInt(c.slice(1 + 2 * i, 3 + 2 * i), 16);
-  return Array.from({ length: 256 }, (_, t) =>
-    [0, 1, 2].map((i) => Math.round(part(a, i) + ((part(b, i) - part(a, i)) * t) / 255)),
-  );
+function ramp(a, b) {
+  const [from, to] = [rgb(a), rgb(b)];
+  return Array.from({ length: 256 }, (_, t) => from.map((part, i) => Math.round(part + ((to[i] - part) * t) / 255)));
 }
 
 /** @param {number} share @returns {string} */
