@@ -143,7 +143,7 @@ def source(*functions) -> None:
     """Show the source of functions below the cell, without docstrings: the very lines that run and are tested."""
     from IPython.display import Markdown, display
 
-    for function in functions:
+    for function in map(inspect.unwrap, functions):  # a context manager's file is contextlib's
         path = Path(inspect.getsourcefile(function)).relative_to(ROOT).as_posix()
         display(Markdown(f"`{path}`\n```python\n{_without_docstring(function)}\n```"))
 
