@@ -13,9 +13,13 @@ export function curveList(links, drawn) {
   return found.sort((a, b) => a.weight - b.weight);
 }
 
-/** The look of a curve. @param {number} weight @param {number} row height of a token in pixels */
-export function pen(weight, row) {
-  return { width: 0.5 + weight * row * 0.5, alpha: Math.min(1, 0.1 + 0.9 * weight ** 0.6) };
+/**
+ * The look of a curve: faint ones step back only where there are many.
+ * @param {number} weight @param {number} row height of a token in pixels @param {number} number of curves drawn
+ */
+export function pen(weight, row, number) {
+  const least = number > 400 ? 0.1 : 0.35;
+  return { width: 0.5 + weight * row * 0.5, alpha: Math.min(1, least + (1 - least) * weight ** 0.6) };
 }
 
 /** Control points of a curve across `width` pixels. @param {Curve} curve @param {number} width @param {number} row */

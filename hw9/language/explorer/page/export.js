@@ -37,7 +37,7 @@ export function drawSvg(view) {
   const paths = view.curves
     .map((curve) => {
       const p = points(curve, middle, row).map((value, i) => short(value + (i % 2 ? top : x[2])));
-      const look = pen(curve.weight, row);
+      const look = pen(curve.weight, row, view.curves.length);
       return `<path d="M${p[0]} ${p[1]}C${p.slice(2).join(" ")}" stroke-width="${short(look.width)}" stroke-opacity="${short(look.alpha)}"/>`;
     })
     .join("");

@@ -78,6 +78,7 @@ export function makePainter(canvas) {
       [columns, step, curve] = [wide, high, shape(wide)];
       pictures.clear();
     }
+    const looks = Array.from({ length: SHADES + 1 }, (_, shade) => pen((shade / SHADES) ** 2, size.row, number));
     const rows = links.size * step;
     const stride = rows + 2 * MARGIN;
     const through = new Float32Array(columns * stride).fill(1);
@@ -86,11 +87,11 @@ export function makePainter(canvas) {
       for (let to = 0; to < links.size; to++, i++) {
         if (!drawn[i]) continue;
         const shade = Math.ceil(SHADES * Math.sqrt(Math.min(1, links.weights[i])));
-        const key = (to - from + links.size) * (SHADES + 1) + shade;
+        const look = looks[shade];
+        const key = ((to - from + links.size) * (SHADES + 1) + shade) * 1000 + Math.round(look.alpha * 999);
         let one = pictures.get(key);
         if (!one) {
           if (pictures.size > KEPT) pictures.clear();
-          const look = pen((shade / SHADES) ** 2, size.row);
           one = picture((to - from) * step, { width: look.width * scale, alpha: look.alpha }, curve, stride);
           pictures.set(key, one);
         }

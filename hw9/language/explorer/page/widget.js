@@ -3,7 +3,7 @@
 import { mount } from "./app.js";
 import { inflate, readGuesses, searchName, storedSearch, storedVariant } from "./codec.js";
 
-const PATIENCE = 180000; // ms until a silent kernel is given up; the first search reads the corpus
+const PATIENCE = 120000; // ms until a silent kernel is given up
 
 /** @param {{model: any, el: HTMLElement}} cell as anywidget gives it */
 export async function render({ model, el }) {
@@ -28,12 +28,17 @@ export async function render({ model, el }) {
   const ask = (question, tell = () => {}) =>
     new Promise((done, fail) => {
       const id = ++last;
-      const timer = setTimeout(() => {
+      const giveUp = () => {
         waiting.delete(id);
         fail(new Error("no answer from the kernel: run the cell again"));
-      }, PATIENCE);
+      };
+      let timer = setTimeout(giveUp, PATIENCE);
       waiting.set(id, {
-        tell,
+        tell: (now, count) => {
+          clearTimeout(timer);
+          timer = setTimeout(giveUp, PATIENCE);
+          tell(now, count);
+        },
         done: (reply) => {
           clearTimeout(timer);
           if (reply.error) fail(new Error(reply.error));
