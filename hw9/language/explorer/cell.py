@@ -3,6 +3,7 @@
 import base64
 import html
 import importlib.util
+import os
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -137,8 +138,12 @@ class Explorer:
 
 
 def _kernel_is_there() -> bool:
-    """Whether this runs in a notebook's kernel and anywidget is installed."""
-    if importlib.util.find_spec("anywidget") is None or importlib.util.find_spec("IPython") is None:
+    """Whether this runs in a notebook's kernel and anywidget is installed; HW9_STATIC=1 says that nobody is there."""
+    if (
+        os.environ.get("HW9_STATIC") == "1"
+        or importlib.util.find_spec("anywidget") is None
+        or importlib.util.find_spec("IPython") is None
+    ):
         return False
     from IPython import get_ipython
 

@@ -1,6 +1,6 @@
 // Thousands of curves within a frame. The canvas's own strokes take 50 ms for 4,000 of them where no graphics card helps.
 // All curves have one colour: where layers of opacity a, b, ... lie on each other, (1 - a)(1 - b) ... of the ground shows
-// through. And curves of equal weight that climb equally many rows are the same picture, moved by whole pixels: each
+// through, whose logarithms are added as whole numbers. And curves of equal weight that climb equally many rows are the same picture, moved by whole pixels: each
 // picture is computed once, as the list of pixels that it dims and by how much.
 
 import { pen } from "./curves.js";
@@ -10,7 +10,12 @@ const SHADES = 32; // steps of weight, finer where it is small
 const KEPT = 4000; // pictures remembered
 const MARGIN = 64; // pixels above and below, for the width of the outermost curves
 
-/** @typedef {{at: Int32Array, clear: Float32Array}} Picture pixels from the start of the curve's first row, and 1 - opacity */
+const UNIT = 1024; // of the logarithms
+
+// The opacity, 0 to 255, of sums of logarithms; eight units and more are opaque.
+const OPACITY = Uint8Array.from({ length: 8 * UNIT + 1 }, (_, sum) => Math.round(255 * (1 - Math.exp(-sum / UNIT))));
+
+/** @typedef {{at: Int32Array, ink: Int32Array}} Picture pixels from the middle of the curve's first row; -log(1 - opacity) */
 
 /**
  * The shape S of a curve at the middle of each column, from 0 to 1, and its slope per column: the curve of `points`.
@@ -40,7 +45,7 @@ function shape(columns) {
  */
 function picture(rise, look, curve, stride) {
   const at = [];
-  const clear = [];
+  const ink = [];
   for (let x = 0; x < curve.height.length; x++) {
     const steep = Math.abs(rise * curve.slope[x]);
     const area = look.width * Math.sqrt(1 + steep * steep); // of the stroke inside this column
@@ -49,11 +54,20 @@ function picture(rise, look, curve, stride) {
     const top = rise * curve.height[x] - extent / 2;
     for (let y = Math.floor(top); y < top + extent; y++) {
       const part = Math.min(y + 1, top + extent) - Math.max(y, top);
+      if (opacity * part < 1 / 512) continue; // too faint for a screen
       at.push(x * stride + y);
-      clear.push(1 - opacity * part);
+      ink.push(Math.round(-UNIT * Math.log(Math.max(1e-4, 1 - opacity * part))));
     }
   }
-  return { at: Int32Array.from(at), clear: Float32Array.from(clear) };
+  return { at: Int32Array.from(at), ink: Int32Array.from(ink) };
+}
+
+/**
+ * Lay a picture on the ground.
+ * @param {Int32Array} ground @param {Int32Array} at @param {Int32Array} ink @param {number} start
+ */
+function lay(ground, at, ink, start) {
+  for (let k = 0; k < at.length; k++) ground[start + at[k]] += ink[k];
 }
 
 /** A painter of one canvas, which remembers its pictures. @param {HTMLCanvasElement} canvas */
@@ -81,9 +95,9 @@ export function makePainter(canvas) {
     const looks = Array.from({ length: SHADES + 1 }, (_, shade) => pen((shade / SHADES) ** 2, size.row, number));
     const rows = links.size * step;
     const stride = rows + 2 * MARGIN;
-    const through = new Float32Array(columns * stride).fill(1);
+    const ground = new Int32Array(columns * stride);
     for (let from = 0, i = 0; from < links.size; from++) {
-      const start = MARGIN + (from + 0.5) * step;
+      const start = Math.floor(MARGIN + (from + 0.5) * step);
       for (let to = 0; to < links.size; to++, i++) {
         if (!drawn[i]) continue;
         const shade = Math.ceil(SHADES * Math.sqrt(Math.min(1, links.weights[i])));
@@ -95,9 +109,7 @@ export function makePainter(canvas) {
           one = picture((to - from) * step, { width: look.width * scale, alpha: look.alpha }, curve, stride);
           pictures.set(key, one);
         }
-        const { at, clear } = one;
-        const base = Math.floor(start);
-        for (let k = 0; k < at.length; k++) through[base + at[k]] *= clear[k];
+        lay(ground, one.at, one.ink, start);
       }
     }
     canvas.width = columns;
@@ -106,10 +118,10 @@ export function makePainter(canvas) {
     canvas.style.height = `${links.size * size.row}px`;
     const image = new ImageData(columns, rows);
     const pixels = new Uint32Array(image.data.buffer);
-    const ink = (colour[2] << 16) | (colour[1] << 8) | colour[0];
+    const shade = (colour[2] << 16) | (colour[1] << 8) | colour[0];
     for (let x = 0; x < columns; x++) {
       for (let y = 0, at = x * stride + MARGIN; y < rows; y++, at++) {
-        if (through[at] < 1) pixels[y * columns + x] = (((1 - through[at]) * 255 + 0.5) << 24) | ink;
+        if (ground[at]) pixels[y * columns + x] = (OPACITY[Math.min(8 * UNIT, ground[at])] << 24) | shade;
       }
     }
     /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d")).putImageData(image, 0, 0);
