@@ -249,14 +249,32 @@ show(attention_figures.coreference(right, place_alone, limit, title=f"{len(prono
 #
 # ## 5. The attention explorer
 #
-# Everything of section 3, to play with: choose layers and heads, hover over a token, double-click to mask it, search for
-# similar tokens. It replaces the course's exBERT, whose site is down.
+# Everything of section 3, to play with. It replaces the course's exBERT, whose site is down. Two columns of tokens are
+# joined by curves, the wider the more attention; the blue squares beside them say how much each head gives and gets.
+# Choose a layer and any heads; point at a token, click to pin it, double-click to **mask** it and see what BERT expects
+# there; below are all 144 heads, to be ordered by what they do, and a **corpus search** for tokens with a similar vector.
 #
-# 中文：互動式的注意力瀏覽器，取代已經關站的 exBERT。點字、選層、選頭、雙擊遮字。
+# 中文：互動式的注意力瀏覽器，取代已經關站的 exBERT：選層、選頭、點字固定、雙擊遮字、在語料庫裡找相似的字。
+#
+# ![What you should see](figures/attention_explorer.png)
 
 # %%
 from hw9.language.explorer import explorer
-explorer(reader, "我的媽媽生病了，所以她今天在家休息。", live=False)
+
+explorer(reader, sentences.APPLE_TRADITIONAL.texts[2], heads=[12])
+
+# %% [markdown]
+# Run in a live notebook it computes any combination of masks, and the corpus search, when you ask for it (the first search
+# reads the corpus of 2,064 sentences, a minute or two). Without a kernel it is a page that knows every single mask.
+# `explorer(...).save("attention.html")` keeps it as a file to hand in; *Copy code* gives the line that shows a view again.
+#
+# **A guided tour.** (1) Head 12 is selected: go through layers 1 to 12. In which does it look at the next token, the
+# previous one, `[CLS]` or `[SEP]`? Compare with the table of section 3. (2) Choose all heads, tick *hide [CLS] [SEP]* and
+# *renormalise*: what appears that was hidden before? (3) Double-click 果, then pin it. What does BERT expect there? In the
+# corpus search, from which layer on are most of the 50 neighbours nouns? (4) Put in
+# `explorer(english, "The girl is happy because she won the game.")`, mask *she*, then *girl* as well. How far does the
+# probability of *she* fall? (5) Put in a question and its text, `explorer(answerer, "她在哪裡讀音樂？",
+# "二十歲的時候，她去維也納讀音樂。", query="a", key="b")`. At which layer does 哪裡 look at 維也納?
 
 # %% [markdown]
 # ## 6. How a question finds its answer, layer by layer
