@@ -218,7 +218,7 @@ title = f"Change of P({gap.word}) without each head, in percentage points\n{gap.
 show(attention_figures.ablation(effects, title=title), "bert_10_ablation")
 
 # %% [markdown]
-# ### Which head knows who "she" is?
+# ### Which head knows who “she” is?
 #
 # The classic question: which head sends a pronoun to the word it stands for? On one sentence some head always does, by
 # luck. So take a set in which every sentence comes twice, once for each antecedent; then "always the nearest noun" is
@@ -272,8 +272,8 @@ explorer(reader, sentences.APPLE_TRADITIONAL.texts[2], heads=[12])
 # previous one, `[CLS]` or `[SEP]`? Compare with the table of section 3. (2) Choose all heads, tick *hide [CLS] [SEP]* and
 # *renormalise*: what appears that was hidden before? (3) Double-click 果, then pin it. What does BERT expect there? In the
 # corpus search, from which layer on are most of the 50 neighbours nouns? (4) Put in
-# `explorer(english, "The girl is happy because she won the game.")`, mask *she*, then *girl* as well. How far does the
-# probability of *she* fall? (5) Put in a question and its text, `explorer(answerer, "她在哪裡讀音樂？",
+# `explorer(english, "The old man said that he was tired of life.")`, mask *he*, then *man* as well. How far does the
+# probability of *he* fall? (5) Put in a question and its text, `explorer(answerer, "她在哪裡讀音樂？",
 # "二十歲的時候，她去維也納讀音樂。", query="a", key="b")`. At which layer does 哪裡 look at 維也納?
 
 # %% [markdown]
@@ -396,7 +396,7 @@ source(similarity.euclidean, similarity.cosine, similarity.token_vectors)
 def compare(name, vectors):
     return exercise.pairwise(written[name], vectors) if name in written else getattr(similarity, name)(vectors)
 
-layer, token = 10, "果"
+layer, token = 11, "果"
 vectors = similarity.token_vectors(reader, apples.texts, token, layer)
 both = {"Euclidean distance": compare("euclidean", vectors), "cosine similarity": compare("cosine", vectors)}
 labels = [snippet(text, apples.word) for text in apples.texts]

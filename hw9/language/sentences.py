@@ -194,19 +194,19 @@ BANK_ENGLISH = _two(
 )
 
 GAPS_CHINESE = (
-    Gap("法國的首都是巴黎。", "巴", "黎"),
-    Gap("太陽從東邊升起，從西邊落下。", "西", "東"),
-    Gap("媽媽說她今天很累，想早一點睡覺。", "她", "媽媽"),
-    Gap("外面下大雨了，出門要記得帶傘。", "雨", "傘"),
+    Gap("我在網路上買了一件衣服，穿起來很舒服。", "穿", "衣服"),
+    Gap("這本書的內容很好，值得一讀。", "書", "讀"),
     Gap("日本的首都是東京。", "東", "京"),
-    Gap("白天很熱，晚上很冷。", "冷", "熱"),
+    Gap("太陽從東邊升起，從西邊落下。", "西", "東"),
+    Gap("用手機拍的照片很清楚。", "照", "拍"),
+    Gap("法國的首都是巴黎。", "巴", "黎"),
 )
 GAPS_ENGLISH = (
-    Gap("The sun rises in the east and sets in the west.", "west", "east"),
-    Gap("The girl is happy because she won the game.", "she", "girl"),
-    Gap("Paris is the capital of France.", "capital", "Paris"),
-    Gap("There are seven days in a week.", "week", "days"),
+    Gap("The computer is running a new operating system.", "system", "operating"),
+    Gap("The old man said that he was tired of life.", "he", "man"),
     Gap("The king gave the book to his son.", "his", "king"),
+    Gap("The boy said that his mother was at home.", "his", "boy"),
+    Gap("The girl is happy because she won the game.", "she", "girl"),
 )
 
 PRONOUNS_CHINESE = _pairs(
