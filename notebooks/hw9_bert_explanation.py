@@ -11,7 +11,7 @@
 #
 # **How to use it.** Run all cells from top to bottom (*Run all*). Each figure is followed by the questions you should
 # be able to answer from it. There is one thing to write, in section 7; everything runs without it. With two CPU cores
-# it takes about three minutes, without network and without a GPU.
+# it takes about a minute, without network and without a GPU.
 
 # %%
 # Set-up. Opened alone (Colab)? Put the address of your teacher's repository here, or hw9-colab.zip beside this notebook.
@@ -202,7 +202,7 @@ show(figure, "bert_09_rollout")
 # ## 4. Which heads matter?
 #
 # **Attention is not yet an explanation**: a head may look somewhere and change nothing. So *intervene*. Switch one head
-# off (set its output to zero) and see how the probability of the hidden word changes. Blue: without this head the word
+# off (set its output to zero) and see how the probability of the hidden word changes. Red: without this head the word
 # is less likely, so the head spoke for it. *Michel, Levy & Neubig 2019, "Are Sixteen Heads Really Better than One?"*
 #
 # 中文：「有看」不等於「有用」。把某個頭關掉，如果機率下降，才表示這個頭真的有貢獻。
