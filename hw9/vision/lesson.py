@@ -108,7 +108,7 @@ def train_or_load(
 ) -> tuple[nn.Module, History | None]:
     """A CompactCNN trained now (`model="train"`, with its history) or the network of a checkpoint (with None).
 
-    On a CPU with the embedded pictures training takes about a minute and a half; with Food-11 and a GPU some minutes.
+    On a CPU with the embedded pictures training takes about two minutes; with Food-11 and a GPU some minutes.
     An interrupted training goes on where it stopped when it is called again.
     """
     if model != "train":

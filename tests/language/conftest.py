@@ -1,5 +1,9 @@
-"""A tiny random BERT with both heads, built once from a configuration and a small vocabulary."""
+"""A tiny random BERT with both heads, built once from a configuration and a small vocabulary; figures drawn."""
 
+import warnings
+
+import matplotlib
+import matplotlib.pyplot as plt
 import pytest
 import torch
 from tokenizers import Tokenizer, normalizers, pre_tokenizers, processors
@@ -8,6 +12,7 @@ from transformers import BertConfig, BertTokenizer
 
 from hw9.language.bert import Bert, load
 from hw9.language.loading import BertWithHeads
+from hw9.notebook import cjk_font
 
 SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 HAN = (
@@ -70,3 +75,14 @@ def tiny_folder(tmp_path_factory):
 def tiny(tiny_folder) -> Bert:
     """A Bert on the CPU: 3 layers, 4 heads, width 32, at most 128 tokens, both heads; tests leave it as it is."""
     return load(tiny_folder, device="cpu")
+
+
+@pytest.fixture
+def drawn_without_warnings():
+    """Every figure of a test is drawn, with the lesson's fonts, and nothing may be warned of: no glyph is missing."""
+    with warnings.catch_warnings(), matplotlib.rc_context({"font.family": ["DejaVu Sans", cjk_font()]}):
+        warnings.simplefilter("error")
+        yield
+        for number in plt.get_fignums():
+            plt.figure(number).canvas.draw()
+        plt.close("all")

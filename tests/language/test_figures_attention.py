@@ -1,29 +1,15 @@
 """The pictures of attention show the numbers they are given, at the places that their labels name."""
 
-import warnings
-
-import matplotlib
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_hex
 
 from hw9.language.figures import attention as figures
-from hw9.notebook import cjk_font
+
+pytestmark = pytest.mark.usefixtures("drawn_without_warnings")
 
 TOKENS = ["[CLS]", "小", "貓", "吃", "fish", "[SEP]"]
-
-
-@pytest.fixture(autouse=True)
-def drawn_without_warnings():
-    """Every figure of a test is drawn, with the lesson's fonts, and nothing may be warned of: no glyph is missing."""
-    with warnings.catch_warnings(), matplotlib.rc_context({"font.family": ["DejaVu Sans", cjk_font()]}):
-        warnings.simplefilter("error")
-        yield
-        for number in plt.get_fignums():
-            plt.figure(number).canvas.draw()
-        plt.close("all")
 
 
 def attention(*shape, seed=0):

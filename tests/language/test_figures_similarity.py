@@ -1,8 +1,5 @@
 """The pictures of one token in many sentences show the numbers they are given, with sentences and senses named."""
 
-import warnings
-
-import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -12,23 +9,13 @@ from matplotlib.colors import to_hex
 from hw9.language.figures import similarity as figures
 from hw9.language.figures.cells import cells
 from hw9.language.similarity import Curves, cosine, euclidean, tree
-from hw9.notebook import cjk_font
+
+pytestmark = pytest.mark.usefixtures("drawn_without_warnings")
 
 SENSES = ["fruit", "fruit", "company", "company", "company"]
 LABELS = ["我吃【蘋果】", "紅【蘋果】", "【蘋果】公司", "【苹果】手机", "【apple】"]
 VECTORS = torch.randn(3, 5, 8, generator=torch.Generator().manual_seed(0))
 FRUIT, COMPANY = figures.COLOURS[:2]
-
-
-@pytest.fixture(autouse=True)
-def drawn_without_warnings():
-    """Every figure of a test is drawn, with the lesson's fonts, and nothing may be warned of: no glyph is missing."""
-    with warnings.catch_warnings(), matplotlib.rc_context({"font.family": ["DejaVu Sans", cjk_font()]}):
-        warnings.simplefilter("error")
-        yield
-        for number in plt.get_fignums():
-            plt.figure(number).canvas.draw()
-        plt.close("all")
 
 
 def frames(ax):
