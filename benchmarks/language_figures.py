@@ -16,6 +16,7 @@ from hw9 import notebook
 from hw9.language import attention, bert, embeddings, questions, sentences, similarity
 from hw9.language.figures import attention as attention_figures
 from hw9.language.figures import embeddings as plane_figures
+from hw9.language.figures import heads as head_figures
 from hw9.language.figures import similarity as similarity_figures
 
 
@@ -32,7 +33,7 @@ def main(repeats: int = 5) -> None:
     work = {
         "reading eight sentences": lambda: reader.read_many(sentences.READ_CHINESE, attentions=True),
         "144 heads as thumbnails": lambda: attention_figures.grid(many[0].attentions),
-        "head patterns, eight maps": lambda: attention_figures.patterns(attention.head_patterns(many)),
+        "head patterns, eight maps": lambda: head_figures.patterns(attention.head_patterns(many)),
         "heat maps, 10 x 10, two": lambda: similarity_figures.heat_maps(maps, apples.texts, apples.senses),
         "PCA of 13 layers": lambda: embeddings.project(asked),
         "t-SNE of 13 layers": lambda: embeddings.project(asked, "tsne"),

@@ -48,7 +48,8 @@ ENGLISH = ""
 from functools import partial
 import torch
 from hw9.language import attention, bert, embeddings, exercise, phases, probes, questions, sentences, similarity
-from hw9.language.figures import attention as attention_figures, embeddings as plane_figures, similarity as similarity_figures
+from hw9.language.figures import attention as attention_figures, heads as head_figures, masks as mask_figures
+from hw9.language.figures import embeddings as plane_figures, similarity as similarity_figures
 from hw9.language.figures.stepper import stepper
 from hw9.language.words import positions, snippet
 
@@ -115,11 +116,11 @@ def one_and_two(model, gap):
     return {f"only {gap.word} hidden": alone, f"{gap.also} hidden as well": both}
 
 gap = sentences.GAPS_CHINESE[0]
-show(attention_figures.predictions(one_and_two(reader, gap), expected=gap.word, title=gap.text), "bert_01_masked_chinese")
+show(mask_figures.predictions(one_and_two(reader, gap), expected=gap.word, title=gap.text), "bert_01_masked_chinese")
 
 # %%
 gap = sentences.GAPS_ENGLISH[1]
-show(attention_figures.predictions(one_and_two(english, gap), expected=gap.word, title=gap.text), "bert_02_masked_english")
+show(mask_figures.predictions(one_and_two(english, gap), expected=gap.word, title=gap.text), "bert_02_masked_english")
 
 # %% [markdown]
 # Which word did the guess rest on? Hide each of the others in its turn, and watch the probability of the right word.
@@ -128,7 +129,7 @@ show(attention_figures.predictions(one_and_two(english, gap), expected=gap.word,
 reading = english.read(gap.text)
 place = positions(reading, gap.word)[0]
 falls = attention.masked_as_well(english, gap.text, place, gap.word)
-figure = attention_figures.masked_as_well(reading.tokens, falls, place, token=gap.word, title=gap.text)
+figure = mask_figures.masked_as_well(reading.tokens, falls, place, token=gap.word, title=gap.text)
 show(figure, "bert_03_masked_as_well")
 
 # %% [markdown]
@@ -171,10 +172,10 @@ source(attention.head_patterns)
 
 # %%
 alike, title = attention.uniform_patterns(many), f"What every head looks at, mean over {len(many)} sentences"
-show(attention_figures.patterns(found, uniform=alike, head=reader.heads - 1, title=title), "bert_07_head_patterns")
+show(head_figures.patterns(found, uniform=alike, head=reader.heads - 1, title=title), "bert_07_head_patterns")
 
 # %%
-show(attention_figures.one_head(found, reader.heads - 1), "bert_08_head_12")
+show(head_figures.one_head(found, reader.heads - 1), "bert_08_head_12")
 
 # %% [markdown]
 # **Questions.** What does head 12 do in every layer? In which layers do most heads look at neighbours, and in which at
@@ -215,7 +216,7 @@ gap = sentences.GAPS_ENGLISH[1]
 place = positions(english.read(gap.text), gap.word)[0]
 effects = probes.ablation_effect(english, gap.text, place, gap.word)
 title = f"Change of P({gap.word}) without each head, in percentage points\n{gap.text}"
-show(attention_figures.ablation(effects, title=title), "bert_10_ablation")
+show(head_figures.ablation(effects, title=title), "bert_10_ablation")
 
 # %% [markdown]
 # ### Which head knows who “she” is?
@@ -235,13 +236,13 @@ pronouns = sentences.PRONOUNS_ENGLISH
 print(*[item.text for item in pronouns[:2]], sep="\n")
 right, place_alone = probes.coreference(english, pronouns), probes.baselines(pronouns)
 limit = probes.best_by_chance(len(pronouns), english.layers * english.heads)
-show(attention_figures.coreference(right, place_alone, limit, title=f"{len(pronouns)} English sentences"), "bert_11_coreference_english")
+show(head_figures.coreference(right, place_alone, limit, title=f"{len(pronouns)} English sentences"), "bert_11_coreference_english")
 
 # %%
 pronouns = sentences.PRONOUNS_CHINESE
 right, place_alone = probes.coreference(reader, pronouns), probes.baselines(pronouns)
 limit = probes.best_by_chance(len(pronouns), reader.layers * reader.heads)
-show(attention_figures.coreference(right, place_alone, limit, title=f"{len(pronouns)} Chinese sentences"), "bert_12_coreference_chinese")
+show(head_figures.coreference(right, place_alone, limit, title=f"{len(pronouns)} Chinese sentences"), "bert_12_coreference_chinese")
 
 # %% [markdown]
 # **Questions.** Does the head that matters most for the hidden pronoun also look at its antecedent? Which head, if any,

@@ -1,4 +1,4 @@
-"""The pictures of attention show the numbers they are given, at the places that their labels name."""
+"""Pictures of attention, heads and masks show the numbers they are given, at the places that their labels name."""
 
 import numpy as np
 import pytest
@@ -6,6 +6,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import to_hex
 
 from hw9.language.figures import attention as figures
+from hw9.language.figures import cells, heads, masks
 
 pytestmark = pytest.mark.usefixtures("drawn_without_warnings")
 
@@ -97,7 +98,7 @@ def test_rollout_shows_one_token_through_the_layers_and_all_after_the_last():
 
 def pattern_maps():
     random = np.random.default_rng(1)
-    maps = {name: random.random((3, 4)) * 0.3 for name in figures.PATTERNS}
+    maps = {name: random.random((3, 4)) * 0.3 for name in heads.PATTERNS}
     maps["same"][:] = np.nan
     maps["entropy"] *= 10
     return maps
@@ -106,7 +107,7 @@ def pattern_maps():
 def test_patterns_write_shares_from_a_tenth_on_and_frame_the_three_highest():
     maps = pattern_maps()
     uniform = dict.fromkeys(maps, 0.07) | {"entropy": 3.8}
-    figure = figures.patterns(maps, uniform=uniform, head=3)
+    figure = heads.patterns(maps, uniform=uniform, head=3)
     for ax, (name, values) in zip(figure.axes, maps.items(), strict=False):
         if name == "same":
             assert written(ax) == {}
@@ -124,7 +125,7 @@ def test_patterns_write_shares_from_a_tenth_on_and_frame_the_three_highest():
 
 def test_one_head_in_every_layer():
     maps = pattern_maps()
-    figure = figures.one_head(maps, 2)
+    figure = heads.one_head(maps, 2)
     ax, side = figure.axes
     names = [name for name in maps if name != "entropy"]
     shares = np.stack([maps[name][:, 2] for name in names], 1)
@@ -137,19 +138,19 @@ def test_one_head_in_every_layer():
 
 def test_ablation_in_percentage_points_on_an_even_scale():
     effects = np.array([[0.021, -0.3, 0], [0.0004, 0.1, -0.05]])
-    ax = figures.ablation(effects).axes[0]
+    ax = heads.ablation(effects).axes[0]
     assert written(ax)[0, 0] == "+2.1"
     assert written(ax)[0, 1] == "-30.0"
     assert written(ax)[0, 2] == written(ax)[1, 0] == "0"
-    assert ax.images[0].get_clim() == figures.ablation(-effects).axes[0].images[0].get_clim() == (-30, 30)
+    assert ax.images[0].get_clim() == heads.ablation(-effects).axes[0].images[0].get_clim() == (-30, 30)
     assert list(frames(ax)) == [(0, 1, 1, 1)]
-    assert written(figures.ablation(effects / 100).axes[0])[0, 1] == "-0.30"
-    figures.ablation(np.zeros((2, 3)))
+    assert written(heads.ablation(effects / 100).axes[0])[0, 1] == "-0.30"
+    heads.ablation(np.zeros((2, 3)))
 
 
 def test_coreference_frames_only_what_chance_does_not_reach():
     accuracy = np.array([[0.5, 0.83, 0.9], [0.12, 0.25, 1.0]])
-    ax = figures.coreference(accuracy, {"first": 0.5, "nearest": 0.45}, 0.83, title="Who?").axes[0]
+    ax = heads.coreference(accuracy, {"first": 0.5, "nearest": 0.45}, 0.83, title="Who?").axes[0]
     assert frames(ax) == {(0, 2, 1, 1): RED, (1, 2, 1, 1): RED, (1, 0, 1, 1): BLACK}
     for said in ("Who?", "always the first 50%", "always the nearest 45%", "6 coins: 83%", "2 (red)", "1 (black)"):
         assert said in ax.get_title()
@@ -158,20 +159,20 @@ def test_coreference_frames_only_what_chance_does_not_reach():
 
 def test_predictions_side_by_side_on_one_scale():
     columns = {"only 西": [("西", 0.5), ("北", 0.2)], "東 as well": [("北", 0.3), ("西", 0.1)]}
-    left, right = figures.predictions(columns, expected="西").axes
+    left, right = masks.predictions(columns, expected="西").axes
     assert ticks(left.get_yticklabels()) == ["西", "北"]
     assert [bar.get_width() for bar in left.patches] == [0.5, 0.2]
     assert left.get_xlim() == right.get_xlim()
-    assert [to_hex(bar.get_facecolor()) for bar in left.patches] == [to_hex(figures.COLOURS[k]) for k in (1, 0)]
-    assert [to_hex(bar.get_facecolor()) for bar in right.patches] == [to_hex(figures.COLOURS[k]) for k in (0, 1)]
+    assert [to_hex(bar.get_facecolor()) for bar in left.patches] == [to_hex(cells.COLOURS[k]) for k in (1, 0)]
+    assert [to_hex(bar.get_facecolor()) for bar in right.patches] == [to_hex(cells.COLOURS[k]) for k in (0, 1)]
     assert [text.get_text().strip() for text in right.texts] == ["30.0%", "10.0%"]
 
 
 def test_masked_as_well_leaves_the_word_itself_and_the_specials_out():
     values = np.array([np.nan, 0.3, 0.1, 0.5, 0.4, np.nan])
-    ax = figures.masked_as_well(TOKENS, values, 3, token="吃").axes[0]
+    ax = masks.masked_as_well(TOKENS, values, 3, token="吃").axes[0]
     assert {round(b.get_x() + b.get_width() / 2): b.get_height() for b in ax.patches} == {1: 0.3, 2: 0.1, 4: 0.4}
     assert ax.lines[0].get_ydata()[0] == 0.5
     assert ticks(ax.get_xticklabels())[3] == "[MASK]"
-    lowest = [b for b in ax.patches if to_hex(b.get_facecolor()) == to_hex(figures.COLOURS[1])]
+    lowest = [b for b in ax.patches if to_hex(b.get_facecolor()) == to_hex(cells.COLOURS[1])]
     assert [b.get_height() for b in lowest] == [0.1]

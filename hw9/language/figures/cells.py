@@ -1,4 +1,4 @@
-"""A matrix as coloured cells with readable numbers, the form that several figures of the BERT lesson share."""
+"""What the figures of the BERT lesson share: colours, width, and a matrix as coloured cells with readable numbers."""
 
 from collections.abc import Callable, Sequence
 
@@ -7,6 +7,10 @@ from matplotlib import colors
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.patches import Rectangle
+
+# Apart for every common kind of colour blindness (Okabe & Ito).
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+WIDTH = 9.0  # inches: as wide as a notebook's column
 
 
 def cells(

@@ -9,11 +9,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from scipy.cluster.hierarchy import dendrogram
 
-from hw9.language.figures.cells import cells, outline
+from hw9.language.figures.cells import WIDTH, cells, outline
 from hw9.language.similarity import Curves
 
 COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7")  # a sense each; apart for every colour blindness
-WIDTH = 9.0  # inches: as wide as a notebook's column
 
 
 def heat_maps(
