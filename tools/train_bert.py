@@ -5,10 +5,12 @@
 
 TEXT_DIR holds *.txt.xz, one Chinese passage per line; ENGLISH_DIR *.txt, a passage per line; QA_DIR *.jsonl.xz with id,
 context, question and answers [text, start]. Three losses on one encoder:
-- masked characters (Devlin et al. 2019, section 3.1), a fifth of the text, in simplified and traditional script;
+- masked characters (Devlin et al. 2019, section 3.1) in simplified and traditional script: 30 % of the text at first,
+  15 % at the end (after Ankner et al. 2024, Dynamic Masking Rate Schedules for MLM Pretraining);
 - until `DISTIL_UNTIL` of the time, the word-piece teacher reads the same text: the mean of the characters of a piece
   should be the teacher's vector of that piece in a few layers (after Jiao et al. 2020, TinyBERT, section 3);
-- from `QUESTIONS_FROM` on, question answering (Devlin et al. 2019, section 4.2) in windows that may miss the answer.
+- from `QUESTIONS_FROM` on, in every step, question answering (Devlin et al. 2019, section 4.2) in windows that may miss
+  the answer.
 The learning rate falls to 0 over --minutes, so the weights are good at its end only. An interrupted run goes on where
 it was last saved when it is called again; --start goes on from a finished folder with a new budget.
 """
@@ -30,8 +32,9 @@ from torch.nn import functional as F
 from transformers import BertForMaskedLM, BertTokenizerFast
 
 TOKENS = 2048  # in a batch
+MASKED, MASKED_BESIDE_QUESTIONS = (0.3, 0.15), (0.15, 0.08)  # share of the tokens, first and last
 DISTIL_UNTIL, DISTIL_WEIGHT, DISTIL_LAYERS = 0.6, 2.0, (4, 8, 12)
-QUESTIONS_FROM, QUESTIONS_SHARE = 0.3, 0.55
+QUESTIONS_FROM = 0.3
 SAVE_EVERY = 300  # seconds
 LONG = ("bedtime", "goldminer", "howtocook", "lctt", "weekly", "xwlb", "msra")  # lines of these continue each other
 
@@ -187,10 +190,23 @@ class Student(nn.Module):
         super().__init__()
         self.model, self.answers = model, nn.Linear(model.config.hidden_size, 2)
 
-    def masked(self, hidden: Tensor, ids: Tensor, where: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean cross-entropy and number right of the characters `where` (B, T); the head runs on these alone."""
-        logits = self.model.cls(hidden[where])  # (M, V)
-        return F.cross_entropy(logits.float(), ids[where]), (logits.argmax(1) == ids[where]).float().mean()
+    def forward(self, batch: dict, shown: Tensor, where: Tensor) -> tuple[Tensor, dict[str, float], tuple[Tensor, ...]]:
+        """Loss, what to print and the hidden states of a batch that is read as `shown` (B, T), masked at `where`."""
+        ids, asks = batch["ids"], "start" in batch
+        padding = ids == self.model.config.pad_token_id
+        states = self.model.bert(
+            input_ids=shown,
+            attention_mask=(~padding).long(),
+            token_type_ids=batch.get("segments"),
+            output_hidden_states=True,
+        ).hidden_states
+        logits = self.model.cls(states[-1][where])  # (M, V): the head runs on the masked ones alone
+        loss, right = F.cross_entropy(logits.float(), ids[where]), (logits.argmax(1) == ids[where]).float().mean()
+        if not asks:
+            return loss, {"mask loss": loss.item(), "mask": right.item()}, states
+        spans = self.answers(states[-1]).float().masked_fill(padding[..., None], -1e4)
+        answering = F.cross_entropy(spans[..., 0], batch["start"]) + F.cross_entropy(spans[..., 1], batch["end"])
+        return loss + answering, {"QA": answering.item(), "QA mask": right.item()}, states
 
 
 def hide(ids: Tensor, where: Tensor, mask: int, words: int, generator: torch.Generator) -> Tensor:
@@ -234,48 +250,33 @@ def train(chosen: argparse.Namespace) -> None:
     while spent < budget:
         began, progress = time.perf_counter(), spent / budget
         for group in optimizer.param_groups:
-            group["lr"] = group["peak"] * min(1.0, (step + 1) / 60) * (1 - progress)
-        asks = progress >= chosen.questions_from and random_.random() < QUESTIONS_SHARE
-        batch = next(of_questions if asks else of_text)
-        ids = batch["ids"]
-        where = torch.rand(ids.shape, generator=generator) < (0.12 if asks else 0.2)
-        where &= ~torch.isin(ids, torch.tensor(batches.unmasked))
-        if asks:
-            place = torch.arange(ids.shape[1])
-            answer = (place >= batch["start"][:, None]) & (place <= batch["end"][:, None])
-            where &= (batch["segments"] == 1) & ~answer
-        shown = hide(ids, where, tokenizer.mask_token_id, len(tokenizer), generator)
-        batch = {name: part.to(device) for name, part in batch.items()}
-        ids, where = batch["ids"], where.to(device)
-        with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
-            states = model.bert(
-                input_ids=shown.to(device),
-                attention_mask=(ids != tokenizer.pad_token_id).long(),
-                token_type_ids=batch.get("segments"),
-                output_hidden_states=True,
-            ).hidden_states
-            loss, right = learner.masked(states[-1], ids, where)
-            told = {"QA mask": right.item()} if asks else {"mask loss": loss.item(), "mask": right.item()}
-            if asks:
-                spans = (
-                    learner.answers(states[-1]).float().masked_fill((ids == tokenizer.pad_token_id)[..., None], -1e4)
-                )
-                answering = F.cross_entropy(spans[..., 0], batch["start"]) + F.cross_entropy(
-                    spans[..., 1], batch["end"]
-                )
-                told["QA"] = answering.item()
-                loss = loss + answering
-            elif progress < chosen.distil_until:
-                far = distil(teach, batch, states)
-                told["distil"] = far.item()
-                loss = loss + DISTIL_WEIGHT * far
+            group["lr"] = group["peak"] * min(1.0, (step + 1) / 100) * (1 - progress)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        # Both in one step: by turns, one task's gradient would each time undo a part of the other's.
+        for asks in (False, True)[: 1 + (progress >= chosen.questions_from)]:
+            batch = next(of_questions if asks else of_text)
+            ids = batch["ids"]
+            first, last = MASKED_BESIDE_QUESTIONS if asks else MASKED
+            where = torch.rand(ids.shape, generator=generator) < first + (last - first) * progress
+            where &= ~torch.isin(ids, torch.tensor(batches.unmasked))
+            if asks:
+                place = torch.arange(ids.shape[1])
+                answer = (place >= batch["start"][:, None]) & (place <= batch["end"][:, None])
+                where &= (batch["segments"] == 1) & ~answer
+            shown = hide(ids, where, tokenizer.mask_token_id, len(tokenizer), generator).to(device)
+            batch, where = {name: part.to(device) for name, part in batch.items()}, where.to(device)
+            with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
+                loss, told, states = learner(batch, shown, where)
+                if not asks and progress < chosen.distil_until:
+                    far = distil(teach, batch, states)
+                    loss, told = loss + DISTIL_WEIGHT * far, told | {"distil": far.item()}
+            loss.backward()
+            tokens += int((ids != 0).sum())
+            for name, value in told.items():
+                seen.setdefault(name, []).append(value)
         nn.utils.clip_grad_norm_(learner.parameters(), 1.0)
         optimizer.step()
-        step, tokens, spent = step + 1, tokens + int((ids != 0).sum()), spent + time.perf_counter() - began
-        for name, value in told.items():
-            seen.setdefault(name, []).append(value)
+        step, spent = step + 1, spent + time.perf_counter() - began
         if spent - told_at > 30 or spent >= budget:
             line = "  ".join(f"{name} {sum(v) / len(v):.3f}" for name, v in sorted(seen.items()))
             print(f"{spent / 60:6.1f} min  step {step}  {tokens / 1e6:.3f} M tokens  {line}", flush=True)

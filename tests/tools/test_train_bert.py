@@ -8,8 +8,8 @@ import pytest
 import torch
 import train_bert
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
-from train_bert import Batches, distil, hide, read_questions, read_text
-from transformers import BertTokenizerFast
+from train_bert import Batches, Student, distil, hide, read_questions, read_text
+from transformers import BertConfig, BertForMaskedLM, BertForQuestionAnswering, BertTokenizerFast
 
 TEXT = "今天的苹果很好吃,我们去买一些吧"
 CONTEXT = "阿明在台北开了一家面包店。他每天四点起床,做一百个红豆面包。店里的客人都说他的面包最香。" * 10
@@ -105,3 +105,35 @@ def test_only_chosen_places_change_and_four_fifths_of_them_are_masked():
     assert (shown[~where] == 7).all()
     assert abs((shown[where] == 4).float().mean() - 0.8) < 0.02
     assert abs((shown[where] == 7).float().mean() - 0.1) < 0.02
+
+
+def test_the_losses_are_those_of_transformers():
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=40, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32,
+        hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
+    )  # fmt: skip
+    masked, asked = BertForMaskedLM(config), BertForQuestionAnswering(config)
+    asked.bert.load_state_dict(masked.bert.state_dict())
+    learner = Student(masked)
+    learner.answers.load_state_dict(asked.qa_outputs.state_dict())
+    ids = torch.randint(5, 40, (3, 12))
+    ids[1, 9:] = 0  # padding
+    where = (torch.rand(ids.shape) < 0.4) & (ids > 0)
+    shown, there = ids.masked_fill(where, 4), (ids > 0).long()
+    loss, told, states = learner({"ids": ids}, shown, where)
+    wanted = masked(input_ids=shown, attention_mask=there, labels=ids.masked_fill(~where, -100))
+    torch.testing.assert_close(loss, wanted.loss)
+    assert told["mask"] == pytest.approx((wanted.logits.argmax(-1) == ids)[where].float().mean().item())
+    assert len(states) == 3
+    batch = {"ids": ids, "segments": (torch.arange(12) > 4).long().expand(3, 12)}
+    batch |= {"start": torch.tensor([0, 6, 9]), "end": torch.tensor([0, 8, 9])}
+    loss, told, _ = learner(batch, shown, where)
+    seen = {"input_ids": shown, "attention_mask": there, "token_type_ids": batch["segments"]}
+    spans = asked(**seen, start_positions=batch["start"], end_positions=batch["end"])
+    filled = masked(**seen, labels=ids.masked_fill(~where, -100))
+    # transformers takes the mean of the two ends, and lets padding be an answer.
+    ends = [logits.masked_fill(there == 0, -1e4) for logits in (spans.start_logits, spans.end_logits)]
+    answering = sum(torch.nn.functional.cross_entropy(e, batch[k]) for e, k in zip(ends, ("start", "end"), strict=True))
+    assert told["QA"] == pytest.approx(answering.item(), rel=1e-5)
+    torch.testing.assert_close(loss, filled.loss + answering)
