@@ -1,22 +1,51 @@
 """Write the packed folder that ships.
 
-PYTHONPATH=. python tools/pack_bert.py runs/bert/plain checkpoints/bert-mini-zh-en
+    PYTHONPATH=. python tools/pack_bert.py runs/bert/plain checkpoints/bert-mini-zh-en \\
+        --earlier runs/first/plain --share 0.4
+
+With --earlier, every weight is the mean of this run's and of the earlier run's that it started from, which counts
+`share`: what the second run forgot comes back, and hardly anything of what it learnt goes (Wortsman et al. 2022,
+"Robust fine-tuning of zero-shot models", section 3).
 """
 
-import sys
+import argparse
 from pathlib import Path
+
+import torch
+from torch import nn
 
 from hw9.language.loading import read_config, read_model, read_tokenizer
 from hw9.language.packed import write_folder
 
 
-def main(source: Path, target: Path) -> None:
-    config = read_config(source, source.name)
-    model, _, _ = read_model(source, source.name, config)
-    write_folder(target, model, read_tokenizer(source, source.name, config))
-    size = sum(file.stat().st_size for file in target.iterdir()) / 2**20
-    print(f"{target}: {size:.1f} MB")
+def read(folder: Path) -> nn.Module:
+    return read_model(folder, folder.name, read_config(folder, folder.name))[0]
+
+
+def average(model: nn.Module, earlier: nn.Module, share: float) -> None:
+    """Each weight of `model` becomes (1 - share) of itself plus `share` of `earlier`'s."""
+    if not 0 <= share <= 1:
+        raise ValueError(f"share must be from 0 to 1, not {share}")
+    for mine, other in zip(model.parameters(), earlier.parameters(), strict=True):
+        with torch.no_grad():
+            mine.lerp_(other, share)
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("source", type=Path)
+    options.add_argument("target", type=Path)
+    options.add_argument("--earlier", type=Path)
+    options.add_argument("--share", type=float, default=0.5)
+    chosen = options.parse_args()
+    model = read(chosen.source)
+    if chosen.earlier:
+        average(model, read(chosen.earlier), chosen.share)
+    config = read_config(chosen.source, chosen.source.name)
+    write_folder(chosen.target, model, read_tokenizer(chosen.source, chosen.source.name, config))
+    size = sum(file.stat().st_size for file in chosen.target.iterdir()) / 2**20
+    print(f"{chosen.target}: {size:.1f} MB")
 
 
 if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:3]))
+    main()
