@@ -37,7 +37,7 @@ def _title(figure: Figure, title: str) -> None:
 
 
 def _wrapped(note: str) -> str:
-    return "\n".join(fill(line, 22) for line in note.split("\n"))
+    return "\n".join(fill(line, 19) for line in note.split("\n"))
 
 
 def _name(ax, text: str, size: float = 9) -> None:
