@@ -252,7 +252,7 @@ def train(chosen: argparse.Namespace) -> None:
         for group in optimizer.param_groups:
             group["lr"] = group["peak"] * min(1.0, (step + 1) / 100) * (1 - progress)
         optimizer.zero_grad(set_to_none=True)
-        # Both in one step: by turns, one task's gradient would each time undo a part of the other's.
+        # Both in one step, so that no step follows one task alone.
         for asks in (False, True)[: 1 + (progress >= chosen.questions_from)]:
             batch = next(of_questions if asks else of_text)
             ids = batch["ids"]
