@@ -2,11 +2,10 @@
 
 PYTHONPATH=. python tools/picture_explorer.py figures/attention_explorer.png
 
-Needs playwright and a Chromium, named by $CHROMIUM or found on the path. One token is masked and pinned.
+Needs Debian's chromium, like the explorer's tests. One token is masked and pinned.
 """
 
 import io
-import os
 import shutil
 import sys
 import tempfile
@@ -25,10 +24,9 @@ VIEW = {"layer": 5, "top": 60, "hide_special": True, "renormalise": True, "theme
 def main(target: Path) -> None:
     apple = TEXT.index("果") + 1  # [CLS] is token 0
     view = VIEW | {"masked": [apple], "pin": apple, "side": "right", "combinations": [(apple - 1, apple)]}
-    browser_path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
         page_file = explorer(bert.load(device="cpu"), TEXT, **view).save(Path(folder) / "explorer.html")
-        browser = driver.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
+        browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 900, "height": 1240})
         page.goto(page_file.as_uri())
         page.get_by_text("Also in this page").wait_for()
