@@ -54,7 +54,7 @@ def test_questions_of_one_context_stay_on_one_side_and_wrong_answers_are_left_ou
 def test_each_piece_is_matched_by_its_own_characters(tokenizer, pieces):
     batches = Batches(tokenizer, pieces, [TEXT] * 1024, [])
     batches.to_traditional = str
-    batch = next(batches.text(random.Random(0)))
+    batch = next(batches.text(random.Random(0), 2048))
     of_teacher = [pieces.id_to_token(i) for i in batch["pieces"].flatten()[batch["targets"]].tolist()]
     characters = tokenizer.convert_ids_to_tokens(batch["ids"].flatten()[batch["tokens"]].tolist())
     joined = [""] * len(of_teacher)
@@ -67,7 +67,7 @@ def test_each_piece_is_matched_by_its_own_characters(tokenizer, pieces):
 def test_distillation_is_0_where_the_mean_of_the_characters_is_the_piece(tokenizer, pieces, monkeypatch):
     batches = Batches(tokenizer, pieces, [TEXT] * 1024, [])
     batches.to_traditional = str
-    batch = next(batches.text(random.Random(0)))
+    batch = next(batches.text(random.Random(0), 2048))
     goal = torch.randn(*batch["pieces"].shape, 8)
     states = torch.randn(*batch["ids"].shape, 8)
     flat = states.flatten(0, 1)
