@@ -364,7 +364,9 @@ show(figures.rows(columns, table), "cnn_18_integrated_gradients")
 # %% [markdown]
 # ### How many steps are enough?
 #
-# The integral is computed as a sum over steps. The **gap** is how far the shares of all pixels miss the score difference.
+# The integral is computed as a sum over steps. The **gap** is how far the shares of all pixels miss the score difference,
+# in per cent of it. (Where black scores nearly as high as the picture — a sum near 0 in the figure above — a tiny miss is
+# already a large per cent.)
 # A network of ReLUs has a kink wherever a unit switches on or off along the path, thousands of them, so the bare sum
 # stays a little off. The right total is known, so by default `integrated_gradients` shares out this small rest over the
 # pixels, in proportion to what they have (at most 1 % of each). `settle=False`, used here, leaves the bare sum; the
