@@ -3,7 +3,8 @@
 Forward and backward products are taken between int8 matrices, one scale per row and column, and summed exactly in int32
 (Wortsman et al. 2023, Stable and low-precision training for large-scale vision-language models, section 2, there with
 the weights' gradient in 16 bits). Weights, optimizer and everything else stay in float32. It pays only compiled, where
-scaling is fused with what stands before and after it.
+scaling is fused with what stands before and after it: then a training step took 1/1.6 of the time
+(benchmarks/training_int8.py).
 """
 
 import torch
