@@ -10,7 +10,7 @@ context, question and answers [text, start]. Three losses on one encoder:
 - until `DISTIL_UNTIL` of the time, the word-piece teacher reads the same text: the mean of the characters of a piece
   should be the teacher's vector of that piece in a few layers (after Jiao et al. 2020, TinyBERT, section 3);
 - from `QUESTIONS_FROM` on, in every step, question answering (Devlin et al. 2019, section 4.2) in windows that may miss
-  the answer.
+  the answer: both ends, each by itself, and the span that they enclose.
 The learning rate falls to 0 over --minutes, so the weights are good at its end only. An interrupted run goes on where
 it was last saved when it is called again; --start goes on from a finished folder with a new budget.
 """
@@ -32,10 +32,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import BertForMaskedLM, BertTokenizerFast
 
-TOKENS, QUESTION_SHARE = 4096, 0.6  # in a step; of questions, once they are asked
-MASKED, MASKED_BESIDE_QUESTIONS = (0.3, 0.15), (0.15, 0.08)  # share of the tokens, first and last
+from hw9.language.loading import LENGTH_PENALTY
+
+TOKENS = 4096  # in a step
+MASKED_LAST, MASKED_BESIDE_QUESTIONS = 0.15, 0.5  # share of the tokens of text; of that share, in contexts of questions
 DISTIL_UNTIL, DISTIL_WEIGHT, DISTIL_LAYERS = 0.6, 2.0, (4, 8, 12)
 QUESTIONS_FROM = 0.3
+SPAN_PENALTY = 1.0  # times log length, off a span's score
 SAVE_EVERY = 300  # seconds
 LONG = ("bedtime", "goldminer", "howtocook", "lctt", "weekly", "xwlb", "msra")  # lines of these continue each other
 
@@ -207,7 +210,22 @@ class Student(nn.Module):
             return loss, {"mask loss": loss.item(), "mask": right.item()}, states
         spans = self.answers(states[-1]).float().masked_fill(padding[..., None], -1e4)
         answering = F.cross_entropy(spans[..., 0], batch["start"]) + F.cross_entropy(spans[..., 1], batch["end"])
-        return loss + answering, {"QA": answering.item(), "QA mask": right.item()}, states
+        jointly = span_loss(*spans.unbind(-1), batch["start"], batch["end"])
+        told = {"QA": answering.item(), "QA span": jointly.item(), "QA mask": right.item()}
+        return loss + answering + jointly, told, states
+
+
+def span_loss(start: Tensor, end: Tensor, first: Tensor, last: Tensor) -> Tensor:
+    """Cross-entropy of the span `first` to `last` (B,) among all spans, from scores (B, T) of starts and ends.
+
+    Trained apart, starts and ends know nothing of each other, and the best sum of both is often too long (Fajcik et
+    al. 2021, "Rethinking the Objectives of Extractive Question Answering", section 3, adds this loss to theirs). The
+    score of a span falls with the logarithm of its length, as it does where hw9 chooses an answer.
+    """
+    place = torch.arange(start.shape[1], device=start.device)
+    length = place - place[:, None] + 1
+    scores = start[:, :, None] + end[:, None, :] - SPAN_PENALTY * length.clamp(min=1).log()
+    return F.cross_entropy(scores.masked_fill(length < 1, -1e4).flatten(1), first * start.shape[1] + last)
 
 
 def hide(ids: Tensor, where: Tensor, mask: int, words: int, generator: torch.Generator) -> Tensor:
@@ -247,10 +265,12 @@ def train(chosen: argparse.Namespace) -> None:
         spent, step, tokens = saved["spent"], saved["step"], saved["tokens"]
         print(f"going on at step {step}", flush=True)
     random_, generator = random.Random(step), torch.Generator().manual_seed(step)
-    batches = Batches(tokenizer, pieces, text["training"], questions["training"])
+    # CMRC's twice: DRCD's answers are short, and after the third run were exact twice as often.
+    asked = [q for q in questions["training"] for _ in range(1 if q["file"].startswith("drcd") else 2)]
+    batches = Batches(tokenizer, pieces, text["training"], asked)
     of_text = batches.text(random_, TOKENS)
-    beside_questions = batches.text(random_, round(TOKENS * (1 - QUESTION_SHARE)))
-    of_questions = batches.question(random_, round(TOKENS * QUESTION_SHARE))
+    beside_questions = batches.text(random_, round(TOKENS * (1 - chosen.question_share)))
+    of_questions = batches.question(random_, round(TOKENS * chosen.question_share))
     budget, saved_at, told_at = chosen.minutes * 60, spent, spent
     seen: dict[str, list[float]] = {}
     while spent < budget:
@@ -262,8 +282,8 @@ def train(chosen: argparse.Namespace) -> None:
         asking = progress >= chosen.questions_from
         for batch in [next(beside_questions), next(of_questions)] if asking else [next(of_text)]:
             ids, asks = batch["ids"], "start" in batch
-            first, last = MASKED_BESIDE_QUESTIONS if asks else MASKED
-            where = torch.rand(ids.shape, generator=generator) < first + (last - first) * progress
+            share = chosen.masked + (MASKED_LAST - chosen.masked) * progress
+            where = torch.rand(ids.shape, generator=generator) < share * (MASKED_BESIDE_QUESTIONS if asks else 1)
             where &= ~torch.isin(ids, torch.tensor(batches.unmasked))
             if asks:
                 place = torch.arange(ids.shape[1])
@@ -314,6 +334,7 @@ def distil(teach: nn.Module, batch: dict, states: tuple[Tensor, ...]) -> Tensor:
 def save(learner: Student, tokenizer: BertTokenizerFast, folder: Path) -> None:
     """A plain folder for transformers: encoder, mask head and question head."""
     learner.model.qa_outputs = learner.answers
+    setattr(learner.model.config, LENGTH_PENALTY, SPAN_PENALTY)
     learner.model.save_pretrained(folder)
     del learner.model.qa_outputs
     tokenizer.save_pretrained(folder)
@@ -340,6 +361,8 @@ def main() -> None:
     options.add_argument("--learning-rate", type=float, default=3e-4)
     options.add_argument("--questions-from", type=float, default=QUESTIONS_FROM)
     options.add_argument("--distil-until", type=float, default=DISTIL_UNTIL)
+    options.add_argument("--question-share", type=float, default=0.6, help="of a step's tokens, once they are asked")
+    options.add_argument("--masked", type=float, default=0.3, help=f"share of the text at first; {MASKED_LAST} at last")
     options.add_argument("--int8", action="store_true", help="8-bit products, compiled: quicker on a CPU with VNNI")
     options.add_argument("--start", type=Path, help="a plain folder to go on from")
     options.add_argument("--out", type=Path, default=Path("runs/bert"))

@@ -14,7 +14,7 @@ from transformers import BertModel, BertTokenizer
 
 from hw9.language.hub import EMBEDDED as EMBEDDED
 from hw9.language.hub import find
-from hw9.language.loading import read_config, read_model, read_tokenizer
+from hw9.language.loading import LENGTH_PENALTY, read_config, read_model, read_tokenizer
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +76,11 @@ class Bert:
         """Tokens that the model can read at once, [CLS] and [SEP] included."""
         return self.model.config.max_position_embeddings
 
+    @property
+    def length_penalty(self) -> float:
+        """What the score of an answer loses with the logarithm of its length: what config.json says, as a rule 0."""
+        return getattr(self.model.config, LENGTH_PENALTY, 0.0)
+
     def read(self, text: str, pair: str | None = None, *, masked: Collection[int] = ()) -> Reading:
         """Tokens, hidden states and attentions of a text, or of two texts in one input.
 
@@ -121,8 +126,9 @@ class Bert:
     def answer(self, question: str, context: str, *, longest: int = 40) -> Answer:
         """The span of `context`, at most `longest` tokens, with the highest sum of start and end score.
 
-        A context that does not fit goes through in windows that overlap by a third (Devlin et al. 2019, section 4.2,
-        and the paper's code). Raises TypeError or ValueError for what cannot be asked or read.
+        Where the model was trained with a `length_penalty`, a span of n tokens loses that times log n. A context that
+        does not fit goes through in windows that overlap by a third (Devlin et al. 2019, section 4.2, and the paper's
+        code). Raises TypeError or ValueError for what cannot be asked or read.
         """
         if self.answer_head is None:
             raise ValueError(f"{self.name} has no answer head and cannot answer: load() the embedded model instead")
@@ -152,7 +158,7 @@ class Bert:
             parts = zip(windows["input_ids"].split(8), windows["token_type_ids"].split(8), strict=True)
             scores = torch.cat([self.answer_head(self._forward(*part).last_hidden_state).cpu() for part in parts])
         start, end = scores.masked_fill(~inside[..., None], -torch.inf).unbind(-1)  # (W, T) each
-        row, first, last = best_span(start, end, longest)
+        row, first, last = best_span(start, end, longest, self.length_penalty)
         begin, finish = int(windows["offset_mapping"][row, first, 0]), int(windows["offset_mapping"][row, last, 1])
         score = start[row, first] - start.logsumexp((0, 1)) + end[row, last] - end.logsumexp((0, 1))
         return Answer(context[begin:finish], begin, finish, float(score.exp()))
@@ -244,16 +250,18 @@ def _device(device: str | None) -> torch.device:
     return place
 
 
-def best_span(start: Tensor, end: Tensor, longest: int) -> tuple[int, int, int]:
+def best_span(start: Tensor, end: Tensor, longest: int, penalty: float = 0.0) -> tuple[int, int, int]:
     """Window, first and last token of the best span, given start and end scores (W, T) in W windows.
 
-    A span has 1 to `longest` tokens, and its score is the sum of its two ends; of equals the first wins.
+    A span has n = 1 to `longest` tokens, and its score is the sum of its two ends minus `penalty` times log n; of
+    equals the first wins.
     """
-    length = start.shape[1]
-    allowed = torch.ones(length, length, dtype=torch.bool).triu().tril(longest - 1)  # first <= last < first + longest
-    spans = [(a[:, None] + b).masked_fill(~allowed, -torch.inf) for a, b in zip(start, end, strict=True)]  # (T, T) each
+    place = torch.arange(start.shape[1])
+    length = place - place[:, None] + 1  # (T, T), of the spans from each first (row) to each last token
+    lost = (penalty * length.clamp(min=1).log()).masked_fill((length < 1) | (length > longest), torch.inf)
+    spans = [a[:, None] + b - lost for a, b in zip(start, end, strict=True)]
     row = int(torch.stack([span.max() for span in spans]).argmax())
-    return row, *divmod(int(spans[row].argmax()), length)
+    return row, *divmod(int(spans[row].argmax()), start.shape[1])
 
 
 def _check(what: str, text: str) -> None:

@@ -14,6 +14,7 @@ from transformers import BertConfig, BertForMaskedLM, BertTokenizer
 
 TOKENIZERS = ("tokenizer.json", "vocab.txt")
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+LENGTH_PENALTY = "answer_length_penalty"  # in config.json, of a model whose answers were trained with one
 
 
 class BertWithHeads(BertForMaskedLM):
@@ -38,6 +39,9 @@ def read_config(folder: Path, name: str) -> BertConfig:
         kind = facts.get("model_type")
     if kind != "bert":
         raise ValueError(f"{name} is of the type {kind!r}, not a BERT: take a model whose model_type is 'bert'")
+    penalty = facts.get(LENGTH_PENALTY, 0.0)
+    if not (type(penalty) in (int, float) and 0 <= penalty < float("inf")):
+        raise ValueError(f"config.json of {name} sets {LENGTH_PENALTY} to {penalty!r}: make it 0 or a number above")
     with _refused(f"config.json of {name}"):
         return BertConfig.from_pretrained(folder, attn_implementation="eager")
 

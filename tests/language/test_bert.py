@@ -1,6 +1,7 @@
 """Reading, masks and answers of a tiny random BERT, against transformers' own classes and plain loops."""
 
 import dataclasses
+import math
 
 import pytest
 import torch
@@ -128,7 +129,10 @@ def test_mask_logits_are_those_of_transformers_and_padding_changes_nothing(tiny,
     assert len(short) < kept.shape[1] and close(tiny.mask_logits(short[None])[0], found[1, kept[1]])
 
 
-def test_the_answer_is_the_best_span_of_the_context(tiny, plain):
+@pytest.mark.parametrize("penalty", [None, 0.5])
+def test_the_answer_is_the_best_span_of_the_context(tiny, plain, penalty, monkeypatch):
+    if penalty:
+        monkeypatch.setattr(tiny.model.config, "answer_length_penalty", penalty, raising=False)
     question, context = "who ate the apple?", "The old doctor ate, and 他在吃蘋果 in Paris."
     encoded = tiny.tokenizer(question, context, return_tensors="pt", return_offsets_mapping=True)
     places, inside = encoded.pop("offset_mapping")[0].tolist(), [k == 1 for k in encoded.sequence_ids()]
@@ -137,7 +141,7 @@ def test_the_answer_is_the_best_span_of_the_context(tiny, plain):
     start, end = out.start_logits[0], out.end_logits[0]
     for longest in (1, 3, 40):
         spans = {
-            (i, j): float(start[i] + end[j])
+            (i, j): float(start[i] + end[j]) - (penalty or 0) * math.log(j - i + 1)
             for i in range(len(inside))
             for j in range(i, min(i + longest, len(inside)))
             if inside[i] and inside[j]
@@ -202,8 +206,9 @@ def test_best_span_against_a_plain_loop():
         start, end = torch.randn(2, 3, 20, generator=random)
         start[0, :7] = -torch.inf
         spans = [(w, i, j) for w in range(3) for i in range(20) for j in range(i, min(i + longest, 20))]
-        best = max(spans, key=lambda span: float(start[span[0], span[1]] + end[span[0], span[2]]))
-        assert best_span(start, end, longest) == best
+        for penalty in (0.0, 0.7):
+            scores = {(w, i, j): float(start[w, i] + end[w, j]) - penalty * math.log(j - i + 1) for w, i, j in spans}
+            assert best_span(start, end, longest, penalty) == max(scores, key=scores.get)
     assert best_span(torch.zeros(2, 5), torch.zeros(2, 5), 3) == (0, 0, 0)
 
 

@@ -119,6 +119,16 @@ def test_what_is_not_a_bert(folder, kind):
     refused(folder, ValueError, repr(kind), "not a BERT")
 
 
+def test_the_length_penalty_of_answers_is_read_and_must_be_a_number(folder):
+    facts = json.loads((folder / "config.json").read_text())
+    for penalty in (0, 1.5):
+        (folder / "config.json").write_text(json.dumps(facts | {"answer_length_penalty": penalty}))
+        assert load(folder, device="cpu").length_penalty == penalty
+    for penalty in (-1, "1", True, None, [1], float("nan"), float("inf")):
+        (folder / "config.json").write_text(json.dumps(facts | {"answer_length_penalty": penalty}))
+        refused(folder, ValueError, f"to {penalty!r}", "a number above")
+
+
 @pytest.mark.parametrize("file", ["config.json", "tokenizer.json", "model.safetensors"])
 def test_a_folder_without_a_file(folder, file):
     (folder / file).unlink()

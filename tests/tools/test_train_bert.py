@@ -2,13 +2,14 @@
 
 import json
 import lzma
+import math
 import random
 
 import pytest
 import torch
 import train_bert
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
-from train_bert import Batches, Student, distil, hide, read_questions, read_text
+from train_bert import Batches, Student, distil, hide, read_questions, read_text, span_loss
 from transformers import BertConfig, BertForMaskedLM, BertForQuestionAnswering, BertTokenizerFast
 
 TEXT = "今天的苹果很好吃,我们去买一些吧"
@@ -136,4 +137,18 @@ def test_the_losses_are_those_of_transformers():
     ends = [logits.masked_fill(there == 0, -1e4) for logits in (spans.start_logits, spans.end_logits)]
     answering = sum(torch.nn.functional.cross_entropy(e, batch[k]) for e, k in zip(ends, ("start", "end"), strict=True))
     assert told["QA"] == pytest.approx(answering.item(), rel=1e-5)
-    torch.testing.assert_close(loss, filled.loss + answering)
+    span = span_loss(*ends, batch["start"], batch["end"])
+    assert told["QA span"] == pytest.approx(span.item(), rel=1e-5)
+    torch.testing.assert_close(loss, filled.loss + answering + span)
+
+
+def test_span_loss_against_a_plain_loop():
+    random_ = torch.Generator().manual_seed(0)
+    start, end = torch.randn(2, 3, 7, generator=random_)
+    first, last = torch.tensor([0, 2, 4]), torch.tensor([0, 5, 4])
+    lost = []
+    for b in range(3):
+        spans = [(i, j) for i in range(7) for j in range(i, 7)]
+        scores = torch.stack([start[b, i] + end[b, j] - math.log(j - i + 1) for i, j in spans])
+        lost.append(-scores.log_softmax(0)[spans.index((int(first[b]), int(last[b])))])
+    torch.testing.assert_close(span_loss(start, end, first, last), torch.stack(lost).mean())
