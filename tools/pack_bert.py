@@ -6,6 +6,8 @@
 With --earlier, every weight is the mean of this run's and of the earlier run's that it started from, which counts
 `share`: what the second run forgot comes back, and hardly anything of what it learnt goes (Wortsman et al. 2022,
 "Robust fine-tuning of zero-shot models", section 3).
+With --length-penalty, answers are chosen with another penalty than they were trained with: take the one that answers
+best on held-out questions other than those to be reported.
 """
 
 import argparse
@@ -14,7 +16,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from hw9.language.loading import read_config, read_model, read_tokenizer
+from hw9.language.loading import LENGTH_PENALTY, read_config, read_model, read_tokenizer
 from hw9.language.packed import write_folder
 
 
@@ -37,10 +39,13 @@ def main() -> None:
     options.add_argument("target", type=Path)
     options.add_argument("--earlier", type=Path)
     options.add_argument("--share", type=float, default=0.5)
+    options.add_argument("--length-penalty", type=float)
     chosen = options.parse_args()
     model = read(chosen.source)
     if chosen.earlier:
         average(model, read(chosen.earlier), chosen.share)
+    if chosen.length_penalty is not None:
+        setattr(model.config, LENGTH_PENALTY, chosen.length_penalty)
     config = read_config(chosen.source, chosen.source.name)
     write_folder(chosen.target, model, read_tokenizer(chosen.source, chosen.source.name, config))
     size = sum(file.stat().st_size for file in chosen.target.iterdir()) / 2**20

@@ -123,7 +123,7 @@ class Bert:
         with torch.no_grad():
             return self.mask_head(self._forward(ids, segments).last_hidden_state).cpu()
 
-    def answer(self, question: str, context: str, *, longest: int = 40) -> Answer:
+    def answer(self, question: str, context: str, *, longest: int = 60) -> Answer:
         """The span of `context`, at most `longest` tokens, with the highest sum of start and end score.
 
         Where the model was trained with a `length_penalty`, a span of n tokens loses that times log n. A context that

@@ -2,6 +2,7 @@
 
 import shutil
 
+import pack_bert
 import pytest
 import torch
 from safetensors import safe_open
@@ -77,6 +78,21 @@ def test_packing_twice_changes_nothing(packed, tiny, tmp_path):
     again = write_folder(tmp_path / "again", BertWithHeads.from_pretrained(packed), tiny.tokenizer)
     first, second = (load_file(folder / "model.safetensors") for folder in (packed, again))
     assert first.keys() == second.keys() and all(torch.equal(first[k].float(), second[k].float()) for k in first)
+
+
+def test_the_packing_tool_writes_the_mean_and_the_length_penalty_and_keeps_one_that_is_there(
+    tiny_folder, model, tmp_path, monkeypatch
+):
+    def call(*words):
+        monkeypatch.setattr("sys.argv", ["pack_bert.py", *map(str, words)])
+        pack_bert.main()
+        return load(words[1], device="cpu")
+
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert call(tiny_folder, first, "--length-penalty", 1.5).length_penalty == 1.5
+    mean = call(first, second, "--earlier", tiny_folder, "--share", 0.5)
+    assert mean.length_penalty == 1.5
+    assert (mean.answer_head.weight - model.qa_outputs.weight).abs().max() < 1e-3
 
 
 def test_no_path_of_this_machine_is_written(packed, tiny_folder, tmp_path):
