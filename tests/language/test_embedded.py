@@ -55,6 +55,7 @@ def test_a_hidden_word_is_among_the_likeliest_and_less_likely_without_the_other(
 
 @pytest.mark.parametrize("language", ["zh-Hant", "zh-Hans"])
 def test_it_answers_questions_in_both_scripts(embedded, language):
+    assert embedded.length_penalty > 0  # lost where it is packed again without care, and answers get too long
     items = questions.questions(language)
     said = [embedded.answer(item.question, item.context) for item in items]
     overlap = [max(0, min(a.end, i.end) - max(a.start, i.start)) for a, i in zip(said, items, strict=True)]
