@@ -33,6 +33,7 @@ from torch.nn import functional as F
 from transformers import BertForMaskedLM, BertTokenizerFast
 
 from hw9.language.loading import LENGTH_PENALTY
+from hw9.language.spans import span_scores
 
 TOKENS = 4096  # in a step
 MASKED_LAST, MASKED_BESIDE_QUESTIONS = 0.15, 0.5  # share of the tokens of text; of that share, in contexts of questions
@@ -219,13 +220,9 @@ def span_loss(start: Tensor, end: Tensor, first: Tensor, last: Tensor) -> Tensor
     """Cross-entropy of the span `first` to `last` (B,) among all spans, from scores (B, T) of starts and ends.
 
     Trained apart, starts and ends know nothing of each other, and the best sum of both is often too long (Fajcik et
-    al. 2021, "Rethinking the Objectives of Extractive Question Answering", section 3, adds this loss to theirs). The
-    score of a span falls with the logarithm of its length, as it does where hw9 chooses an answer.
+    al. 2021, "Rethinking the Objectives of Extractive Question Answering", section 3, adds this loss to theirs).
     """
-    place = torch.arange(start.shape[1], device=start.device)
-    length = place - place[:, None] + 1
-    scores = start[:, :, None] + end[:, None, :] - SPAN_PENALTY * length.clamp(min=1).log()
-    return F.cross_entropy(scores.masked_fill(length < 1, -1e4).flatten(1), first * start.shape[1] + last)
+    return F.cross_entropy(span_scores(start, end, SPAN_PENALTY).flatten(1), first * start.shape[1] + last)
 
 
 def hide(ids: Tensor, where: Tensor, mask: int, words: int, generator: torch.Generator) -> Tensor:

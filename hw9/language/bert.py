@@ -15,6 +15,7 @@ from transformers import BertModel, BertTokenizer
 from hw9.language.hub import EMBEDDED as EMBEDDED
 from hw9.language.hub import find
 from hw9.language.loading import LENGTH_PENALTY, read_config, read_model, read_tokenizer
+from hw9.language.spans import best_span
 
 
 @dataclass(frozen=True, eq=False)
@@ -248,20 +249,6 @@ def _device(device: str | None) -> torch.device:
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise ValueError(f"there is no device {str(device)!r} here: use 'cpu' (or 'cuda' where a GPU is)") from error
     return place
-
-
-def best_span(start: Tensor, end: Tensor, longest: int, penalty: float = 0.0) -> tuple[int, int, int]:
-    """Window, first and last token of the best span, given start and end scores (W, T) in W windows.
-
-    A span has n = 1 to `longest` tokens, and its score is the sum of its two ends minus `penalty` times log n; of
-    equals the first wins.
-    """
-    place = torch.arange(start.shape[1])
-    length = place - place[:, None] + 1  # (T, T), of the spans from each first (row) to each last token
-    lost = (penalty * length.clamp(min=1).log()).masked_fill((length < 1) | (length > longest), torch.inf)
-    spans = [a[:, None] + b - lost for a, b in zip(start, end, strict=True)]
-    row = int(torch.stack([span.max() for span in spans]).argmax())
-    return row, *divmod(int(spans[row].argmax()), start.shape[1])
 
 
 def _check(what: str, text: str) -> None:

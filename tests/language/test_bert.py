@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from transformers import BertForMaskedLM, BertForQuestionAnswering, BertModel
 
-from hw9.language.bert import best_span
+from hw9.language.spans import best_span
 
 SENTENCES = [
     "I eat an apple.",
