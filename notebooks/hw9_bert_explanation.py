@@ -57,7 +57,7 @@ reader = bert.load(MODEL or None, device=device)
 answerer = bert.load(ANSWERS, device=device) if ANSWERS else reader
 english = bert.load(ENGLISH, device=device) if ENGLISH else reader
 folder = "own" if MODEL or ANSWERS or ENGLISH else ""
-source, show = notebook.source, partial(notebook.show, folder=notebook.ROOT / "figures" / folder)
+source, show = notebook.source, partial(notebook.show, folder=notebook.figures_folder(folder))
 for task, model in {"reads Chinese": reader, "answers questions": answerer, "reads English": english}.items():
     print(f"{task}: {model.name}, {model.layers} layers of {model.heads} heads, {model.width} numbers per token")
 

@@ -489,7 +489,7 @@ if photos.masks is not None:
     shares = {name: evaluation.inside_share(m, photos.masks) for name, m in of_photos.items()}
     shares["picture"] = photos.masks.float().mean((1, 2))
     table = {name: (*row, [f"{share:.0%} on food" for share in shares[name]]) for name, row in table.items()}
-show(figures.side_by_side(captions, table), "cnn_25_photographs", folder=notebook.ROOT / "figures" / ("own" if PHOTOS else ""))
+show(figures.side_by_side(captions, table), "cnn_25_photographs", folder=notebook.figures_folder("own" if PHOTOS else ""))
 
 # %% [markdown]
 # Every method explains the class that the network *says* (after the ✓ or ✗), right or wrong. Below each map stands the share

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from hw9.notebook import ROOT
+from hw9.notebook import ROOT, figures_folder
 from hw9.vision.augmentation import augmentation
 from hw9.vision.classifier import CompactCNN, load_checkpoint, save_checkpoint
 from hw9.vision.food11 import CLASS_NAMES, Food11, download_food11, find_food11, read_folder
@@ -95,7 +95,7 @@ def _sprites(size: int) -> Lesson:
     parts = [splits["training"], *[(pictures, real.labels.numpy())] * TIMES]
     splits["training"] = tuple(np.concatenate(part) for part in zip(*parts, strict=True))
     images, labels, masks, names = lesson_pictures(size)
-    return Lesson("scenes", size, splits, images, labels, names, masks, lesson_objects(size), ROOT / "figures")
+    return Lesson("scenes", size, splits, images, labels, names, masks, lesson_objects(size), figures_folder())
 
 
 def _photographs(where: Path, size: int) -> Lesson:
@@ -114,7 +114,7 @@ def _photographs(where: Path, size: int) -> Lesson:
     splits = {name: (part.pictures, part.labels) for name, part in sets.items()}
     names = [Path(validation.names[i]).name for i in chosen]
     images, labels = as_float(validation.pictures[chosen]), torch.tensor(LESSON_LABELS)
-    return Lesson("Food-11", size, splits, images, labels, names, None, None, ROOT / "figures" / "own")
+    return Lesson("Food-11", size, splits, images, labels, names, None, None, figures_folder("own"))
 
 
 def train_or_load(
