@@ -1,5 +1,6 @@
 """Set-up installs only what is missing; figures and sources are shown as they are."""
 
+import re
 import subprocess
 import tomllib
 import types
@@ -9,6 +10,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from bs4 import BeautifulSoup
 from matplotlib import font_manager
 from PIL import Image
 
@@ -89,17 +91,41 @@ def test_a_figure_is_kept_as_it_is_shown_and_closed(tmp_path, monkeypatch):
     notebook.show(figure, "some_figure", folder=tmp_path / "new")
     assert not plt.fignum_exists(figure.number)
     kept = tmp_path / "new" / "some_figure.png"
-    assert kept.read_bytes() == shown[0].data
+    assert kept.read_bytes() == shown[0].data and shown[0].alt == "figure some_figure"
     with Image.open(kept) as picture:
         assert picture.width > 100
 
 
 def test_source_shows_the_code_without_its_docstring(monkeypatch):
     shown = []
-    monkeypatch.setattr("IPython.display.display", lambda item: shown.append(item.data))
+    monkeypatch.setattr("IPython.display.display", lambda data, raw: shown.append(data))
     notebook.source(notebook.seed_everything)
-    assert shown[0].startswith("`hw9/notebook.py`\n```python\ndef seed_everything(seed: int) -> None:\n")
-    assert "np.random.seed(seed)" in shown[0] and "every run on one machine" not in shown[0]
+    code = shown[0]["text/plain"]
+    assert code.startswith("hw9/notebook.py\ndef seed_everything(seed: int) -> None:\n")
+    assert "np.random.seed(seed)" in code and "every run on one machine" not in code
+    read = BeautifulSoup(shown[0]["text/html"], "html.parser")
+    assert read.find("code").text == "hw9/notebook.py" and "white-space: pre;" in read.find("pre")["style"]
+    assert read.find("pre").text.strip() == code.partition("\n")[2].strip()
+
+
+def test_the_colours_of_code_are_read_on_white_and_on_black():
+    page = notebook._coloured("class A:  # note\n    def f(self): return 'a' and 3")
+    tints = {tint for tint in re.findall(r"color: (#\w{6})", page)}
+    assert len(tints) == 4
+    for tint in tints:
+        parts = np.array([int(tint[k : k + 2], 16) / 255 for k in (1, 3, 5)])
+        light = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4) @ (0.2126, 0.7152, 0.0722)
+        assert min(1.05 / (light + 0.05), (light + 0.05) / (0.0056 + 0.05)) > 4, tint  # WCAG 2, on #ffffff and #111111
+
+
+def test_what_is_read_out_in_place_of_a_figure_is_what_its_titles_say():
+    figure, axes = plt.subplots(1, 3)
+    figure.suptitle("All heads,\none sentence")
+    for ax, title in zip(axes, ("layer 1", "layer 2", "layer 1"), strict=True):
+        ax.set_title(title)
+    assert notebook.describe(figure, "bert_06") == "figure bert_06: All heads, one sentence; layer 1; layer 2"
+    assert notebook.describe(plt.figure(), "cnn_01") == "figure cnn_01"
+    plt.close("all")
 
 
 def test_the_archive_for_colab_holds_the_lesson_and_nothing_large(tmp_path):
