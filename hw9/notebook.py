@@ -171,8 +171,8 @@ def _coloured(code: str) -> str:
 
     class Both(Style):
         styles: ClassVar = {
-            Keyword: "bold #1a7f4b", Operator.Word: "bold #1a7f4b", Name.Function: "#1d76c9", Name.Class: "#1d76c9",
-            String: "#c85234", Number: "#1a7f4b", Comment: "italic #787878",
+            Keyword: "bold #1f8a52", Operator.Word: "bold #1f8a52", Name.Function: "#1c7ed6", Name.Class: "#1c7ed6",
+            String: "#c85234", Number: "#1f8a52", Comment: "italic #787878",
         }  # fmt: skip
 
     box = "white-space: pre; overflow-x: auto; background: none; margin: 4px 0 12px"
