@@ -37,6 +37,25 @@ def from_source(source: Path) -> nbformat.NotebookNode:
     return book
 
 
+def check_built(source: Path) -> None:
+    """Raise ValueError where the notebook at the top is not what this source gives, run once from top to bottom."""
+    path = built(source)
+    book = nbformat.read(path, as_version=4) if path.is_file() else nbformat.v4.new_notebook()
+    code = [cell for cell in book.cells if cell.cell_type == "code"]
+    wrong = ""
+    if [(cell.cell_type, cell.source) for cell in book.cells] != [
+        (cell.cell_type, cell.source) for cell in from_source(source).cells
+    ]:
+        wrong = f"its cells are not those of notebooks/{source.name}"
+    for number, cell in enumerate(code, 1):
+        if cell.execution_count != number or any(output.output_type == "error" for output in cell.outputs):
+            wrong = wrong or f"code cell {number} was not run in its turn, or stopped"
+    if wrong:
+        raise ValueError(
+            f"{path.name} is not as it was built, {wrong}: bring it back (git checkout) or `make notebooks`"
+        )
+
+
 def execute(book: nbformat.NotebookNode, name: str, folder: Path = ROOT, *, figures: Path | None = None) -> float:
     """Run all cells in `folder`, in place, printing a line per code cell; returns the seconds it took.
 
