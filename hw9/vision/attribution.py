@@ -28,7 +28,7 @@ def saliency(
     sure. Raises TypeError, ValueError or IndexError for pictures, targets or a model that cannot be used.
     """
     course = _is_course(recipe)
-    with differentiable(model):
+    with differentiable(model) as model:
         pictures, labels = on_device(model, images, targets)
         gradients = sum_gradients(model, pictures, labels, 1, lambda rows, _: pictures[rows], loss=course, chunk=chunk)
     return gradients.to(images.device)
@@ -62,7 +62,7 @@ def smoothgrad(
     noise = (0.4 if course else 0.15) if noise is None else noise
     if not (0 <= noise < math.inf and seed >= 0):
         raise ValueError(f"noise and seed must be 0 or more, not noise={noise} and seed={seed}")
-    with differentiable(model):
+    with differentiable(model) as model:
         pictures, labels = on_device(model, images, targets)
         count = len(pictures)
         spread = pictures.amax((1, 2, 3), keepdim=True) - pictures.amin((1, 2, 3), keepdim=True)  # (N, 1, 1, 1)
@@ -112,7 +112,7 @@ def integrated_gradients(
     """
     course = _is_course(recipe)
     steps = check_whole("steps", (10 if course else 64) if steps is None else steps)
-    with differentiable(model):
+    with differentiable(model) as model:
         pictures, labels = on_device(model, images, targets)
         start = make_baseline(pictures, baseline)
         way = pictures - start
@@ -150,7 +150,7 @@ def completeness_gap(
     |sum of a picture's attributions - change| / |change|, where change = F(x) - F(baseline) in the class score. Where
     the score hardly changes the share is large whatever the method (the divisor is at least 1e-6).
     """
-    with differentiable(model):
+    with differentiable(model) as model:
         pictures, labels = on_device(model, images, targets)
         _check_shape(attributions, pictures.shape)
         change = _change(model, pictures, make_baseline(pictures, baseline), labels, chunk)

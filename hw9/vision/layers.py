@@ -2,17 +2,24 @@
 
 import contextlib
 import difflib
+import re
 from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
 
+from hw9.vision.inference import unwrapped
+
 
 def find_layer(model: nn.Module, layer: int | str) -> nn.Module:
     """The module at an index of the feature Sequential (`model.cnn` or `model.features`), or of a dotted name.
 
-    Raises IndexError or KeyError whose message lists what there is near the wanted name.
+    Names may begin with the `module.` of DataParallel or the `_orig_mod.` of torch.compile. Raises IndexError or
+    KeyError whose message lists what there is near the wanted name, ValueError for a TorchScript model.
     """
+    model = unwrapped(model)
+    if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
+        raise ValueError("a TorchScript model hides its layers: give the torch.nn.Module that it was made from")
     if isinstance(layer, int):
         features = next(
             (m for name in ("cnn", "features") if isinstance(m := getattr(model, name, None), nn.Sequential)),
@@ -25,8 +32,9 @@ def find_layer(model: nn.Module, layer: int | str) -> nn.Module:
             raise IndexError(f"there is no layer {layer}: the features are numbered 0 to {last}")
         return features[layer]
     modules = dict(model.named_modules())
-    if layer and layer in modules:
-        return modules[layer]
+    inner = re.sub(r"^(?:(?:module|_orig_mod)\.)+", "", str(layer))
+    if layer and (layer in modules or inner in modules):
+        return modules[layer if layer in modules else inner]
     near = difflib.get_close_matches(str(layer), modules, n=5, cutoff=0.3) or [name for name in modules if name][:5]
     raise KeyError(f"there is no layer {layer!r}: near names are {', '.join(near)}")
 
@@ -63,6 +71,7 @@ def up_to(model: nn.Module, layer: int | str, channels: Sequence[int] = ()) -> I
                 )
         return maps if maps.ndim == 4 else maps[:, :, None, None]
 
+    model = unwrapped(model)
     handle = find_layer(model, layer).register_forward_hook(leave)
     try:
         yield run

@@ -15,7 +15,7 @@ from lime.lime_image import ImageExplanation
 from torch import Tensor, nn
 
 from hw9.vision.baselines import make_baseline
-from hw9.vision.inference import check_images, check_logits, check_targets, device_of, frozen
+from hw9.vision.inference import check_images, check_logits, check_targets, device_of, frozen, probabilities
 from hw9.vision.perturbation import TensorExplainer
 from hw9.vision.superpixels import FIRST, check_segments, superpixels
 
@@ -131,7 +131,7 @@ def explain(
         raise ValueError(f"samples={samples} does not do: take 10 or more")
     how = RECIPES[recipe]
     image = _one_picture(image)
-    with frozen(model), torch.inference_mode():
+    with frozen(model) as model, torch.inference_mode():
         logits = check_logits(model(image[None].to(device_of(model))))  # (1, classes)
     target = logits.argmax() if target is None else target
     target = int(check_targets(torch.as_tensor(target).reshape(-1), 1, logits.shape[1]))
@@ -143,10 +143,10 @@ def explain(
         warnings.warn(f"{few}: take at least twice as many samples as superpixels", RuntimeWarning, stacklevel=2)
     random = seed if isinstance(seed, np.random.RandomState) else np.random.RandomState(how.seed + seed)
     explainer = TensorExplainer(model, target, how.paired, dtype, random)
-    with frozen(model), torch.inference_mode():
+    with frozen(model) as model, torch.inference_mode():
         found = explainer.explain_instance(
             np.ascontiguousarray(image.permute(1, 2, 0).cpu()),
-            lambda logits: logits.softmax(1) if how.probabilities else logits,
+            lambda logits: probabilities(logits) if how.probabilities else logits,
             labels=(target,),
             top_labels=None,
             hide_color=_hidden(image, how.hide_color if hide_color is None else hide_color),

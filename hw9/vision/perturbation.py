@@ -47,7 +47,8 @@ class TensorExplainer(LimeImageExplainer):
             def work(start: int, stop: int) -> None:
                 pictures = torch.where(keep[start:stop][:, labels].unsqueeze(3), shown, hidden)  # (n, H, W, 3)
                 pictures = pictures.permute(0, 3, 1, 2).contiguous(memory_format=layout)  # (n, 3, H, W)
-                with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+                rounded = dtype != torch.float32  # None: of the types a device knows it warns of those it does not
+                with torch.autocast(device.type, dtype if rounded else None, enabled=rounded):
                     logits = self.model(pictures)
                 parts[start] = classifier_fn(check_logits(logits).float()).cpu()  # (n, C)
 

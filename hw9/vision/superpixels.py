@@ -20,7 +20,7 @@ def superpixels(image: Tensor, *, recipe: str = "paper") -> np.ndarray:
     count, compactness, sigma = 200, 1.0, 1.0
     if recipe == "paper":
         count, compactness, sigma = max(1, min(64, height * width // 16)), 20.0, max(1.0, max(height, width) / 64)
-    pixels = image.permute(1, 2, 0).double().cpu().numpy()  # (H, W, 3)
+    pixels = image.permute(1, 2, 0).cpu().double().numpy()  # (H, W, 3)
     start_label = FIRST[recipe]
     for stiffness in (1, 10, 100):
         found = slic(pixels, count, compactness * stiffness, sigma=sigma, start_label=start_label)

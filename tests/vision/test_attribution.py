@@ -541,8 +541,10 @@ def test_wrong_pictures_targets_and_models(images, targets, method):
         method(model, images, targets[:2])
     with pytest.raises(IndexError, match="target -1"):
         method(model, images, targets - 1)
-    with pytest.raises(ValueError, match="small gradients vanish"):
-        method(small_cnn().half(), images, targets)
+    with pytest.raises(ValueError, match=r"from -2\.\d+ to .* must be in \[0, 1\]; undo their normalisation"):
+        method(model, (images - 0.485) / 0.229, targets)
+    with pytest.raises(ValueError, match=r"from 0 to 255: it must be in \[0, 1\]; divide them by 255"):
+        method(model, images * 255, targets)
     damaged = small_cnn()
     nn.init.constant_(damaged[3].bias, math.nan)
     with pytest.raises(ValueError, match="weights are damaged"):
