@@ -110,19 +110,21 @@ def test_a_checkpoint_is_loaded_instead_of_training(tmp_path, capsys):
         lesson.train_or_load(None, str(tmp_path / "b.safetensors"))
 
 
+def nothing() -> lesson.Lesson:
+    return lesson.Lesson("scenes", 32, {"training": (), "validation": ()}, *[None] * 6)
+
+
 def test_a_home_folder_and_capital_letters_are_understood(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("HOME", str(tmp_path))
     save_checkpoint(tmp_path / "a.safetensors", CompactCNN(), {})
-    assert isinstance(lesson.train_or_load(None, "~/a.safetensors")[0], CompactCNN)
+    assert isinstance(lesson.train_or_load(nothing(), "~/a.safetensors")[0], CompactCNN)
     with pytest.raises(FileNotFoundError, match=rf"no checkpoint at {tmp_path}/b.pth"):
-        lesson.train_or_load(None, "~/b.pth")
+        lesson.train_or_load(nothing(), "~/b.pth")
     monkeypatch.setattr(lesson, "train", lambda *_, **__: "history")
-    trained, history = lesson.train_or_load(
-        lesson.Lesson("sprites", 32, {"training": (), "validation": ()}, *[None] * 5), " Train"
-    )
-    assert history == "history" and trained.input_size == 32
+    trained, history = lesson.train_or_load(nothing(), " Train")
+    assert history == "history" and trained.input_size == 32 and "random weights" in capsys.readouterr().out
     Image.new("RGB", (30, 20), "red").save(tmp_path / "a.png")
-    assert lesson.own_photographs("~", 32)[1] == ["a.png"]
+    assert lesson.photographs("~", 32).names == ["a.png"]
     write_food(tmp_path / "food11")
     assert lesson.choose("~/food11", size=32).name == "Food-11"
     monkeypatch.setattr(lesson, "_sprites", lambda size: ("sprites", size))
@@ -132,13 +134,13 @@ def test_a_home_folder_and_capital_letters_are_understood(tmp_path, monkeypatch,
 def test_more_photographs_than_are_shown_is_said(tmp_path, capsys):
     for number in range(15):
         Image.new("RGB", (30, 20), "red").save(tmp_path / f"photo{number}.png")
-    images, names = lesson.own_photographs(str(tmp_path), 32)
-    assert len(images) == 12 and names[-1] == "photo11.png"
+    found = lesson.photographs(str(tmp_path), 32)
+    assert len(found.images) == 12 and found.names[-1] == "photo11.png"
     said = capsys.readouterr().out
     assert f"{tmp_path} holds 15 files: the first 12 pictures are explained here" in said and "hw9 explain" in said
     (tmp_path / "none" / "deeper").mkdir(parents=True)
     with pytest.raises(FileNotFoundError, match="only folders here; put your photographs"):
-        lesson.own_photographs(str(tmp_path / "none"), 32)
+        lesson.photographs(str(tmp_path / "none"), 32)
 
 
 def test_the_shipped_network_reads_photographs():
