@@ -7,6 +7,10 @@ from torch import Tensor
 FIRST = {"paper": 0, "course": 1}  # number of the first superpixel; the lime package hides those numbered 0 to K-1
 
 
+class NothingToHide(ValueError):
+    """A picture of which no part can be hidden, such as a blank one: LIME has nothing to say of it."""
+
+
 def superpixels(image: Tensor, *, recipe: str = "paper") -> np.ndarray:
     """Cut `image` (3, H, W) into regions of like colour, (H, W) int64, by slic (Achanta et al. 2012).
 
@@ -38,7 +42,7 @@ def check_segments(segments: np.ndarray, image: Tensor, start_label: int) -> np.
         raise ValueError(f"segments must be numbered {start_label}, {start_label + 1}, ... without a gap")
     if len(numbers) < 2:
         size = " x ".join(map(str, segments.shape))
-        raise ValueError(
+        raise NothingToHide(
             f"this picture ({size} pixels) is one single superpixel, LIME needs two or more: take a larger picture"
         )
     return segments.astype(np.int64)
