@@ -141,9 +141,15 @@ def strongest_filter(
 
 
 def _rising(values: np.ndarray) -> Tensor:
-    """The pixels of a map (H, W) from the least to the most important, (H * W,)."""
-    around = gaussian_filter(values, min(values.shape) / 8, mode="nearest", truncate=8)
-    return torch.from_numpy(np.lexsort((around.ravel(), values.ravel())))
+    """The pixels of a map (H, W) from the least to the most important, (H * W,); those of -values the other way round.
+
+    Ties go by a weighted sum of all pixels, near ones first and a little lopsided, so that symmetric maps have none.
+    """
+    kinds = ((1.0, 0), (0.01, (0, 1)), (0.02, (1, 0)))  # weight; which derivative of the blurred map
+    blurred = [
+        w * gaussian_filter(values, min(values.shape) / 8, kind, mode="nearest", truncate=8) for w, kind in kinds
+    ]
+    return torch.from_numpy(np.lexsort((sum(blurred).ravel(), values.ravel())))
 
 
 def _maps(values: Tensor) -> Tensor:

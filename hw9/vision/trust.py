@@ -61,7 +61,7 @@ def srg(
     most, least = (deletion_curve(model, images, targets, maps, least_first=flag, **options) for flag in (False, True))
     flat = torch.as_tensor(maps).flatten(1)
     ordered = (flat.amax(1) > flat.amin(1)).cpu()
-    return torch.where(ordered, (least[:, 1:] + least[:, :-1] - most[:, 1:] - most[:, :-1]).mean(1) / 2, 0.0)
+    return torch.where(ordered, torch.trapezoid(least) - torch.trapezoid(most), 0.0) / steps
 
 
 # ---- weights randomised
