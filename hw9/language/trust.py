@@ -98,12 +98,17 @@ def hidden_as_well(bert: Bert, text: str, position: int, token: str) -> Tensor:
 
 
 def answers(bert: Bert, text: str, position: int, token: str, *, seed: int = 0) -> dict[str, Tensor]:
-    """Three methods' answers (T,) and two controls that have not looked inside: nearness to the mask, and chance."""
+    """What each method answers, (T,), and two controls that have not looked inside: nearness to the mask, and chance.
+
+    Attention and value zeroing come twice, followed through the layers and as the mean over layers.
+    """
     reading = bert.read(text, masked=[position])
-    place = torch.arange(len(reading.tokens))
+    mixing, place = value_zeroing(bert, text, masked=[position]), torch.arange(len(reading.tokens))
     return {
-        "attention rollout": rollout(reading)[-1, position],
-        "value zeroing": flow(value_zeroing(bert, text, masked=[position]))[-1, position],
+        "attention, rollout": rollout(reading)[-1, position],
+        "attention, mean": reading.attentions.mean((0, 1))[position],
+        "value zeroing, rollout": flow(mixing)[-1, position],
+        "value zeroing, mean": mixing.mean(0)[position],
         "integrated gradients": integrated_gradients(bert, text, position, token).words,
         "nearness (control)": -(place - position).abs().float(),
         "random (control)": torch.rand(len(place), generator=torch.Generator().manual_seed(seed)),
@@ -144,28 +149,19 @@ def erasure(bert: Bert, text: str, position: int, token: str, answer: Tensor) ->
     return Erasure(float(without.mean()), float(only.mean()))
 
 
-def head_interventions(
-    bert: Bert, text: str, position: int, token: str, *, draws: int = 100, seed: int = 0
-) -> dict[str, Tensor]:
-    """Change of P(`token`) at `position`, masked, when one head's attention is tampered with, (L, H) each.
+def erasures(
+    bert: Bert, text: str, position: int, token: str, found: dict[str, Tensor], *, draws: int = 20, seed: int = 0
+) -> dict[str, Erasure]:
+    """`erasure` of the answers `found` and of three more: each word's own fall alone, its reverse, and random orders.
 
-    "zeroed": the head gives nothing; "uniform": it looks at all words alike; "permuted": each of its rows is shuffled,
-    the median of `draws` (Jain & Wallace 2019, "Attention is not Explanation", section 4.2.1). Below 0: it was needed.
+    Of `draws` random orders the mean.
     """
-    reading = bert.read(text, masked=[position])
-    count, words = len(reading.tokens), ~torch.tensor(reading.special)
-    numbers = torch.rand(draws, count, count, generator=torch.Generator().manual_seed(seed))
-    shuffled = numbers.argsort(-1)  # (draws, T, T): each row an order of its own
-    whole = fill(bert, reading, reading.ids[None], position, token)
-    changes = torch.empty(bert.layers, bert.heads, 2 + draws)
-    for layer, head in np.ndindex(bert.layers, bert.heads):
-        weights = reading.attentions[layer, head]
-        permuted = weights.expand(draws, -1, -1).gather(-1, shuffled)
-        fixed = torch.stack([torch.zeros(count, count), (words / words.sum()).expand(count, -1)])
-        for first, part in enumerate(torch.cat([fixed, permuted]).split(COPIES)):
-            found = _with_attention(bert, reading, layer, head, part, position, token)
-            changes[layer, head, first * COPIES : first * COPIES + len(part)] = found - whole
-    return {"zeroed": changes[..., 0], "uniform": changes[..., 1], "permuted": changes[..., 2:].median(-1).values}
+    alone = hidden_as_well(bert, text, position, token)
+    numbers = torch.rand(draws, len(alone), generator=torch.Generator().manual_seed(seed))
+    orders = {name: [answer] for name, answer in found.items()} | {"hidden one by one": [alone]}
+    orders |= {"that reversed (control)": [-alone], "random (control)": list(numbers)}
+    scores = {name: [erasure(bert, text, position, token, order) for order in some] for name, some in orders.items()}
+    return {name: Erasure(*np.mean(some, 0).tolist()) for name, some in scores.items()}
 
 
 def mask_by_layer(bert: Bert, text: str, position: int, token: str, *, top: int = 3) -> tuple[list[list], Tensor]:
@@ -205,30 +201,6 @@ def _without_values(bert: Bert, number: int, state: Tensor, places: Tensor) -> T
             return layer(state.to(bert.device).expand(len(places), -1, -1)).cpu()
     finally:
         handle.remove()
-
-
-def _with_attention(
-    bert: Bert, reading: Reading, number: int, head: int, weights: Tensor, position: int, token: str
-) -> Tensor:
-    """P(token) (B,) when a head of layer `number` looks as `weights` (B, T, T) say; the layers below are not run."""
-    layer, state = bert.model.encoder.layer[number], reading.hidden_states[number].to(bert.device)
-    size = bert.width // bert.heads
-    own = slice(head * size, (head + 1) * size)
-
-    def hook(module: nn.Module, inputs: tuple[Tensor]) -> tuple[Tensor]:
-        mixed = inputs[0].clone()  # (B, T, D), head after head
-        mixed[..., own] = weights.to(mixed) @ layer.attention.self.value(state)[:, own]
-        return (mixed,)
-
-    handle = layer.attention.output.dense.register_forward_pre_hook(hook)
-    try:
-        with torch.no_grad():
-            states = state.expand(len(weights), -1, -1)
-            for above in bert.model.encoder.layer[number:]:
-                states = above(states)
-    finally:
-        handle.remove()
-    return words_for(bert, states[:, position])[:, token_id(bert, token)]
 
 
 def _log_probability(bert: Bert, reading: Reading, embeddings: Tensor, position: int, wanted: int) -> Tensor:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from hw9.language import trust
+from hw9.language import interventions, trust
 from hw9.language.attention import masked_as_well, masked_probability, predict_masked
 from hw9.language.probes import ablation_effect
 
@@ -131,7 +131,7 @@ def test_answers_are_one_number_for_each_token(tiny):
     again = trust.answers(tiny, TEXT, 2, "cat", seed=3)
     assert all(torch.equal(answer, again[name]) for name, answer in found.items())
     many = [
-        trust.kendall(torch.rand(14, generator=torch.Generator().manual_seed(s)), found["value zeroing"])
+        trust.kendall(torch.rand(14, generator=torch.Generator().manual_seed(s)), found["value zeroing, mean"])
         for s in range(60)
     ]
     assert abs(np.mean(many)) < 0.1
@@ -152,22 +152,34 @@ def test_erasure_by_hand(tiny):
         trust.erasure(tiny, "the cat", 2, "cat", torch.zeros(4))
 
 
+def test_erasures_add_the_controls(tiny):
+    answer = torch.arange(14.0)
+    found = trust.erasures(tiny, TEXT, 2, "cat", {"mine": answer, "random (control)": answer}, draws=4, seed=1)
+    assert found["mine"] == pytest.approx(trust.erasure(tiny, TEXT, 2, "cat", answer))
+    alone = trust.hidden_as_well(tiny, TEXT, 2, "cat")
+    assert found["hidden one by one"] == pytest.approx(trust.erasure(tiny, TEXT, 2, "cat", alone))
+    assert found["that reversed (control)"] == pytest.approx(trust.erasure(tiny, TEXT, 2, "cat", -alone))
+    orders = torch.rand(4, 14, generator=torch.Generator().manual_seed(1))
+    wanted = np.mean([trust.erasure(tiny, TEXT, 2, "cat", order) for order in orders], 0)
+    np.testing.assert_allclose(found["random (control)"], wanted, atol=1e-6)
+
+
 # ---- heads
 
 
 def test_heads_zeroed_are_the_heads_ablated(tiny):
-    found = trust.head_interventions(tiny, TEXT, 2, "cat", draws=3)
+    found = interventions.head_interventions(tiny, TEXT, 2, "cat", draws=3)
     torch.testing.assert_close(found["zeroed"], ablation_effect(tiny, TEXT, 2, "cat"), rtol=1e-3, atol=1e-6)
     assert {part.shape for part in found.values()} == {(3, 4)}
     assert not hooks(tiny)
     assert not torch.allclose(found["uniform"], found["zeroed"], atol=1e-4)
-    again = trust.head_interventions(tiny, TEXT, 2, "cat", draws=3)
+    again = interventions.head_interventions(tiny, TEXT, 2, "cat", draws=3)
     assert all(torch.equal(part, again[name]) for name, part in found.items())
 
 
 def test_tampered_attention_is_what_the_whole_model_then_uses(tiny):
     layer, head = 1, 2
-    found = trust.head_interventions(tiny, TEXT, 2, "cat", draws=1, seed=7)
+    found = interventions.head_interventions(tiny, TEXT, 2, "cat", draws=1, seed=7)
     shuffled = torch.rand(1, 14, 14, generator=torch.Generator().manual_seed(7)).argsort(-1)[0]
     reading, attend = tiny.read(TEXT, masked=[2]), tiny.model.encoder.layer[layer].attention.self
     weights = reading.attentions[layer, head]
@@ -194,7 +206,7 @@ def test_shuffling_a_head_that_looks_everywhere_alike_changes_nothing(tiny):
     with torch.no_grad():
         attend.query.weight[8:16] = 0
         attend.query.bias[8:16] = 0
-    found = trust.head_interventions(still, TEXT, 2, "cat", draws=5)["permuted"]
+    found = interventions.head_interventions(still, TEXT, 2, "cat", draws=5)["permuted"]
     assert abs(float(found[0, 1])) < 1e-7 < 1e-6 < float(found[0].abs().max())
 
 
