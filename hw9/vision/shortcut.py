@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from hw9.vision.augmentation import augmentation
 from hw9.vision.classifier import CompactCNN
-from hw9.vision.training import augmentation, evaluate, train
+from hw9.vision.training import evaluate, train
 
 MARK = (255, 0, 255)  # magenta: bright, and the colour of no food
 
