@@ -105,9 +105,10 @@ def masked_as_well(
     return values
 
 
-def fill(bert: Bert, reading: Reading, ids: Tensor, places: Sequence[int], word: str) -> Tensor:
-    """Joint probability of `word` at `places`, by the chain rule, in each of B variants `ids` (B, T) of a reading."""
-    tokens, ids, joint = token_ids(bert, word), ids.clone(), torch.ones(len(ids))
+def fill(bert: Bert, reading: Reading, ids: Tensor, positions: int | Sequence[int], word: str) -> Tensor:
+    """Joint probability of `word` at `positions`, by the chain rule, in each of B variants `ids` (B, T), (B,)."""
+    places, tokens = _places(positions), token_ids(bert, word)
+    ids, joint = ids.clone(), torch.ones(len(ids))
     if len(tokens) != len(places):
         cut = bert.tokenizer.convert_ids_to_tokens(tokens)
         raise ValueError(f"{bert.name} reads {word!r} as {cut}, for {len(places)} position(s): give one for each token")
@@ -129,6 +130,15 @@ def token_ids(bert: Bert, word: str) -> list[int]:
     if not pieces or bert.tokenizer.unk_token in pieces:
         raise ValueError(f"{bert.name} does not know {word!r} and reads it as {pieces}: give another word")
     return [vocabulary[piece] for piece in pieces]
+
+
+def token_id(bert: Bert, token: str) -> int:
+    """The number of a token of the vocabulary; ValueError for what is not one token of it."""
+    ids = token_ids(bert, token)
+    if len(ids) != 1:
+        pieces = bert.tokenizer.convert_ids_to_tokens(ids)
+        raise ValueError(f"{token!r} is not one token of {bert.name}, which reads it as {pieces}: give one token")
+    return ids[0]
 
 
 def _last(bert: Bert, reading: Reading, ids: Tensor) -> Tensor:

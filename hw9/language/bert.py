@@ -29,7 +29,6 @@ class Reading:
     segments: list[int]  # 0 in the text, 1 in the pair
     special: list[bool]  # True for [CLS], [SEP] and [PAD]
     unknown: list[bool]  # True where the vocabulary has nothing for what stands there
-    words: list[int | None]  # which word of its text or pair a token belongs to, as the tokenizer cuts it first
     offsets: list[tuple[int, int]]  # the characters of its text or pair that a token covers; (0, 0) for specials
     hidden_states: Tensor  # (L + 1, T, D): the embedding layer, then every block
     attentions: Tensor  # (L, H, T, T): each row (query) adds up to 1 over the last axis (key)
@@ -202,7 +201,6 @@ class Bert:
             "segments": encoded["token_type_ids"],
             "special": [token in apart for token in ids],
             "unknown": [token == self.tokenizer.unk_token_id for token in ids],
-            "words": encoded.word_ids(),
             "offsets": [tuple(span) for span in encoded["offset_mapping"]],
         }
 

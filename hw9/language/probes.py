@@ -42,13 +42,12 @@ def ablation_effect(
     Below 0: without this head the word is less likely, so the head spoke for it. A word of several tokens has the
     joint probability of `attention.masked_probability`.
     """
-    places = [positions] if isinstance(positions, int) else list(positions)
-    reading = bert.read(text, pair, masked=places)
-    whole = fill(bert, reading, reading.ids[None], places, word)
+    reading = bert.read(text, pair, masked=[positions] if isinstance(positions, int) else positions)
+    whole = fill(bert, reading, reading.ids[None], positions, word)
     effects = []
     for layer in range(bert.layers):
         with _kept(bert, layer, 1 - torch.eye(bert.heads)):  # copy h is without head h
-            effects.append(fill(bert, reading, reading.ids.expand(bert.heads, -1), places, word) - whole)
+            effects.append(fill(bert, reading, reading.ids.expand(bert.heads, -1), positions, word) - whole)
     return torch.stack(effects)
 
 

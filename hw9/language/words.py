@@ -73,22 +73,20 @@ def units(reading: Reading, together: Collection[int] = ()) -> list[list[int]]:
     The tokens `together`, a word that is looked at as one, are one unit.
     """
     found: list[list[int]] = []
-    last = None
-    for k, word in enumerate(reading.words):
-        key = "together" if k in together else (reading.segments[k], word) if word is not None else k
-        if key != last:
-            found.append([])
-        found[-1].append(k)
-        last = key
+    for k in range(len(reading.tokens)):
+        if k and (_continues(reading, k) or {k - 1, k} <= set(together)) and (k in together) == (k - 1 in together):
+            found[-1].append(k)
+        else:
+            found.append([k])
     return found
 
 
 def spelled(tokens: Sequence[str]) -> str:
     """Tokens as they are written: ["天", "氣"] is 天氣, ["un", "##known"] is unknown, ["new", "york"] is new york."""
     text = tokens[0]
-    for token in tokens[1:]:
-        piece = token.removeprefix("##")
-        text += piece if piece != token or not _joined(text[-1], token[:1]) else f" {token}"
+    for before, token in zip(tokens, tokens[1:], strict=False):
+        apart = _joined(before[-1], token[0]) and max(len(before), len(token)) > 1  # letters one by one are one word
+        text += token.removeprefix("##") if token.startswith("##") or not apart else f" {token}"
     return text
 
 
@@ -114,6 +112,15 @@ def _joined(left: str, right: str) -> bool:
     return bool(left and right) and all(
         c.isalnum() and not unicodedata.name(c, "").startswith(UNSPACED) for c in (left, right)
     )
+
+
+def _continues(reading: Reading, k: int) -> bool:
+    """Whether token k goes on with the word, or the character, that the token before it began."""
+    if reading.special[k] or reading.special[k - 1] or reading.segments[k] != reading.segments[k - 1]:
+        return False
+    text = reading.pair if reading.segments[k] else reading.text
+    end, start = reading.offsets[k - 1][1], reading.offsets[k][0]
+    return start < end or (start == end and _joined(text[end - 1], text[start]))
 
 
 def _folded(text: str) -> tuple[str, list[int]]:
