@@ -107,7 +107,8 @@ def masked_as_well(
 
 def fill(bert: Bert, reading: Reading, ids: Tensor, positions: int | Sequence[int], word: str) -> Tensor:
     """Joint probability of `word` at `positions`, by the chain rule, in each of B variants `ids` (B, T), (B,)."""
-    places, tokens = _places(positions), token_ids(bert, word)
+    places = _places(positions)
+    tokens = _standing(bert, reading, places, word) or token_ids(bert, word)
     ids, joint = ids.clone(), torch.ones(len(ids))
     if len(tokens) != len(places):
         cut = bert.tokenizer.convert_ids_to_tokens(tokens)
@@ -139,6 +140,17 @@ def token_id(bert: Bert, token: str) -> int:
         pieces = bert.tokenizer.convert_ids_to_tokens(ids)
         raise ValueError(f"{token!r} is not one token of {bert.name}, which reads it as {pieces}: give one token")
     return ids[0]
+
+
+def _standing(bert: Bert, reading: Reading, places: Sequence[int], word: str) -> list[int]:
+    """The tokens at `places` before they were masked, if it is `word` that stands there: its pieces may be others
+    than those of the word alone."""
+    text = reading.pair if reading.segments[places[0]] else reading.text
+    if text[reading.offsets[places[0]][0] : reading.offsets[places[-1]][1]] != word:
+        return []
+    ids = bert.tokenizer(reading.text, reading.pair, verbose=False)["input_ids"]
+    found = [ids[place] for place in places]
+    return [] if bert.tokenizer.unk_token_id in found else found
 
 
 def _last(bert: Bert, reading: Reading, ids: Tensor) -> Tensor:

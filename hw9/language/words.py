@@ -1,5 +1,6 @@
 """Where a word stands: in a text, and among the tokens that a BERT reads; and how tokens are written as words."""
 
+import itertools
 import re
 import unicodedata
 from collections.abc import Collection, Sequence
@@ -84,7 +85,7 @@ def units(reading: Reading, together: Collection[int] = ()) -> list[list[int]]:
 def spelled(tokens: Sequence[str]) -> str:
     """Tokens as they are written: ["天", "氣"] is 天氣, ["un", "##known"] is unknown, ["new", "york"] is new york."""
     text = tokens[0]
-    for before, token in zip(tokens, tokens[1:], strict=False):
+    for before, token in itertools.pairwise(tokens):
         apart = _joined(before[-1], token[0]) and max(len(before), len(token)) > 1  # letters one by one are one word
         text += token.removeprefix("##") if token.startswith("##") or not apart else f" {token}"
     return text
