@@ -1,19 +1,23 @@
-"""Which pictures the CNN lesson uses, and how long it trains on them: embedded by default, Food-11 by choice."""
+"""Which pictures the CNN lesson uses, and how its network comes about: embedded by default, Food-11 by choice."""
 
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import skimage.data
 import torch
 from torch import Tensor, nn
 
 from hw9.notebook import ROOT
+from hw9.vision.augmentation import augmentation
 from hw9.vision.classifier import CompactCNN, load_checkpoint
-from hw9.vision.food11 import CLASS_NAMES, Food11, download_food11, find_food11, read_folder, read_picture
-from hw9.vision.sprites import LESSON_LABELS, SpriteFood11, lesson_pictures
-from hw9.vision.training import History, as_float, augmentation, train
+from hw9.vision.food11 import CLASS_NAMES, Food11, download_food11, find_food11, read_folder
+from hw9.vision.photographs import Photographs, lesson_photographs
+from hw9.vision.sprites import LESSON_LABELS, Objects, SpriteFood11, lesson_objects, lesson_pictures
+from hw9.vision.training import History, as_float, train
+
+START = ROOT / "checkpoints" / "compact-photographs.safetensors"  # has seen photographs, none of the embedded dishes
+READER = ROOT / "checkpoints" / "compact-food11.safetensors"  # reads photographs, in the last section
 
 # The layers whose filters the lesson shows, early to late; the course's quiz asks about 6, 15, 21 and 23 of its own.
 LAYERS = {
@@ -29,7 +33,8 @@ class Lesson:
     """Pictures of one data set, all of side `size`, and the ten that every explanation is shown on.
 
     `splits` maps a name to (pictures, labels); "training" and "validation" are always there, a third is named after
-    what it holds. `masks` (10, size, size) tells the food from the rest of the ten pictures, where that is known.
+    what it holds. `masks` (10, size, size) tells the food of the class from the rest of the ten pictures, and `objects`
+    what else lies on them, where that is known.
     """
 
     name: str
@@ -39,6 +44,7 @@ class Lesson:
     labels: Tensor  # (10,)
     names: list[str]
     masks: Tensor | None
+    objects: list[Objects] | None
     figures: Path  # photographs of Food-11 have no licence: their figures go where git does not look
     class_names: tuple[str, ...] = CLASS_NAMES
 
@@ -46,19 +52,20 @@ class Lesson:
 def choose(data: str = "auto", *, size: int | None = None, device: str = "cpu") -> Lesson:
     """The pictures to use, with a line that says which and how to change it.
 
-    `data` is "sprites" (embedded, synthetic), a path of Food-11, or "auto": Food-11 where `find_food11` finds it, on
-    Colab or a GPU also by download, and the sprites otherwise, loudly so when a download failed.
-    `size` is the side in pixels (default: 64 on a CPU, 128 on a GPU).
+    `data` is "sprites" (embedded: real food on composed tables), a path of Food-11, or "auto": Food-11 where
+    `find_food11` finds it, on Colab or a GPU also by download, and the embedded scenes otherwise, loudly so when a
+    download failed.
+    `size` is the side in pixels (default: 96 on a CPU, 128 on a GPU).
     """
-    size = size or (128 if device == "cuda" else 64)
+    size = size or (128 if device == "cuda" else 96)
     where = _food11(data, device)
     if where is None:
         print(
-            f"In use: the embedded synthetic pictures at {size} px (drawn food, not photographs). "
+            f"In use: the embedded scenes at {size} px (photographed food on composed tables). "
             'For Food-11 set DATA to its folder or archive, or run "python -m hw9 data" once.'
         )
         return _sprites(size)
-    print(f'In use: Food-11 from {where} at {size} px. For the embedded synthetic pictures set DATA = "sprites".')
+    print(f'In use: Food-11 from {where} at {size} px. For the embedded scenes set DATA = "sprites".')
     return _photographs(where, size)
 
 
@@ -73,15 +80,15 @@ def _food11(data: str, device: str) -> Path | None:
     try:
         return download_food11(ROOT / "data" / "food11")
     except (OSError, ValueError, ImportError) as error:
-        print(f"!!! Food-11 could not be downloaded: {error}\n!!! The lesson goes on with synthetic pictures instead.")
+        print(f"!!! Food-11 could not be downloaded: {error}\n!!! The lesson goes on with the embedded scenes instead.")
         return None
 
 
 def _sprites(size: int) -> Lesson:
-    counts = {"training": (4400, "train"), "validation": (660, "known"), "pictograms never seen": (660, "unseen")}
+    counts = {"training": (4400, "train"), "validation": (660, "known"), "dishes never seen": (660, "unseen")}
     splits = {name: SpriteFood11(n, size, split=split).arrays()[:2] for name, (n, split) in counts.items()}
     images, labels, masks, names = lesson_pictures(size)
-    return Lesson("sprites", size, splits, images, labels, names, masks, ROOT / "figures")
+    return Lesson("scenes", size, splits, images, labels, names, masks, lesson_objects(size), ROOT / "figures")
 
 
 def _photographs(where: Path, size: int) -> Lesson:
@@ -100,18 +107,23 @@ def _photographs(where: Path, size: int) -> Lesson:
     splits = {name: (part.pictures, part.labels) for name, part in sets.items()}
     names = [Path(validation.names[i]).name for i in chosen]
     images, labels = as_float(validation.pictures[chosen]), torch.tensor(LESSON_LABELS)
-    return Lesson("Food-11", size, splits, images, labels, names, None, ROOT / "figures" / "own")
+    return Lesson("Food-11", size, splits, images, labels, names, None, None, ROOT / "figures" / "own")
 
 
 def train_or_load(
-    lesson: Lesson, model: str, *, device: str = "cpu", seed: int = 0
+    lesson: Lesson, model: str = "auto", *, device: str = "cpu", seed: int = 0
 ) -> tuple[nn.Module, History | None]:
-    """A CompactCNN trained now (`model="train"`, with its history) or the network of a checkpoint (with None).
+    """The network of the lesson: trained now, with its history, or that of a checkpoint, with None.
 
-    On a CPU with the embedded pictures training takes about two minutes; with Food-11 and a GPU some minutes.
-    An interrupted training goes on where it stopped when it is called again.
+    `model` is "fine-tune" (go on from a network that knows photographs of food, Yosinski et al. 2014), "train" (from
+    random weights), "auto" (train with Food-11 on a GPU, fine-tune otherwise) or the path of a checkpoint. Fine-tuning
+    on the embedded scenes takes up to two minutes on two CPU cores. An interrupted training goes on where it stopped
+    when it is called again.
     """
-    if model != "train":
+    small = lesson.name == "scenes"
+    if model == "auto":
+        model = "train" if device == "cuda" and not small else "fine-tune"
+    if model not in ("train", "fine-tune"):
         path = Path(model) if Path(model).is_file() else ROOT / model
         loaded = load_checkpoint(path, device)
         if len(loaded.class_names) != len(CLASS_NAMES):
@@ -119,35 +131,37 @@ def train_or_load(
         print(f"Loaded {type(loaded).__name__} from {path.name}")
         return loaded, None
     torch.manual_seed(seed)
-    network = CompactCNN().to(device)
+    if model == "train":
+        print("Training from random weights")
+        network, epochs, rate = CompactCNN().to(device), (6 if small else 40), 4e-3
+    else:
+        print(f"Fine-tuning a network that knows photographs of food ({START.name})")
+        network, epochs, rate = load_checkpoint(START, device), (3 if small else 8), 1e-3
     network.input_size = lesson.size
-    small = lesson.name == "sprites"
     history = train(
         network,
         *lesson.splits["training"],
         lesson.splits["validation"],
-        checkpoint=ROOT / "runs" / f"{lesson.name.lower()}-{lesson.size}.safetensors",
-        epochs=5 if small else 40,
+        checkpoint=ROOT / "runs" / f"{lesson.name.lower()}-{lesson.size}-{model}.safetensors",
+        epochs=epochs,
         batch=48 if small else 128,
-        learning_rate=4e-3,
+        learning_rate=rate,
         mix=0.0 if small else 0.2,
-        augment=augmentation(lesson.size, strength=0.3 if small else 1.0, first_size=lesson.size // 2),
+        augment=augmentation(lesson.size, strength=0.5 if small else 1.0, first_size=lesson.size // 2),
         seed=seed,
     )
     return network, history
 
 
-def own_photographs(folder: str, size: int) -> tuple[Tensor, list[str]]:
-    """The photographs of a folder, (N, 3, size, size) in [0, 1], at most twelve, with their names.
+def photographs(folder: str, size: int) -> Photographs:
+    """The photographs of a folder at `size` pixels, at most twelve; "" takes the ten free ones that ship.
 
-    Without a folder, two free photographs that come with scikit-image: a cup of coffee (Rachel Michetti, CC0) and
-    the cat Chelsea (Stefan van der Walt, CC0). Files that cannot be read are named.
+    Files that cannot be read are named.
     """
     if not folder:
-        files = [Path(skimage.data.data_dir) / name for name in ("coffee.png", "chelsea.png")]
-        print('No folder in PHOTOS: two photographs from scikit-image stand in. Set PHOTOS = "a folder" to use yours.')
-        return as_float(np.stack([read_picture(file, size) for file in files])), ["a cup of coffee", "a cat"]
+        print('No folder in PHOTOS: ten free photographs stand in. Set PHOTOS = "a folder" to use yours.')
+        return lesson_photographs(size)
     images, names, skipped = read_folder(folder, size, limit=12)
     for name, reason in skipped:
         print(f"left out: {name} ({reason})")
-    return images, names
+    return Photographs(images, names)

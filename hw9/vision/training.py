@@ -21,10 +21,9 @@ from torch.optim.swa_utils import AveragedModel
 from torchvision.transforms import v2
 from tqdm import tqdm
 
+from hw9.vision.augmentation import Augmentation
 from hw9.vision.classifier import load_checkpoint, save_checkpoint
 from hw9.vision.inference import device_of, predict
-
-Augmentation = Callable[[Tensor, float], Tensor]
 
 
 @dataclass
@@ -83,30 +82,6 @@ def evaluate(model: nn.Module, pictures: np.ndarray, labels: np.ndarray, *, chun
     return Evaluation(probabilities, labels, confusion.reshape(classes, classes))
 
 
-def augmentation(size: int, *, strength: float = 1.0, first_size: int | None = None) -> Augmentation:
-    """Random crop, flip, small rotation and colour, by torchvision; uint8 (B, 3, H, W) -> uint8 (B, 3, s, s).
-
-    `first_size` starts training on smaller pictures and grows to `size` over the first 70 % of the steps: early
-    epochs then cost a fraction, and the last ones see pictures as they will be used (Touvron et al. 2019).
-    """
-    flip = v2.RandomHorizontalFlip()
-    rest = v2.Compose(
-        [
-            v2.RandomApply([v2.RandomAffine(15, interpolation=v2.InterpolationMode.BILINEAR)], 0.3 * strength),
-            v2.RandomApply([v2.ColorJitter(0.3 * strength, 0.3 * strength, 0.3 * strength)], 0.5),
-            v2.RandomGrayscale(0.05 * strength),
-        ]
-    )
-
-    def augment(pictures: Tensor, progress: float) -> Tensor:
-        grown = size if first_size is None else first_size + (size - first_size) * min(1, progress / 0.7)
-        side = round(grown / 8) * 8
-        crop = v2.RandomResizedCrop(side, scale=(1 - 0.65 * strength, 1), antialias=True)
-        return torch.stack([rest(flip(crop(picture))) for picture in pictures])
-
-    return augment
-
-
 def train(
     model: nn.Module,
     pictures: np.ndarray,
@@ -162,18 +137,19 @@ def train(
     ]
     state = _State(checkpoint, same_run, [model, average, optimizer, schedule, scaler])
     step, spent, loss_sum, history = state.load()
+    store = _resident(pictures, device)
 
     def one_step() -> tuple[float, int]:
         torch.manual_seed(seed * 1_000_003 + step)
         epoch, inside = divmod(step, per_epoch)
         order = np.random.default_rng((seed, epoch)).permutation(len(labels))
         rows = np.sort(order[inside * batch : (inside + 1) * batch])  # sorted: the pictures may lie on a disk
-        inputs = torch.from_numpy(np.ascontiguousarray(pictures[rows]))
-        inputs = as_float(augment(inputs, step / total) if augment else inputs)
-        wanted = torch.from_numpy(labels[rows])
+        inputs = _rows(store, rows, device)
+        inputs = augment(inputs, step / total) if augment else inputs.float() / 255
+        wanted = torch.from_numpy(labels[rows]).to(device)
         if mixers and torch.rand(()) < 0.5:
             inputs, wanted = mixers[int(torch.rand(()) < 0.5)](inputs, wanted)
-        inputs, wanted = inputs.to(device, memory_format=torch.channels_last), wanted.to(device)
+        inputs = inputs.contiguous(memory_format=torch.channels_last)
         model.train()
         with torch.autocast(device.type, dtype, enabled=dtype is not None):
             logits = model(inputs)  # (B, K)
@@ -251,6 +227,19 @@ def _check_data(model: nn.Module, *arrays: np.ndarray) -> None:
         low, high = int(np.min(labels)), int(np.max(labels))
         if low < 0 or high >= classes_of(model):
             raise ValueError(f"labels go from {low} to {high}, the model has classes 0 to {classes_of(model) - 1}")
+
+
+def _resident(pictures: np.ndarray, device: torch.device) -> np.ndarray | Tensor:
+    """All pictures on a GPU where they leave half of its free memory free, else where they are."""
+    if device.type == "cuda" and pictures.nbytes <= torch.cuda.mem_get_info(device)[0] / 2:
+        return torch.from_numpy(np.ascontiguousarray(pictures)).to(device)
+    return pictures
+
+
+def _rows(store: np.ndarray | Tensor, rows: np.ndarray, device: torch.device) -> Tensor:
+    if isinstance(store, Tensor):
+        return store[torch.from_numpy(rows).to(device)]
+    return torch.from_numpy(np.ascontiguousarray(store[rows])).to(device)
 
 
 def _fast_dtype(device: torch.device) -> torch.dtype | None:
