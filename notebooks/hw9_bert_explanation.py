@@ -48,8 +48,9 @@ ENGLISH = ""
 from functools import partial
 import torch
 from hw9.language import attention, embeddings, exercise, lesson, phases, probes, questions, sentences, similarity
+from hw9.language import interventions as trust_heads, trust
 from hw9.language.figures import attention as attention_figures, heads as head_figures, masks as mask_figures
-from hw9.language.figures import embeddings as plane_figures, similarity as similarity_figures
+from hw9.language.figures import embeddings as plane_figures, similarity as similarity_figures, trust as trust_figures
 from hw9.language.figures.stepper import stepper
 from hw9.language.words import positions, snippet, units
 
@@ -471,7 +472,127 @@ show(similarity_figures.heat_maps(both, names, banks.senses, title=title), "bert
 # on is the nearest neighbour always right? What decides the similarities at layer 0? Do both metrics order the pairs in
 # the same way?
 #
-# ## 8. Your own sentences
+# ## 8. Can you believe it?
+#
+# Attention, rollout, gradients: each gives a pretty picture of *which word mattered*, and they differ. So put them to the
+# test. The question is always the same: one word is hidden, on which of the others does its guess rest?
+#
+# ### Which word mattered? Ask by experiment
+#
+# **Idea.** Section 2 had an answer that needs no theory: hide one more word and see how far the probability falls. That is
+# the *truth* here. Two more answers, which look inside:
+#
+# **Value zeroing** takes from one layer what token $t$ has to give (its value vector, in all heads) and sees how far each
+# token $i$ turns away from where it was; layers are then multiplied, as in rollout, or averaged:
+#
+# $$C^{(\ell)}_{i,t} = 1 - \cos\bigl(h'^{(\ell)}_{i},\, h^{(\ell)}_{i}\bigr), \quad \text{each row divided by its sum}$$
+#
+# **Integrated gradients** go from the sentence of nothing but `[MASK]` to the real one, as for pictures in part 1; the
+# shares of all words add up to the change of $\log P$ (completeness).
+# *Mohebbi et al. 2023, "Quantifying Context Mixing in Transformers", section 3; Sundararajan et al. 2017, section 3.*
+#
+# 中文：哪個字重要？最直接的答案是實驗：再多遮一個字，看機率降多少（當作「真相」）。其他方法只是推測，要拿來和真相比較。
+
+# %%
+source(trust.value_zeroing)
+
+# %%
+def examined(case):
+    model, gap = case
+    place = positions(model.read(gap.text), gap.word)[0]
+    truth = trust.hidden_as_well(model, gap.text, place, gap.word)
+    return place, truth, trust.answers(model, gap.text, place, gap.word)
+
+tested = [(filler, gap) for gap in sentences.GAPS_CHINESE] + [(english_filler, gap) for gap in sentences.GAPS_ENGLISH]
+tested = lesson.each(examined, tested, name=lambda case: case[1].text)
+(model, gap), (place, truth, said) = next((row for row in tested if row[0][1] == english_gap), tested[-1])
+table = {"truth: hidden as well": truth} | {name: answer for name, answer in said.items() if "random" not in name}
+tokens, title = model.read(gap.text).tokens, f"On which word does “{gap.word}” rest? {gap.text}"
+show(trust_figures.answers(tokens, table, place, title=title), "bert_23_which_word")
+
+# %% [markdown]
+# One sentence proves nothing. **Kendall's tau** compares two orders of the words: 1 is the same, 0 is chance, -1 the
+# reverse. A dot is a sentence, the bar their mean with its standard error. Two answers have not looked into the model:
+# how *near* a word stands to the mask, and *random* numbers. An answer that is not better than nearness has shown little.
+
+# %%
+taus = {name: [trust.kendall(answers[name], truth) for _, (_, truth, answers) in tested] for name in said}
+title = f"Which word mattered? Agreement with the truth, {len(tested)} sentences"
+show(trust_figures.spread(taus, xlabel="Kendall's tau (1: same order of words, 0: chance)", title=title), "bert_24_agreement")
+means = {name: sum(values) / len(values) for name, values in taus.items()}
+print("best to worst:", ", ".join(f"{name} {means[name]:+.2f}" for name in sorted(means, key=means.get, reverse=True)))
+print("below chance:", ", ".join(name for name, mean in means.items() if mean < 0 and "control" not in name) or "none")
+
+# %% [markdown]
+# **Questions.** Which answers are above nearness, and by more than the bars' width? Does it pay to *multiply* the layers
+# (rollout), or is their plain mean closer to the truth? Why may a product of twelve layers lose the words on the way?
+#
+# ### Are the words it names needed, and are they enough?
+#
+# **Comprehensiveness**: hide the words an answer names first (the top 1, 2, ... up to half); how much probability is lost?
+# **Sufficiency**: hide all *but* them; how much is lost now? Hidden words become `[MASK]`, they are never cut out.
+# *DeYoung et al. 2020, "ERASER", section 4.*
+#
+# 中文：必要性＝遮住它說重要的字，機率掉多少（越多越好）；充分性＝只留下這些字，機率掉多少（越少越好）。
+
+# %%
+draws, needed, enough = 8, {}, {}
+for number, ((model, gap), (place, _, answers)) in enumerate(tested):
+    found = {name: answer for name, answer in answers.items() if "random" not in name}
+    erased = trust.erasures(model, gap.text, place, gap.word, found, draws=draws, seed=number)
+    for name, (without, only) in erased.items():
+        needed.setdefault(name, []).append(without)
+        enough.setdefault(name, []).append(only)
+title = f"Needed, and enough? {len(tested)} sentences (random: mean of {draws} orders)"
+show(trust_figures.erasure(needed, enough, title=title), "bert_25_erasure")
+
+# %% [markdown]
+# **Questions.** “Hidden one by one” is the truth used as an answer: does it win both? (It need not: words work together.)
+# Which answers are no better than random order, and does this test agree with the last?
+#
+# ### Is the attention used?
+#
+# **Idea.** A picture of a head explains something only if the head's *weights* matter. Three interventions on each head:
+# give nothing (**zeroed**), look at all words alike (**uniform**), shuffle where it looks, row by row (**permuted**, the
+# median of many draws). If shuffling changes nothing, where that head looks was never used.
+# *Jain & Wallace 2019, "Attention is not Explanation"; Wiegreffe & Pinter 2019, "Attention is not not Explanation".*
+#
+# 中文：把某個頭的注意力打亂，答案若不變，表示「它看哪裡」根本沒被用到；那張注意力圖就不是解釋。
+
+# %%
+draws = 30  # the paper takes 100: three times as long
+(model, gap), (place, truth, said) = next((row for row in tested if row[0][1] == english_gap), tested[-1])
+changes = trust_heads.head_interventions(model, gap.text, place, gap.word, draws=draws)
+title = f"Change of P({gap.word}) in percentage points (permuted: median of {draws})\n{gap.text}"
+show(trust_figures.interventions(changes, title=title), "bert_26_interventions")
+idle = (changes["permuted"].abs() < 0.01).float().mean()
+print(f"shuffling changes P({gap.word}) by less than one point in {idle:.0%} of the heads")
+
+# %% [markdown]
+# **Questions.** Is the head that matters most the same under all three? A head whose shuffling hurts *more* than its
+# absence: what does it do then? In how many heads would an attention map explain nothing here?
+#
+# ### When does the mask become a word?
+#
+# **Idea.** The mask head turns the last layer's vector into words. Apply it to the layers below: what stood there before?
+# It was trained on the last layer alone, so what it reads further down is a hint, no proof.
+#
+# 中文：把「填空」的輸出層接到每一層：正確的字從第幾層開始排第一？之前是什麼字？
+
+# %%
+tops, right = trust.mask_by_layer(model, gap.text, place, gap.word)
+show(trust_figures.mask_by_layer(tops, right, token=gap.word, title=gap.text), "bert_27_mask_by_layer")
+for (model, gap), (place, *_) in tested:
+    tops, right = trust.mask_by_layer(model, gap.text, place, gap.word)
+    layer = trust.on_top_from(tops, gap.word)
+    when = "never to stay" if layer is None else f"from layer {layer} on"
+    print(f"{gap.text}  {gap.word} on top {when}; before: {', '.join(dict.fromkeys(row[0][0] for row in tops[:layer][-4:]))}")
+
+# %% [markdown]
+# **Questions.** From which layer on is the right word on top? Are the words before it of the same kind (a pronoun before
+# the right pronoun, a city before the right city)?
+#
+# ## 9. Your own sentences
 #
 # Replace these by your own: any sentences, any word that they share.
 #
@@ -485,7 +606,7 @@ own = lesson.own(reader, WORD, SENTENCES, SENSES)
 if len(own.texts) > 1:
     both = compare(similarity.token_vectors(reader, own.texts, own.word, layer))
     names = [snippet(text, own.word) for text in own.texts]
-    show(similarity_figures.heat_maps(both, names, own.senses, title=f"{WORD} at layer {layer}"), "bert_23_own")
+    show(similarity_figures.heat_maps(both, names, own.senses, title=f"{WORD} at layer {layer}"), "bert_28_own")
 
 # %% [markdown]
 # ## What you have seen
@@ -496,6 +617,9 @@ if len(own.texts) > 1:
 # | attention of a head | where does this head look? | inside of the network | looking is not using |
 # | rollout | where does the information come from? | all attentions | an average over heads, no proof |
 # | ablation | does this head change the answer? | a hook | heads stand in for each other |
+# | value zeroing | which token changes which, in a layer? | a hook | followed through the layers it may lose the words |
+# | integrated gradients | how is the log-probability shared out? | gradient | the baseline, here `[MASK]`, decides |
+# | shuffled attention | are a head's weights used? | a hook | one sentence, one word |
 # | PCA, t-SNE | which tokens lie together? | hidden states | a plane shows a part; t-SNE has no scale |
 # | distances | does the vector know the sense? | hidden states | correct for what all vectors share |
 #

@@ -42,7 +42,7 @@ def _with_attention(
     bert: Bert, reading: Reading, number: int, head: int, weights: Tensor, position: int, token: str
 ) -> Tensor:
     """P(token) (B,) when a head of layer `number` looks as `weights` (B, T, T) say; the layers below are not run."""
-    layer, state = bert.model.encoder.layer[number], reading.hidden_states[number].to(bert.device)
+    layer, state = bert.model.encoder.layer[number], reading.hidden_states[number].to(bert.device, bert.model.dtype)
     size = bert.width // bert.heads
     own = slice(head * size, (head + 1) * size)
 

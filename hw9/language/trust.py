@@ -105,10 +105,10 @@ def answers(bert: Bert, text: str, position: int, token: str, *, seed: int = 0) 
     reading = bert.read(text, masked=[position])
     mixing, place = value_zeroing(bert, text, masked=[position]), torch.arange(len(reading.tokens))
     return {
-        "attention, rollout": rollout(reading)[-1, position],
-        "attention, mean": reading.attentions.mean((0, 1))[position],
-        "value zeroing, rollout": flow(mixing)[-1, position],
-        "value zeroing, mean": mixing.mean(0)[position],
+        "attention (rollout)": rollout(reading)[-1, position],
+        "attention (mean)": reading.attentions.mean((0, 1))[position],
+        "value zeroing (rollout)": flow(mixing)[-1, position],
+        "value zeroing (mean)": mixing.mean(0)[position],
         "integrated gradients": integrated_gradients(bert, text, position, token).words,
         "nearness (control)": -(place - position).abs().float(),
         "random (control)": torch.rand(len(place), generator=torch.Generator().manual_seed(seed)),
@@ -198,7 +198,7 @@ def _without_values(bert: Bert, number: int, state: Tensor, places: Tensor) -> T
     handle = layer.attention.self.value.register_forward_hook(hook)
     try:
         with torch.no_grad():
-            return layer(state.to(bert.device).expand(len(places), -1, -1)).cpu()
+            return layer(state.to(bert.device, bert.model.dtype).expand(len(places), -1, -1)).cpu()
     finally:
         handle.remove()
 

@@ -131,7 +131,7 @@ def test_answers_are_one_number_for_each_token(tiny):
     again = trust.answers(tiny, TEXT, 2, "cat", seed=3)
     assert all(torch.equal(answer, again[name]) for name, answer in found.items())
     many = [
-        trust.kendall(torch.rand(14, generator=torch.Generator().manual_seed(s)), found["value zeroing, mean"])
+        trust.kendall(torch.rand(14, generator=torch.Generator().manual_seed(s)), found["value zeroing (mean)"])
         for s in range(60)
     ]
     assert abs(np.mean(many)) < 0.1
