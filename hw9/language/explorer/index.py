@@ -91,5 +91,6 @@ def _build(bert: Bert, corpus: Corpus, place: Path, progress: Callable[[int, int
 
 def _fingerprint(bert: Bert) -> list:
     """What tells one model from another: name, sizes, sums over its weights (rounded: threads change the rest)."""
-    weights = [part for part in bert.model.state_dict().values() if part.is_floating_point()]
-    return [bert.name, bert.layers, bert.width, [f"{float(part.double().abs().sum()):.8e}" for part in weights]]
+    weights = [part.cpu() for part in bert.model.state_dict().values() if part.is_floating_point()]
+    sums = [float(part.double().abs().sum()) for part in weights]  # on the CPU: an Apple GPU has no float64
+    return [bert.name, bert.layers, bert.width, [f"{total:.8e}" for total in sums]]
