@@ -17,13 +17,13 @@
 REPOSITORY = ""  # Set-up. Opened alone (Colab)? Your teacher's repository here, or hw9-colab.zip beside this notebook.
 import os, pathlib, subprocess, sys, tempfile
 here, why = pathlib.Path.cwd(), "There is no hw9-colab.zip here, and REPOSITORY is empty"
-first = lambda name, *places: next((p for p in map(pathlib.Path, places) if (p / name).is_file()), None)
-home, beside = first("hw9/notebook.py", here, *here.parents, here / "hw9-lesson"), first("hw9-colab.zip", here, "/content", "/content/drive/MyDrive")
+holding = lambda name, *places: next((p for p in map(pathlib.Path, places) if (p / name).is_file()), None)
+home, beside = holding("hw9/notebook.py", here, *here.parents, here / "hw9-lesson"), holding("hw9-colab.zip", here, "/content", "/content/drive/MyDrive")
 if home is None and (beside or REPOSITORY):
     get = [sys.executable, "-m", "zipfile", "-e", beside / "hw9-colab.zip"] if beside else ["git", "clone", "-q", REPOSITORY.strip()]
     with tempfile.TemporaryDirectory(dir=here) as part:  # what is damaged, or broken off, leaves nothing behind
         done = subprocess.run([*get, part], capture_output=True, text=True, env={**os.environ, "GIT_TERMINAL_PROMPT": "0"})
-        fresh = None if done.returncode else first("hw9/notebook.py", part, *pathlib.Path(part).glob("*"))
+        fresh = None if done.returncode else holding("hw9/notebook.py", part, *pathlib.Path(part).glob("*"))
         home, why = fresh and fresh.rename(here / "hw9-lesson"), " ".join([f"No lesson in {get[-1]}", *done.stderr.splitlines()[-1:]])
 if home is None: raise FileNotFoundError(f"{why}: upload hw9-colab.zip beside this notebook, or set REPOSITORY.")
 sys.path.insert(0, str(home))

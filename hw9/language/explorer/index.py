@@ -42,8 +42,8 @@ def index(
 ) -> Index:
     """The index of the corpus that ships with the project, or of a text `file` with one sentence a line.
 
-    It is computed once for each model and corpus and kept in `folder`, or with temporary files if that is read-only. `progress` is called with the number of
-    sentences read and of all.
+    It is computed once for each model and corpus and kept in `folder`, or among the temporary files where that is
+    read-only. `progress` is called with the number of sentences read and of all.
     """
     corpus = read_corpus(file)
     name = hashlib.sha256(json.dumps([_fingerprint(bert), corpus.texts]).encode()).hexdigest()[:16]
