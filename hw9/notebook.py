@@ -142,11 +142,14 @@ def show(figure, name: str, *, folder: str | Path | None = None) -> None:
     plt.close(figure)
     content, kind = compressed(drawn.getvalue())
     folder = Path(folder) if folder else figures_folder()
-    folder.mkdir(parents=True, exist_ok=True)
-    for old in (folder / f"{name}.png", folder / f"{name}.jpg"):
-        old.unlink(missing_ok=True)
-    (folder / f"{name}.{kind}").write_bytes(content)
     display(Image(content, alt=describe(figure, name)))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for old in (folder / f"{name}.png", folder / f"{name}.jpg"):
+            old.unlink(missing_ok=True)
+        (folder / f"{name}.{kind}").write_bytes(content)
+    except OSError as error:  # a folder that is read-only, a full disk
+        print(f"{name} is shown but not kept: {error.strerror or error}, {folder}")
 
 
 def describe(figure, name: str) -> str:
