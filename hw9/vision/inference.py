@@ -157,7 +157,7 @@ def check_logits(logits: Tensor) -> Tensor:
             RuntimeWarning,
             stacklevel=1,  # one place, so that it is said once and not chunk by chunk
         )
-    elif logits.numel() >= 8 and ((logits > 0) & (logits < 1)).all():
+    elif logits.numel() >= 64 and 0 < logits.min() < 0.05 and 0.95 < logits.max() < 1:
         text = "all scores lie between 0 and 1, as after a sigmoid: give the network without it (softmax is taken here)"
         warnings.warn(text, RuntimeWarning, stacklevel=1)
     return logits
