@@ -1,4 +1,4 @@
-"""`python -m hw9 run | notebooks | colab | data | explain`: execute, build, pack the lesson, fetch Food-11, explain."""
+"""`python -m hw9 run | notebooks | page | colab | data | explain`: execute, build, save, pack; fetch Food-11; explain."""
 
 import argparse
 import sys
@@ -12,8 +12,10 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; errors a user can mend are one line on stderr and exit status 1."""
     parser = argparse.ArgumentParser(prog="python -m hw9", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("run", help="execute both notebooks; the executed copies go to runs/, the figures to figures/")
+    commands.add_parser("run", help="execute both notebooks; the executed copies and their figures go to runs/")
     commands.add_parser("notebooks", help="build and execute the notebooks at the top from notebooks/*.py")
+    page = commands.add_parser("page", help="save notebooks as pages that stand alone, without network, in build/")
+    page.add_argument("notebook", nargs="*", type=Path, help="executed notebooks (without any: those at the top)")
     commands.add_parser("colab", help="pack package, weights, small data and notebooks as build/hw9-colab.zip")
     data = commands.add_parser("data", help="find Food-11, or download it into data/food11")
     data.add_argument("--source", help="an address or archive to take it from instead of Kaggle")
@@ -28,9 +30,9 @@ def main(arguments: list[str] | None = None) -> int:
     explain.add_argument("--out", default="runs/explain", help="where maps and table.csv go; run again, it goes on")
     explain.add_argument("--device", help="cpu, cuda, cuda:1 ... (by default a GPU where there is one)")
     chosen = parser.parse_args(arguments)
-    commands = {"run": _run, "notebooks": _notebooks, "colab": _colab, "data": _data, "explain": _explain}
+    call = {"run": _run, "notebooks": _notebooks, "page": _page, "colab": _colab, "data": _data, "explain": _explain}
     try:
-        commands[chosen.command](chosen)
+        call[chosen.command](chosen)
     except (OSError, ValueError, RuntimeError, ImportError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -48,8 +50,8 @@ def _run(_: argparse.Namespace) -> None:
     print("\nDone.")
     for name, spent in seconds.items():
         print(f"  {name:30s} {spent / 60:5.1f} min   open runs/{name}")
-    figures = sorted((ROOT / "figures").glob("*.png"))
-    print(f"  {len(figures)} figures are in figures/; in all {(time.perf_counter() - start) / 60:.1f} min")
+    figures = [file for file in (ROOT / "runs" / "figures").iterdir() if file.suffix in {".png", ".jpg"}]
+    print(f"  {len(figures)} figures are in runs/figures/; in all {(time.perf_counter() - start) / 60:.1f} min")
 
 
 def _notebooks(_: argparse.Namespace) -> None:
@@ -57,6 +59,15 @@ def _notebooks(_: argparse.Namespace) -> None:
 
     for name, spent in run().items():
         print(f"  {name}: built and executed in {spent / 60:.1f} min")
+
+
+def _page(chosen: argparse.Namespace) -> None:
+    from hw9.page import save_page
+    from hw9.run import built, sources
+
+    for notebook in chosen.notebook or map(built, sources()):
+        target = save_page(notebook, ROOT / "build" / f"{notebook.stem}.html")
+        print(f"{target.relative_to(ROOT)} ({target.stat().st_size / 2**20:.1f} MB)")
 
 
 def _colab(_: argparse.Namespace) -> None:
