@@ -12,7 +12,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; errors a user can mend are one line on stderr and exit status 1."""
     parser = argparse.ArgumentParser(prog="python -m hw9", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("run", help="execute both notebooks; the executed copies go to runs/, the figures to figures/")
+    commands.add_parser("run", help="execute both notebooks; the executed copies and their figures go to runs/")
     commands.add_parser("notebooks", help="build and execute the notebooks at the top from notebooks/*.py")
     page = commands.add_parser("page", help="save notebooks as pages that stand alone, without network, in build/")
     page.add_argument("notebook", nargs="*", type=Path, help="executed notebooks (without any: those at the top)")
@@ -39,8 +39,8 @@ def _run(_: argparse.Namespace) -> None:
     print("\nDone.")
     for name, spent in seconds.items():
         print(f"  {name:30s} {spent / 60:5.1f} min   open runs/{name}")
-    figures = sorted((ROOT / "figures").glob("*.png"))
-    print(f"  {len(figures)} figures are in figures/; in all {(time.perf_counter() - start) / 60:.1f} min")
+    figures = [file for file in (ROOT / "runs" / "figures").iterdir() if file.suffix in {".png", ".jpg"}]
+    print(f"  {len(figures)} figures are in runs/figures/; in all {(time.perf_counter() - start) / 60:.1f} min")
 
 
 def _notebooks(_: argparse.Namespace) -> None:

@@ -26,6 +26,11 @@ CJK_FONTS = ("Noto Sans CJK TC", "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto S
 CJK_FONTS += ("PingFang HK", "Heiti TC", "Microsoft JhengHei", "Microsoft YaHei", "WenQuanYi Micro Hei")
 
 
+def figures_folder(part: str = "") -> Path:
+    """Where figures are kept: below $HW9_FIGURES, or else in figures/ at the root of the project."""
+    return Path(os.environ.get("HW9_FIGURES") or ROOT / "figures") / part
+
+
 def setup(seed: int = 0) -> str:
     """Install what is missing, seed everything, prepare figures; prints one line and returns "cuda" or "cpu"."""
     _install_missing()
@@ -124,8 +129,11 @@ def _figure_style() -> None:
     )
 
 
-def show(figure, name: str, *, folder: str | Path = ROOT / "figures") -> None:
-    """Keep a matplotlib figure as <folder>/<name>.png or .jpg and show that very picture below the cell."""
+def show(figure, name: str, *, folder: str | Path | None = None) -> None:
+    """Keep a matplotlib figure as <folder>/<name>.png or .jpg and show that very picture below the cell.
+
+    `folder` is `figures_folder()` by default.
+    """
     import matplotlib.pyplot as plt
     from IPython.display import Image, display
 
@@ -133,12 +141,15 @@ def show(figure, name: str, *, folder: str | Path = ROOT / "figures") -> None:
     figure.savefig(drawn, bbox_inches="tight")
     plt.close(figure)
     content, kind = compressed(drawn.getvalue())
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    for old in (folder / f"{name}.png", folder / f"{name}.jpg"):
-        old.unlink(missing_ok=True)
-    (folder / f"{name}.{kind}").write_bytes(content)
+    folder = Path(folder) if folder else figures_folder()
     display(Image(content, alt=describe(figure, name)))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for old in (folder / f"{name}.png", folder / f"{name}.jpg"):
+            old.unlink(missing_ok=True)
+        (folder / f"{name}.{kind}").write_bytes(content)
+    except OSError as error:  # a folder that is read-only, a full disk
+        print(f"{name} is shown but not kept: {error.strerror or error}, {folder}")
 
 
 def describe(figure, name: str) -> str:

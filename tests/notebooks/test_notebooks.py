@@ -1,9 +1,13 @@
 """The notebooks at the top are built from their sources, run without an error or a warning, and stand on their own."""
 
+import builtins
+import dis
 import json
 import re
 import subprocess
 import sys
+import types
+import zipfile
 from copy import deepcopy
 from pathlib import Path
 
@@ -82,10 +86,64 @@ def test_it_runs_from_top_to_bottom(source, tmp_path, monkeypatch):
     assert names == {path.name for path in (ROOT / "figures").glob(f"{source.stem.split('_')[1]}_*.png")}
 
 
-def test_opened_alone_with_nothing_beside_it_says_what_to_do(source, tmp_path):
-    setup = code_cells(from_source(source))[0].source
+@pytest.mark.parametrize(
+    ("beside", "repository", "line"),
+    [
+        (None, "", "There is no hw9-colab.zip here, and REPOSITORY is empty"),
+        (None, "no/such/repository", "No lesson in no/such/repository fatal: "),
+        (b"junk", "", "hw9-colab.zip BadZipFile: "),
+        ("damaged", "", "hw9-colab.zip BadZipFile: Bad CRC-32 for file 'hw9/late.py'"),
+        ("other", "", "No lesson in "),
+    ],
+)
+def test_opened_alone_without_a_lesson_says_what_to_do_and_leaves_nothing(source, tmp_path, beside, repository, line):
+    if isinstance(beside, str):
+        with zipfile.ZipFile(tmp_path / "hw9-colab.zip", "w") as archive:
+            archive.writestr("hw9/notebook.py" if beside == "damaged" else "other.py", "")
+            archive.writestr("hw9/late.py", "text that will be spoilt")
+    if beside is not None:
+        data = beside if isinstance(beside, bytes) else (tmp_path / "hw9-colab.zip").read_bytes()
+        data = data.replace(b"will be", b"WILL BE") if beside == "damaged" else data
+        (tmp_path / "hw9-colab.zip").write_bytes(data)
+    setup = code_cells(from_source(source))[0].source.replace('REPOSITORY = ""', f"REPOSITORY = {repository!r}", 1)
     done = subprocess.run([sys.executable, "-I", "-c", setup], cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode and "upload hw9-colab.zip" in done.stderr.splitlines()[-1]
+    last = done.stderr.splitlines()[-1]
+    assert done.returncode and line in last and "upload hw9-colab.zip beside this notebook" in last
+    assert [path.name for path in tmp_path.iterdir()] == ["hw9-colab.zip"] * (beside is not None)
+
+
+def test_the_archive_may_hold_the_lesson_in_a_folder(source, tmp_path):
+    """As some systems pack it again; the set-up cell finds it there, and finds it again the second time."""
+    with zipfile.ZipFile(tmp_path / "hw9-colab.zip", "w") as archive:
+        archive.writestr("hw9-colab/hw9/notebook.py", "def setup(seed): return print('here', __file__)")
+    setup = code_cells(from_source(source))[0].source
+    for _ in range(2):
+        done = subprocess.run([sys.executable, "-I", "-c", setup], cwd=tmp_path, capture_output=True, text=True)
+        assert done.stdout.strip().endswith(str(Path("hw9-lesson", "hw9", "notebook.py"))), done.stderr
+
+
+def test_a_name_that_crosses_cells_means_one_thing(source):
+    """So any cell can be run again alone: what it reads from other cells is bound in one of them only."""
+    cells = [names(compile(cell.source, "cell", "exec")) for cell in code_cells(from_source(source))]
+    for number, (before, later, _) in enumerate(cells):
+        for name in (before | later) - set(dir(builtins)):
+            assert len([k for k, (_, _, bound) in enumerate(cells) if name in bound]) == 1, (number, name)
+
+
+def names(code: types.CodeType) -> tuple[set, set, set]:
+    """Names that a cell reads before it binds them, names that its functions read when called, names that it binds."""
+    before, later, bound = set(), set(), set()
+    for step in dis.get_instructions(code):
+        if step.opname == "STORE_NAME":
+            bound.add(step.argval)
+        elif step.opname in ("LOAD_NAME", "LOAD_GLOBAL") and step.argval not in bound:
+            before.add(step.argval)
+        elif isinstance(step.argval, types.CodeType):
+            inside, deeper, _ = names(step.argval)
+            at_once = step.argval.co_name in ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>")
+            before |= inside - bound if at_once else set()
+            later |= deeper if at_once else inside | deeper
+    return before, later, bound
 
 
 def test_all_notebooks_open_with_the_same_set_up_cell(source):

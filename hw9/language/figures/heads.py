@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
+from hw9.figure_text import plain
 from hw9.language.figures.cells import WIDTH, cells, layers_and_heads, outline
 
 PATTERNS = {
@@ -18,6 +19,7 @@ PATTERNS = {
 }
 
 
+@plain(WIDTH)
 def patterns(
     maps: dict[str, np.ndarray], *, uniform: dict[str, float] | None = None, head: int | None = None, title: str = ""
 ) -> Figure:
@@ -58,6 +60,7 @@ def patterns(
     return figure
 
 
+@plain(WIDTH * 0.8)
 def one_head(maps: dict[str, np.ndarray], head: int, *, title: str = "") -> Figure:
     """What one head (from 0) does in every layer: a row for each layer, a column for each pattern, in per cent.
 
@@ -83,6 +86,7 @@ def one_head(maps: dict[str, np.ndarray], head: int, *, title: str = "") -> Figu
     return figure
 
 
+@plain(WIDTH * 0.7)
 def ablation(effects, *, title: str = "") -> Figure:
     """Change of a probability without each head, (L, H), in percentage points; red: the head spoke for the word."""
     points = 100 * np.asarray(effects)
@@ -99,6 +103,7 @@ def ablation(effects, *, title: str = "") -> Figure:
     return figure
 
 
+@plain(WIDTH * 0.7)
 def coreference(accuracy, baselines: dict[str, float], limit: float, *, title: str = "") -> Figure:
     """Accuracy (L, H) of each head in finding a pronoun's antecedent, in per cent.
 
