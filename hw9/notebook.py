@@ -207,7 +207,7 @@ def _coloured(code: str) -> str:
             String: "#c85234", Number: "#1f8a52", Comment: "italic #787878",
         }  # fmt: skip
 
-    box = "white-space: pre; overflow-x: auto; background: none; margin: 4px 0 12px"
+    box = "white-space: pre; overflow-x: auto; font-size: 12px; background: none; margin: 4px 0 12px"
     return highlight(code, PythonLexer(), HtmlFormatter(noclasses=True, nobackground=True, style=Both, prestyles=box))
 
 
