@@ -9,7 +9,7 @@ import matplotlib as mpl
 from matplotlib import font_manager
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from matplotlib.ticker import FixedLocator
+from matplotlib.ticker import FixedFormatter, FuncFormatter
 
 from hw9.notebook import cjk_font
 
@@ -31,8 +31,9 @@ def plain(width: float) -> Callable[[Callable[..., Figure]], Callable[..., Figur
             with mpl.rc_context({"text.parse_math": False, "font.family": list(families())}):
                 figure = draw(*args, **options)
             for axis in (axis for ax in figure.axes for axis in (ax.xaxis, ax.yaxis)):
-                if isinstance(axis.get_major_locator(), FixedLocator):  # labels given, and written when it is drawn
-                    labels = [label.get_text() for label in axis.get_ticklabels()]
+                form = axis.get_major_formatter()
+                if isinstance(form, FixedFormatter | FuncFormatter):  # labels given, and written when it is drawn
+                    labels = [str(form(place, k)) for k, place in enumerate(axis.get_majorticklocs())]
                     if labels != (drawable := [readable(label) for label in labels]):
                         axis.set_ticklabels(drawable)
             for text in figure.findobj(Text):

@@ -2,30 +2,30 @@
 # # Homework 9: Explainable AI, part 2 — what does a BERT see in a sentence?
 #
 # BERT turns every token of a sentence into a vector, twelve times over, each time looking at all the other tokens.
-# **Where does it look, and what do the vectors know?** In this notebook you fill masks, look into the attention of 144
-# heads, switch heads off, watch a question find its answer layer by layer, and ask whether 果 in 蘋果 is a fruit or a
+# **Where does it look, and what do the vectors know?** In this notebook you fill masks, look into the attention of all
+# its heads, switch heads off, watch a question find its answer layer by layer, and ask whether 果 in 蘋果 is a fruit or a
 # company.
 #
 # 中文：BERT 一層一層地把每個字變成向量，每一層都會參考句子裡所有的字。本課看它「注意哪裡」，以及向量「知道什麼」：
 # 「蘋果」的「果」，是水果還是公司？
 #
 # **How to use it.** Run all cells from top to bottom (*Run all*). Each figure is followed by the questions you should
-# be able to answer from it. There is one thing to write, in section 7; everything runs without it. With two CPU cores
-# it takes about a minute, without network and without a GPU.
+# be able to answer from it. There is one thing to write, in section 7; everything runs without it. On two CPU cores it
+# takes a minute or two, without network and without a GPU.
 
 # %%
-# Set-up. Opened alone (Colab)? Put the address of your teacher's repository here, or hw9-colab.zip beside this notebook.
-REPOSITORY = ""
-import pathlib, subprocess, sys, zipfile
-here = pathlib.Path.cwd()
-colab = [here, pathlib.Path("/content"), pathlib.Path("/content/drive/MyDrive")]
-home = next((p for p in [here, *here.parents, here / "hw9-lesson"] if (p / "hw9" / "notebook.py").is_file()), None)
-archive = next((p / "hw9-colab.zip" for p in colab if (p / "hw9-colab.zip").is_file()), None)
-if home is None and (archive or REPOSITORY):
-    home = here / "hw9-lesson"
-    zipfile.ZipFile(archive).extractall(home) if archive else subprocess.run(["git", "clone", "-q", REPOSITORY, home], check=True)
-if home is None:
-    raise FileNotFoundError("The lesson's package is not here: upload hw9-colab.zip beside this notebook, or set REPOSITORY.")
+REPOSITORY = ""  # Set-up. Opened alone (Colab)? Your teacher's repository here, or hw9-colab.zip beside this notebook.
+import os, pathlib, subprocess, sys, tempfile
+here, why = pathlib.Path.cwd(), "There is no hw9-colab.zip here, and REPOSITORY is empty"
+holding = lambda name, *places: next((p for p in map(pathlib.Path, places) if (p / name).is_file()), None)
+home, beside = holding("hw9/notebook.py", here, *here.parents, here / "hw9-lesson"), holding("hw9-colab.zip", here, "/content", "/content/drive/MyDrive")
+if home is None and (beside or REPOSITORY):
+    get = [sys.executable, "-m", "zipfile", "-e", beside / "hw9-colab.zip"] if beside else ["git", "clone", "-q", REPOSITORY.strip()]
+    with tempfile.TemporaryDirectory(dir=here) as part:  # what is damaged, or broken off, leaves nothing behind
+        done = subprocess.run([*get, part], capture_output=True, text=True, env={**os.environ, "GIT_TERMINAL_PROMPT": "0"})
+        fresh = None if done.returncode else holding("hw9/notebook.py", part, *pathlib.Path(part).glob("*"))
+        home, why = fresh and fresh.rename(here / "hw9-lesson"), " ".join([f"No lesson in {get[-1]}", *done.stderr.splitlines()[-1:]])
+if home is None: raise FileNotFoundError(f"{why}: upload hw9-colab.zip beside this notebook, or set REPOSITORY.")
 sys.path.insert(0, str(home))
 from hw9 import notebook
 device = notebook.setup(seed=0)
@@ -52,7 +52,7 @@ from hw9.language import interventions as trust_heads, trust
 from hw9.language.figures import attention as attention_figures, heads as head_figures, masks as mask_figures
 from hw9.language.figures import embeddings as plane_figures, similarity as similarity_figures, trust as trust_figures
 from hw9.language.figures.stepper import stepper
-from hw9.language.words import positions, snippet, units
+from hw9.language.words import most_alike, positions, snippet, units
 
 models = lesson.choose(MODEL, ANSWERS, ENGLISH, device=device)
 reader, filler, answerer = models.reader, models.filler, models.answerer
@@ -82,7 +82,23 @@ for model, text in ((reader, sentences.APPLE_TRADITIONAL.texts[2]), (english, "S
     print(f"  attentions {tuple(read.attentions.shape)}: layers, heads, tokens that look, tokens looked at")
 
 # %% [markdown]
-# **Questions.** Into how many tokens is your name cut? Why is there one more layer of hidden states than of attentions?
+# **Your own words.** Put in your name, a word or a sentence. Each token has a number in the vocabulary and a vector in
+# the table of tokens; beside it stand the tokens with the most similar vectors. `[UNK]` is whatever is not in there.
+#
+# 中文：換成你的名字、一個詞或一句話，看它被切成哪些 token，以及向量表裡哪些 token 和它最像。
+
+# %%
+MINE = "王小明 loves bubble tea!"
+for model in dict.fromkeys((reader, english)):
+    reading = model.read(MINE)
+    print(f"{model.name}: {reading.special.count(False)} tokens, without [CLS] and [SEP]")
+    for number, token, alike in zip(reading.ids.tolist(), reading.tokens, most_alike(model, reading)):
+        print(f"{number:7d}  {token}   {'  '.join(alike)}")
+
+# %% [markdown]
+# **Questions.** Into how many tokens is your name cut, and does the model know them all? For which of your tokens are
+# the similar ones alike in meaning, for which only in their letters? Why is there one more layer of hidden states than
+# of attentions?
 #
 # ## 2. Fill the mask
 #
@@ -142,7 +158,7 @@ for _, figure in lesson.each(others_hidden, [english_gap]):
 # ## 3. Where does a head look?
 #
 # **Idea.** A head is one attention matrix: row = the token that looks, column = the token looked at. Some heads have a
-# simple habit: look at the next token, at the previous one, at `[SEP]`. Read one matrix first, then all 144.
+# simple habit: look at the next token, at the previous one, at `[SEP]`. Read one matrix first, then all of them.
 #
 # *Clark et al. 2019, "What Does BERT Look At?", section 3.*
 #
@@ -180,8 +196,9 @@ show(head_figures.patterns(patterns, uniform=alike, head=reader.heads - 1, title
 show(head_figures.one_head(patterns, reader.heads - 1), "bert_08_head_12")
 
 # %% [markdown]
-# **Questions.** What does head 12 do in every layer? In which layers do most heads look at neighbours, and in which at
-# `[SEP]` or `[CLS]`? Is a head with low entropy always one with a simple habit?
+# **Questions.** What does the head of the last figure do in every layer? Where are the framed heads of “next token” and
+# “previous token”: nearer to the input or to the output? From which layer on do nearly all heads look at `[SEP]`? Take
+# two heads with less than 1 bit of entropy: what do the other maps say that they look at?
 #
 # ### From layer to layer: attention rollout
 #
@@ -202,6 +219,9 @@ for _, place in lesson.each(partial(positions, first), ["牠"]):
     show(figure, "bert_09_rollout")
 
 # %% [markdown]
+# **Questions.** After which layer is 牠 no longer the largest part of itself (left)? What is the largest part after the
+# last layer? Do the rows on the right differ from each other, and would you take this for what 牠 refers to?
+#
 # ## 4. Which heads matter?
 #
 # **Attention is not yet an explanation**: a head may look somewhere and change nothing. So *intervene*. Switch one head
@@ -227,10 +247,11 @@ for one, effects in lesson.each(without_heads, [english_gap]):
 #
 # The classic question: which head sends a pronoun to the word it stands for? On one sentence some head always does, by
 # luck. So take a set in which every sentence comes twice, once for each antecedent; then "always the nearest noun" is
-# right in exactly half, and with 144 heads even the best of 144 *coins* is right well above half. Only a red frame
-# (above the best coin) is evidence.
+# right in exactly half, and of as many *coins* as there are heads the best is right well above half. Only a red frame
+# (above the best coin) is evidence. A black one marks a head that is further below one half than the best coin is above:
+# it looks at the other noun.
 #
-# 中文：哪個頭會讓代名詞看向它所指的人？只看一句話會被運氣騙；要用成對的句子，並和「144 枚硬幣中最好的一枚」比較。
+# 中文：哪個頭會讓代名詞看向它所指的人？只看一句話會被運氣騙；要用成對的句子，並和「同樣多枚硬幣中最好的一枚」比較。紅框才是證據；黑框的頭偏向另一個名詞。
 
 # %%
 source(probes.coreference_choices)
@@ -250,15 +271,16 @@ pronoun_heads(english, sentences.PRONOUNS_ENGLISH, "English", "bert_11_coreferen
 pronoun_heads(reader, sentences.PRONOUNS_CHINESE, "Chinese", "bert_12_coreference_chinese")
 
 # %% [markdown]
-# **Questions.** Does the head that matters most for the hidden pronoun also look at its antecedent? Which head, if any,
-# is above the best coin, and is it the same one in both languages?
+# **Questions.** Which head changes the hidden pronoun most (framed in the first figure)? Look it up in the second: does it
+# find the antecedent more often than chance? Which head, if any, is above the best coin, and is it the same one in both
+# languages?
 #
 # ## 5. The attention explorer
 #
 # Everything of section 3, to play with. It replaces the course's exBERT, whose site is down. Two columns of tokens are
 # joined by curves, the wider the more attention; the blue squares beside them say how much each head gives and gets.
 # Choose a layer and any heads; point at a token, click to pin it, double-click to **mask** it and see what BERT expects
-# there; below are all 144 heads, to be ordered by what they do, and a **corpus search** for tokens with a similar vector.
+# there; below are all heads, to be ordered by what they do, and a **corpus search** for tokens with a similar vector.
 #
 # 中文：互動式的注意力瀏覽器，取代已經關站的 exBERT：選層、選頭、點字固定、雙擊遮字、在語料庫裡找相似的字。
 #
@@ -274,13 +296,13 @@ explorer(reader, sentences.APPLE_TRADITIONAL.texts[2], heads=[reader.heads])
 # reads the corpus of 2,064 sentences, a minute or two). Without a kernel it is a page that knows every single mask.
 # `explorer(...).save("attention.html")` keeps it as a file to hand in; *Copy code* gives the line that shows a view again.
 #
-# **A guided tour.** (1) Head 12 is selected: go through layers 1 to 12. In which does it look at the next token, the
-# previous one, `[CLS]` or `[SEP]`? Compare with the table of section 3. (2) Choose all heads, tick *hide [CLS] [SEP]* and
-# *renormalise*: what appears that was hidden before? (3) Double-click 果, then pin it. What does BERT expect there? In the
-# corpus search, from which layer on are most of the 50 neighbours nouns? (4) Put in
-# `explorer(english, "The old man said that he was tired of life.")`, mask *he*, then *man* as well. How far does the
-# probability of *he* fall? (5) Put in a question and its text, `explorer(answerer, "她在哪裡讀音樂？",
-# "二十歲的時候，她去維也納讀音樂。", query="a", key="b")`. At which layer does 哪裡 look at 維也納?
+# **Questions.** Press *Guided tour*: each of its cards sets layer, heads and masks, lights up what to look at and asks one
+# question (mouse, or Tab and the arrow keys; 中文 changes the language). Then two texts of your own, in a cell each, for
+# which the tour chooses other heads and words: `explorer(english, "The old man said that he was tired of life.")`, where
+# you mask *he*, then *man* as well; and a question with its text, `explorer(answerer, "她在哪裡讀音樂？",
+# "二十歲的時候，她去維也納讀音樂。")`, with a card for pairs: at which layer, and by which single head, does 哪裡 look at 維也納 most?
+#
+# 中文：按「導覽」，每張卡片會設定層、頭與遮罩，標出該看的地方，問一個問題；也可以放進自己的句子或「問題＋文章」。
 
 # %% [markdown]
 # ## 6. How a question finds its answer, layer by layer
@@ -339,8 +361,13 @@ show(plane_figures.plane(plane, readings[k], parts[k], title=title), "bert_15_la
 # %% [markdown]
 # ### The four phases in numbers
 #
-# A plane shows a tenth or a fifth of what is there. The numbers below use all dimensions: one for each phase, for each of
-# three questions (thin) and their mean (thick); the dotted line is chance.
+# A plane shows only a part of the differences (how much, stands above each panel). The numbers below use all dimensions,
+# for each question (thin) and in the mean (thick): (1) of the words that occur twice, how many have a copy of themselves
+# as their nearest word; (2) how many have a word of the same phrase nearest; (3) how often a word of the answer's sentence
+# is nearer to the question than one elsewhere (dotted: chance); (4) how far the answer is from the other words, in units
+# of their spread (dotted: no further than they are). In (1) and (2) chance is a few per cent.
+#
+# 中文：四個數字各對應一個階段：相同的字、同一片語、問題靠近答案所在的句子、答案遠離其他字；虛線是亂猜的水準。
 
 # %%
 source(phases.question_match, phases.answer_apart)
@@ -357,8 +384,9 @@ measured = phases.phases([read for _, (_, read, _) in told], [part for _, (_, _,
 show(plane_figures.phase_curves(measured, title="The same in English"), "bert_17_phases_english")
 
 # %% [markdown]
-# **Questions.** In which layer is the answer furthest from the rest? Which layers bring the question to the sentence that
-# answers it? Which of the four phases do you find here, and which not? Where BERT answers wrongly, can you see it coming?
+# **Questions.** In which layer is the answer furthest from the rest (panel 4)? In which is the question nearest to the
+# sentence that answers it (the top of panel 3), and how far is that above chance? The paper's phases come one after the
+# other: do the marked layers of the four panels, too? Is a wrong answer, where there is one, less sure than the right ones?
 #
 # ## 7. One token in many sentences: fruit or company?
 #
@@ -407,9 +435,9 @@ both = compare(similarity.token_vectors(reader, apples.texts, token, layer))
 show(similarity_figures.heat_maps(both, labels, apples.senses, title=f"{token} at layer {layer}"), "bert_18_heat_maps")
 
 # %% [markdown]
-# Bright means alike in both maps. The frames are the two senses. **Questions.** How can you tell from the numbers alone
-# which map is the distance and which the similarity? Which sentence lies nearest to which, and does it have the same
-# sense?
+# Bright means alike in both maps. The large frames are the senses; a thin black one marks in each row the sentence that is
+# nearest. **Questions.** How can you tell from the numbers alone which map is the distance and which the similarity? Has
+# the nearest sentence always the same sense? Do both maps name the same nearest sentences?
 #
 # ### All layers
 
@@ -468,9 +496,9 @@ title, names = f"“bank” at layer {above}: river or money?", [snippet(text, b
 show(similarity_figures.heat_maps(both, names, banks.senses, title=title), "bert_22_bank")
 
 # %% [markdown]
-# **Questions.** How does the similarity within a sense change from layer 1 to 11, and that between senses? From which layer
-# on is the nearest neighbour always right? What decides the similarities at layer 0? Do both metrics order the pairs in
-# the same way?
+# **Questions.** How does the similarity within a sense change from layer 0 to the last one, and that between senses? In
+# which layer are the senses furthest apart (third panel)? In which layers has the nearest sentence always the right sense:
+# for the ten sentences of the figure, and for each set of the table? What decides the similarities at layer 0?
 #
 # ## 8. Can you believe it?
 #

@@ -13,18 +13,18 @@
 # network and without a GPU.
 
 # %%
-# Set-up. Opened alone (Colab)? Put the address of your teacher's repository here, or hw9-colab.zip beside this notebook.
-REPOSITORY = ""
-import pathlib, subprocess, sys, zipfile
-here = pathlib.Path.cwd()
-colab = [here, pathlib.Path("/content"), pathlib.Path("/content/drive/MyDrive")]
-home = next((p for p in [here, *here.parents, here / "hw9-lesson"] if (p / "hw9" / "notebook.py").is_file()), None)
-archive = next((p / "hw9-colab.zip" for p in colab if (p / "hw9-colab.zip").is_file()), None)
-if home is None and (archive or REPOSITORY):
-    home = here / "hw9-lesson"
-    zipfile.ZipFile(archive).extractall(home) if archive else subprocess.run(["git", "clone", "-q", REPOSITORY, home], check=True)
-if home is None:
-    raise FileNotFoundError("The lesson's package is not here: upload hw9-colab.zip beside this notebook, or set REPOSITORY.")
+REPOSITORY = ""  # Set-up. Opened alone (Colab)? Your teacher's repository here, or hw9-colab.zip beside this notebook.
+import os, pathlib, subprocess, sys, tempfile
+here, why = pathlib.Path.cwd(), "There is no hw9-colab.zip here, and REPOSITORY is empty"
+holding = lambda name, *places: next((p for p in map(pathlib.Path, places) if (p / name).is_file()), None)
+home, beside = holding("hw9/notebook.py", here, *here.parents, here / "hw9-lesson"), holding("hw9-colab.zip", here, "/content", "/content/drive/MyDrive")
+if home is None and (beside or REPOSITORY):
+    get = [sys.executable, "-m", "zipfile", "-e", beside / "hw9-colab.zip"] if beside else ["git", "clone", "-q", REPOSITORY.strip()]
+    with tempfile.TemporaryDirectory(dir=here) as part:  # what is damaged, or broken off, leaves nothing behind
+        done = subprocess.run([*get, part], capture_output=True, text=True, env={**os.environ, "GIT_TERMINAL_PROMPT": "0"})
+        fresh = None if done.returncode else holding("hw9/notebook.py", part, *pathlib.Path(part).glob("*"))
+        home, why = fresh and fresh.rename(here / "hw9-lesson"), " ".join([f"No lesson in {get[-1]}", *done.stderr.splitlines()[-1:]])
+if home is None: raise FileNotFoundError(f"{why}: upload hw9-colab.zip beside this notebook, or set REPOSITORY.")
 sys.path.insert(0, str(home))
 from hw9 import notebook
 device = notebook.setup(seed=0)
@@ -719,7 +719,7 @@ if photos.masks is not None:
     shares = {name: evaluation.inside_share(m, photos.masks) for name, m in of_photos.items()}
     shares["picture"] = photos.masks.float().mean((1, 2))
     table = {name: (*row, [f"{share:.0%} on food" for share in shares[name]]) for name, row in table.items()}
-show(figures.side_by_side(captions, table), "cnn_32_photographs", folder=notebook.ROOT / "figures" / ("own" if PHOTOS else ""))
+show(figures.side_by_side(captions, table), "cnn_32_photographs", folder=notebook.figures_folder("own" if PHOTOS else ""))
 
 # %% [markdown]
 # Every method explains the class that the network *says* (after the ✓ or ✗), right or wrong. Below each map stands the share

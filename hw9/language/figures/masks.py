@@ -59,7 +59,8 @@ def masked_as_well(
     turn = 0 if sum(map(len, names)) < 70 else 60 if len(names) <= 40 else 90
     size = min(9, 560 / len(names))
     ax.set_xticks(range(len(names)), names, rotation=turn, ha="right" if turn == 60 else "center", fontsize=size)
-    ax.set(ylim=(0, 1.15 * np.nanmax(values)), xlabel="masked as well", ylabel=f"probability of “{token}”", title=title)
+    ax.set(ylim=(0, 1.15 * np.nanmax(values)), xlabel="masked as well", ylabel=f"probability of “{token}”")
+    ax.set_title(title, loc="left")
     ax.yaxis.set_major_formatter(PercentFormatter(1))
     ax.legend(frameon=False, loc="upper right", bbox_to_anchor=(1, 1.18))
     return figure
