@@ -17,7 +17,7 @@ from torch.nn.modules.batchnorm import _NormBase
 
 from hw9.vision.evaluation import deletion_curve, rank_correlations
 from hw9.vision.gradients import differentiable, on_device, scores
-from hw9.vision.inference import check_targets
+from hw9.vision.inference import check_targets, unwrapped
 
 
 def controls(images: Tensor, *, masks: Tensor | None = None, seed: int = 0) -> dict[str, Tensor]:
@@ -75,7 +75,7 @@ def randomised(model: nn.Module, *, seed: int = 0) -> Iterator[tuple[str, nn.Mod
     for Saliency Maps", section 3). Not from the output downwards: all activations below would stay what they were, and
     maps look alike for that reason alone (Binder et al., CVPR 2023).
     """
-    changed = copy.deepcopy(model)
+    changed = copy.deepcopy(unwrapped(model))
     for number, (name, modules) in enumerate(_stages(changed)):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed * 1_000_003 + number)
@@ -138,7 +138,7 @@ def score_falls(model: nn.Module, images: Tensor, targets: Tensor, without: Sequ
     counts = [len(pictures) for pictures in without]
     if len(counts) != len(images):
         raise ValueError(f"there are {len(images)} scenes and {len(counts)} sets of scenes without an object")
-    with differentiable(model):
+    with differentiable(model) as model:
         pictures, labels = on_device(model, torch.cat([images, *without]), _repeated(targets, counts))
         found = scores(model, pictures, None)
         check_targets(labels, len(labels), found.shape[1])
@@ -194,7 +194,7 @@ def contrast(method: Callable, model: nn.Module, images: Tensor, targets: Tensor
     `method(model, images, targets, **options)` is saliency, smoothgrad, integrated_gradients or another with that
     signature; it explains the difference of both scores.
     """
-    with differentiable(model), torch.no_grad():
+    with differentiable(model) as model, torch.no_grad():
         classes = scores(model, on_device(model, images[:1], targets[:1])[0], None).shape[1]
     first, second = (check_targets(labels, len(images), classes) for labels in (targets, others))
     return method(Differences(model), images, first * classes + second.to(first), **options)
