@@ -151,7 +151,7 @@ def check_logits(logits: Tensor) -> Tensor:
     finite, softmaxed, between = _judged(logits)
     if not finite:
         raise ValueError("the model returns NaN or infinite scores: its weights are damaged, load a good checkpoint")
-    if softmaxed or (between and logits.numel() >= 8):
+    if softmaxed or (between and logits.numel() >= 64):
         text = (
             "the model ends in a softmax: its outputs are taken as probabilities, not softmaxed again. Where it is "
             "sure they hardly change, and gradients fade: give the network without that layer for clear maps"
