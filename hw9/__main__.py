@@ -1,4 +1,4 @@
-"""`python -m hw9 run | notebooks | page | colab | data | explain`: run, build, save, pack; fetch Food-11; explain."""
+"""`python -m hw9 run | notebooks | page | colab | data | explain`: execute, build, save, pack; Food-11; a folder."""
 
 import argparse
 import sys
