@@ -1,10 +1,10 @@
-"""Rebuild data/photos: the ten free photographs of the lesson with their food masks, and others to measure with.
+"""Rebuild data/photos: the ten free photographs of the lesson with their food masks, others to train and measure with.
 
     python tools/build_photos.py PHOTOS
 
 PHOTOS is a folder of free photographs of food: index.csv with class, source, licence, attribution and group of each,
-photos/, lesson/ (ten of them, with masks drawn by hand) and licences/. `measure` takes the natural photographs whose
-group (one dish or one folder) the training of the shipped networks has never seen. Pictures are made 128 px large.
+photos/, lesson/ (ten of them, with masks drawn by hand) and licences/. Of the natural photographs `measure` takes those
+whose group (one dish or one folder) no training has ever seen, `train` the others. Pictures are made 128 px large.
 """
 
 import argparse
@@ -36,15 +36,15 @@ def main() -> None:
     of = {row["file"]: row for row in rows}
     groups = {of[row["photo"]]["group"] for row in lesson}
     taken = {row["photo"] for row in lesson}
-    for part in ("lesson", "measure"):
+    for part in ("lesson", "train", "measure"):
         shutil.rmtree(chosen.out / part, ignore_errors=True)
         (chosen.out / part).mkdir(parents=True)
     pictures = [(f"lesson/{n}.jpg", of[row["photo"]]) for n, row in enumerate(lesson)]
     pictures += [
-        (f"measure/{row['file']}", row)
+        (f"{'measure' if held_out(row, groups) else 'train'}/{row['file']}", row)
         for row in rows
         if row["background"] == "natural" and row["source_repository"] != CUTOUTS
-        if row["file"] not in taken and held_out(row, groups)
+        if row["file"] not in taken
     ]
     listed = []
     for file, row in pictures:

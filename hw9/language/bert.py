@@ -56,6 +56,7 @@ class Bert:
     model: BertModel
     mask_head: nn.Module | None
     answer_head: nn.Module | None
+    given: str | None = None  # what `load` was given, and would take again
 
     @property
     def layers(self) -> int:
@@ -265,6 +266,7 @@ def load(name: str | Path | None = None, *, device: str | None = None) -> Bert:
         model=model.bert,
         mask_head=model.cls.predictions if has_mask else None,
         answer_head=model.qa_outputs if has_answer else None,
+        given=None if name is None else str(name),
     )
 
 

@@ -11,7 +11,7 @@ from hw9.language.bert import EMBEDDED, Bert, load
 from hw9.language.questions import questions
 from hw9.language.sentences import Senses
 from hw9.language.words import positions
-from hw9.notebook import ROOT
+from hw9.notebook import figures_folder
 
 Item, Found = TypeVar("Item"), TypeVar("Found")
 UNKNOWN = 0.1  # a model that reads more than this share of the tokens as [UNK] does not read a language
@@ -59,7 +59,7 @@ def choose(model: str = "", answers: str = "", english: str = "", *, device: str
         english=reads,
         english_filler=able(reads, "fills masks in English", _masks),
         english_answerer=able(reads, "answers the English questions", _answers("en")),
-        figures=ROOT / "figures" / ("own" if model or answers or english else ""),
+        figures=figures_folder("own" if model or answers or english else ""),
     )
     for task, bert in {"reads Chinese": reader, "answers questions": chosen.answerer, "reads English": reads}.items():
         print(f"{task}: {bert.name}, {bert.layers} layers of {bert.heads} heads, {bert.width} numbers per token")

@@ -1,11 +1,13 @@
-"""Where a word stands: in a text, and among the tokens that a BERT reads; and how tokens are written as words."""
+"""Where a word stands: in a text, among the tokens that a BERT reads, in the table of all; how tokens are written."""
 
 import itertools
 import re
 import unicodedata
 from collections.abc import Collection, Sequence
 
-from hw9.language.bert import Reading
+from torch.nn.functional import normalize
+
+from hw9.language.bert import Bert, Reading
 
 # Scripts that put no space between words, by how Unicode names their letters; Korean puts its particles to a word.
 UNSPACED = ("CJK", "IDEOGRAPHIC", "HIRAGANA", "KATAKANA", "HALFWIDTH", "HANGUL", "BOPOMOFO")
@@ -66,6 +68,26 @@ def positions(reading: Reading, word: str, occurrence: int = 0) -> list[int]:
         tokens = [reading.tokens[k] for k in inside]
         raise ValueError(f"the tokens {tokens} are not {word!r} and nothing else, in {_short(reading.text)!r}")
     return inside
+
+
+def most_alike(bert: Bert, reading: Reading, top: int = 4) -> list[list[str]]:
+    """For each token of a reading the `top` others whose vectors in the table of tokens are most alike (cosine).
+
+    The table is what layer 0 starts from, before position and segment are added. A token that the model does not know,
+    and [CLS] and [SEP], have none.
+    """
+    table = normalize(bert.model.embeddings.word_embeddings.weight.detach(), dim=-1)  # (V, D)
+    similar = table[reading.ids.to(table.device)] @ table.T  # (T, V)
+    found = similar.topk(top + 1).indices.tolist()
+    names = bert.tokenizer.convert_ids_to_tokens
+    known = [
+        not special and token != bert.tokenizer.unk_token
+        for token, special in zip(reading.tokens, reading.special, strict=True)
+    ]
+    return [
+        names([k for k in row if k != own][:top]) if here else []
+        for row, own, here in zip(found, reading.ids.tolist(), known, strict=True)
+    ]
 
 
 def units(reading: Reading, together: Collection[int] = ()) -> list[list[int]]:

@@ -91,21 +91,21 @@ def lay(
         labels.append(label)
         return len(names) - 1
 
-    below, behind, front, covered = [], [], [], np.zeros_like(food)
+    behind, front, covered = [], [], np.zeros_like(food)
+    around = [place(sprite, spot, size) for sprite, (_, spot, _) in zip(things, scene.things, strict=True)]
+    may_hide = [in_front for *_, in_front in scene.things]
     if side is not None and scene.side is not None:
-        layer = place(side, scene.side, size, keep_inside=True)
-        layer.object = number_of(side.name, side.label)
-        behind.append(layer)
-    for sprite, (_, spot, in_front) in zip(things, scene.things, strict=True):
-        layer = place(sprite, spot, size)
-        layer.object = number_of(sprite.name, None)
+        around.insert(0, place(side, scene.side, size, keep_inside=True))
+        may_hide.insert(0, True)
+    for layer, in_front in zip(around, may_hide, strict=True):
+        layer.object = number_of(layer.sprite.name, layer.sprite.label)
         if in_front and (food & (covered | layer.solid)).sum() <= HIDDEN_AT_MOST * food.sum():
             covered |= layer.solid
             front.append(layer)
         else:
             behind.append(layer)
 
-    below += _dish(scene, foods, table, size, number_of)
+    below = _dish(scene, foods, table, size, number_of)
     for layer, sprite in zip(placed.copy(), foods, strict=True):
         if sprite.bowl:
             whole, rim = _own_bowl(scene, layer, size)

@@ -1,4 +1,4 @@
-"""The free photographs that ship: ten to explain, with food masks drawn by hand, and seventy to measure with.
+"""The free photographs that ship: ten to explain, with food masks drawn by hand, others to train and to measure with.
 
 They lie in data/photos, where index.csv names licence and author of each.
 """
@@ -35,9 +35,9 @@ def lesson_photographs(size: int) -> Photographs:
     return Photographs(_images(rows, size), names, _labels(rows), torch.from_numpy(np.stack(masks)))
 
 
-def measuring_photographs(size: int) -> Photographs:
-    """Seventy photographs of other kitchens, of dishes that no shipped network was trained on."""
-    rows = _rows("measure")
+def free_photographs(use: str, size: int) -> Photographs:
+    """All those of one use: "train" (195), or "measure" (70 of other dishes, which no network here has seen)."""
+    rows = _rows(use)
     return Photographs(_images(rows, size), [row["subject"] for row in rows], _labels(rows))
 
 

@@ -114,8 +114,8 @@ class Scene:
             placed.append((int(number), spot, bool(u() < 0.6)))
         other = None
         if u() < 0.15:
-            x, y = _along_the_frame(u(0, 2 * np.pi), u(0.32, 0.40))
-            other = Spot(x, y, u(0.07, 0.13), rng.triangular(-45, 0, 45), bool(u() < 0.5), 0.55)
+            x, y = _along_the_frame(u(0, 2 * np.pi), u(0.34, 0.42))
+            other = Spot(x, y, u(0.08, 0.14), rng.triangular(-45, 0, 45), bool(u() < 0.5), 0.55)
         light = (u(-0.9 * np.pi, -0.1 * np.pi), u(0.05, 0.28), u(0.0, 0.35), u(0.3, 0.6))
         warmth = u(-0.06, 0.06)
         camera = (u(0.88, 1.10), u(0.90, 1.12), 1 + warmth, 1 + u(-0.02, 0.02), 1 - warmth)

@@ -23,7 +23,7 @@ from hw9.vision.library import ROOT, SPLITS, fingerprint, load_library, paint_bl
 from hw9.vision.painting import Still
 
 LESSON_LABELS = (0, 1, 1, 2, 2, 3, 5, 6, 8, 9)  # the course's ten pictures
-LESSON_INDICES = (280, 149, 199, 133, 334, 3, 386, 308, 16, 433)  # chosen by eye from split "known", seed 0
+LESSON_INDICES = (137, 178, 78, 47, 112, 320, 182, 124, 144, 433)  # chosen by eye from split "known", seed 0
 
 
 class Objects(NamedTuple):

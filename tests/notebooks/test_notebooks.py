@@ -8,6 +8,7 @@ import subprocess
 import sys
 import types
 import zipfile
+from copy import deepcopy
 from pathlib import Path
 
 import nbformat
@@ -15,7 +16,7 @@ import pytest
 
 from hw9.notebook import ROOT
 from hw9.pack import pack
-from hw9.run import built, execute, from_source, sources
+from hw9.run import built, check_built, execute, from_source, sources
 
 SOURCES = sources()
 pytestmark = pytest.mark.parametrize("source", SOURCES, ids=[source.stem for source in SOURCES])
@@ -25,17 +26,10 @@ def code_cells(book: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
     return [cell for cell in book.cells if cell.cell_type == "code"]
 
 
-def test_the_built_notebook_is_in_step_with_its_source(source):
-    book = nbformat.read(built(source), as_version=4)
-    wanted = [(cell.cell_type, cell.source) for cell in from_source(source).cells]
-    assert [(cell.cell_type, cell.source) for cell in book.cells] == wanted, "run: make notebooks"
-
-
-def test_the_built_notebook_was_executed_in_order_without_error_or_warning(source):
+def test_the_built_notebook_is_its_source_executed_in_order_without_a_warning(source):
+    check_built(source)
     cells = code_cells(nbformat.read(built(source), as_version=4))
-    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
     for output in (output for cell in cells for output in cell.outputs):
-        assert output.output_type != "error"
         assert output.get("name") != "stderr", output["text"][:200]
         assert "Warning" not in str(output.get("text", ""))
 
@@ -59,16 +53,37 @@ def test_every_key_idea_has_a_chinese_line(source):
     assert not without
 
 
-def test_it_runs_from_top_to_bottom(source, tmp_path):
+def test_a_notebook_that_is_not_as_it_was_built_is_not_packed(source, tmp_path, monkeypatch):
+    copy = tmp_path / built(source).name
+    monkeypatch.setattr("hw9.run.ROOT", tmp_path)
+    monkeypatch.setattr("hw9.pack.sources", lambda: [source])
+    with pytest.raises(ValueError, match="its cells are not those of notebooks/"):
+        check_built(source)  # there is none
+    book = from_source(source)
+    for number, cell in enumerate(code_cells(book), 1):
+        cell["execution_count"] = number
+    nbformat.write(book, copy)
+    check_built(source)
+    for number, what in ((None, {}), (5, {"outputs": [nbformat.v4.new_output("error")]}), (9, {})):
+        half = deepcopy(book)
+        code_cells(half)[4].update(what, execution_count=number)
+        nbformat.write(half, copy)
+        with pytest.raises(ValueError, match=f"{copy.name} is not as it was built, code cell 5 was not run"):
+            pack(tmp_path / "a.zip")
+    assert not (tmp_path / "a.zip").exists()
+
+
+def test_it_runs_from_top_to_bottom(source, tmp_path, monkeypatch):
     """In an empty folder with nothing but the Colab archive beside it: what a student does who opens it alone."""
+    monkeypatch.setattr("hw9.pack.check_built", lambda source: None)  # the source is run, built or not
     pack(tmp_path / "hw9-colab.zip")
     book = from_source(source)
     execute(book, "test", tmp_path)
     outputs = [output for cell in code_cells(book) for output in cell.outputs]
     assert not [output for output in outputs if output.get("name") == "stderr"]
     assert (tmp_path / "hw9-lesson" / "hw9" / "notebook.py").is_file()
-    names = {path.name for path in (tmp_path / "hw9-lesson" / "figures").glob("*.png")}
-    assert names == {path.name for path in (ROOT / "figures").glob(f"{source.stem.split('_')[1]}_*.png")}
+    own, kept = f"{source.stem.split('_')[1]}_*", ROOT / "figures"
+    assert {path.name for path in (tmp_path / "hw9-lesson" / "figures").glob(own)} == {p.name for p in kept.glob(own)}
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,7 @@ def build(bert: Bert, reading: Reading, masks: Sequence[Sequence[int]]) -> Paylo
     payload = Payload(
         {
             "model": bert.name,
+            "load": bert.given,
             "text": reading.text,
             "pair": reading.pair,
             "tokens": reading.tokens,

@@ -122,7 +122,7 @@ def rollout(tokens: Sequence[str], layers, position: int, *, title: str = "") ->
     left.set_yticks(range(len(layers)), range(1, len(layers) + 1))
     left.set(ylabel="after layer", title=f"“{tokens[position]}”, layer by layer")
     right.imshow(layers[-1], cmap="viridis", norm=norm, aspect="auto", interpolation="nearest")
-    right.set_title(f"every token after layer {len(layers)}")
+    right.set_title(f"every token after layer {len(layers)} (framed: “{tokens[position]}”)")
     outline(right, position, 0, 1, len(tokens))
     for ax in (left, right):
         token_axes(ax, tokens, rows=ax is right, size=size)

@@ -78,7 +78,7 @@ def one_head(maps: dict[str, np.ndarray], head: int, *, title: str = "") -> Figu
             outline(ax, layer, best)
     ax.set_xticks(range(len(names)), [PATTERNS[name].replace(" ", "\n") for name in names], fontsize=8)
     ax.set_yticks(range(len(shares)), range(1, len(shares) + 1))
-    ax.set(ylabel="layer", title="attention, in per cent, to ...")
+    ax.set(ylabel="layer", title="attention, in per cent, to ... (framed: most, if 20 or more)")
     bits = np.asarray(maps["entropy"])[:, head]
     side.barh(range(len(bits)), bits, color="0.6")
     side.set(ylim=ax.get_ylim(), yticks=[], xlabel="bits", title="entropy")
@@ -95,6 +95,7 @@ def ablation(effects, *, title: str = "") -> Figure:
     digits = 1 if reach >= 0.95 else 2
     picture = cells(ax, points, cmap="RdBu", vmin=-reach, vmax=reach, write=lambda v: _signed(v, digits), size=7)
     layers_and_heads(ax, *points.shape)
+    ax.set_xlabel("head (framed: the largest change)", labelpad=1)
     outline(ax, *np.unravel_index(np.abs(points).argmax(), points.shape), edgecolor="black")
     bar = figure.colorbar(picture, ax=ax, label="percentage points (red: the head spoke for the word)", pad=0.01)
     bar.outline.set_visible(False)

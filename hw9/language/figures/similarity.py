@@ -25,7 +25,7 @@ def heat_maps(
     """Matrices (N, N) side by side, with their numbers; blocks of one sense have a frame in the sense's colour.
 
     Matrices whose name holds "distance" are drawn with small values bright, others with large ones: bright is alike.
-    The colours leave the diagonal out, a sentence beside itself.
+    The colours leave the diagonal out, a sentence beside itself. In each row, a thin frame marks the most alike other.
     """
     count, names = len(labels), list(matrices)
     apart = ~np.eye(count, dtype=bool)
@@ -41,10 +41,14 @@ def heat_maps(
         ax.set_xticks(range(count), range(1, count + 1), fontsize=size)
         ax.set_yticks(range(count), numbered if ax is axes[0, 0] else range(1, count + 1), fontsize=size)
         ax.set_title(name)
+        for row, nearest in enumerate(_nearest(matrix, name)):
+            outline(ax, row, nearest, edgecolor="black", linewidth=1.1)
         _blocks(ax, senses)
         _colour_labels(ax, senses)
         figure.colorbar(drawn, ax=ax, fraction=0.04, pad=0.02).outline.set_visible(False)
-    _name_senses(figure, senses)
+    _name_senses(
+        figure, senses, also=[Line2D([], [], marker="s", ls="", mfc="none", mec="black", label="nearest of a row")]
+    )
     figure.suptitle(title, fontsize=11)
     return figure
 
@@ -131,6 +135,12 @@ def _bright_is_alike(name: str) -> str:
     return "viridis_r" if "distance" in name else "viridis"
 
 
+def _nearest(matrix: np.ndarray, name: str) -> np.ndarray:
+    """For each row the column of the sentence that is most alike, itself left out."""
+    worth = np.where(np.eye(len(matrix), dtype=bool), -np.inf, -matrix if "distance" in name else matrix)
+    return worth.argmax(1)
+
+
 def _tints(senses: Sequence[str]) -> dict[str, str]:
     return {sense: COLOURS[k] if k < len(COLOURS) else colour(k) for k, sense in enumerate(dict.fromkeys(senses))}
 
@@ -151,8 +161,9 @@ def _colour_labels(ax: Axes, senses: Sequence[str]) -> None:
             label.set_color(_tints(senses)[sense])
 
 
-def _name_senses(figure: Figure, senses: Sequence[str]) -> None:
+def _name_senses(figure: Figure, senses: Sequence[str], also: Sequence[Line2D] = ()) -> None:
     keys = [Line2D([], [], marker="s", ls="", color=c, label=s) for s, c in _tints(senses).items()]
+    keys += also
     figure.legend(handles=keys, loc="outside lower center", ncol=min(len(keys), 5), frameon=False)
 
 

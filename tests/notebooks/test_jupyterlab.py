@@ -1,0 +1,209 @@
+"""Both notebooks in a real JupyterLab, in Chromium: what is stored is seen before it is trusted, and what is live answers.
+
+The cells themselves are executed in full elsewhere (test_notebooks); what only a JupyterLab can show is how outputs of
+each kind are drawn, who gets the keys, and what a restart leaves. So one cell of each kind runs here, with the embedded
+model and a real kernel, and the built notebooks are opened as they lie at the top. Screenshots go to build/jupyterlab.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+
+import nbformat
+import pytest
+from playwright.sync_api import TimeoutError, sync_playwright
+
+from hw9.notebook import ROOT
+from hw9.run import built, from_source, sources
+
+CHROMIUM = shutil.which("chromium")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed: apt-get install chromium")
+# How the cells begin that run: set-up, settings, models, own words, code shown, explorer, question, figure, stepper.
+LIVE = ("REPOSITORY", "MODEL =", "from functools", "MINE =", "source(attention.predict", "from hw9.language.explorer",
+        "def ask(", "planes, variance =", "stepper(")  # fmt: skip
+SERVER = ("--no-browser", "--allow-root", "--ip=127.0.0.1", "--ServerApp.port=0", "--IdentityProvider.token=",
+          "--LabApp.news_url=None", "--LabApp.expose_app_in_browser=True")  # fmt: skip
+SEEN = ROOT / "build" / "jupyterlab"
+EXPLORER = ".hw9-explorer[data-ready]"
+# Run the first cells, or, of a list of texts, add a cell at the end for each and run that.
+RUN = """async (texts) => {
+  const { commands, shell } = window.jupyterapp;
+  const { content } = shell.currentWidget;
+  for (const [at, text] of texts.entries()) {
+    content.activeCellIndex = text === null ? at : content.widgets.length - 1;
+    if (text !== null) {
+      await commands.execute("notebook:insert-cell-below");
+      content.activeCell.model.sharedModel.setSource(text);
+    }
+    await commands.execute("notebook:run-cell");
+  }
+}"""
+LAYER = "document.querySelector('.hw9-stepper output').textContent"
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """The address of a JupyterLab of its own, without a user's settings, on a copy of the lesson."""
+    home = tmp_path_factory.mktemp("lesson")
+    for part in ("hw9", "checkpoints", "data/sprites", "data/corpus", "figures"):
+        shutil.copytree(ROOT / part, home / part, ignore=shutil.ignore_patterns("__pycache__"))
+    for path in (ROOT / "requirements.txt", *map(built, sources())):
+        shutil.copy(path, home)
+    book = from_source(next(source for source in sources() if "bert" in source.name))
+    book.cells = [cell for cell in book.cells if cell.cell_type == "code" and cell.source.startswith(LIVE)]
+    assert len(book.cells) == len(LIVE)
+    nbformat.write(book, home / "live.ipynb")
+    places = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR")
+    env = {name: str(home / ".own" / name) for name in (*places, "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")}
+    # No news from the network; and cells out of sight are drawn as well.
+    for file, settings in {"apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+                           "notebook-extension/tracker": {"windowingMode": "none"}}.items():  # fmt: skip
+        path = home / ".own" / "JUPYTERLAB_SETTINGS_DIR" / "@jupyterlab" / f"{file}.jupyterlab-settings"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(settings), encoding="utf-8")
+    command = [sys.executable, "-m", "jupyterlab", *SERVER]
+    with open(home / "lab.log", "w", encoding="utf-8") as log:
+        server = subprocess.Popen(command, cwd=home, env={**os.environ, **env}, stdout=log, stderr=log)
+    try:
+        yield _address(home / ".own" / "JUPYTER_RUNTIME_DIR", server)
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def _address(runtime, server) -> str:
+    for _ in range(600):
+        assert server.poll() is None, "JupyterLab ended: see lab.log beside the copy of the lesson"
+        for file in runtime.glob("jpserver-*.json"):
+            address = json.loads(file.read_text(encoding="utf-8"))["url"]
+            try:
+                urllib.request.urlopen(f"{address}api", timeout=5)
+                return address
+            except OSError:
+                pass
+        time.sleep(0.1)
+    raise AssertionError("JupyterLab did not start within a minute")
+
+
+@pytest.fixture(scope="module")
+def page(lab):
+    """A window; at the end nothing may have failed in it, and nothing been asked for elsewhere."""
+    failed, elsewhere = [], []
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.set_default_timeout(300_000)  # with other work beside it a cell takes its time
+        page.on("pageerror", lambda error: failed.append(str(error)))
+        page.on("request", lambda request: elsewhere.append(request.url))
+        SEEN.mkdir(parents=True, exist_ok=True)
+        yield page
+        browser.close()
+    assert failed == []
+    assert [url for url in elsewhere if not url.startswith((lab, "data:", "blob:", "about:"))] == []
+
+
+def open_notebook(page, lab, name: str) -> None:
+    page.goto(f"{lab}lab/tree/{name}?reset")
+    page.locator(".jp-Notebook .jp-Cell").first.wait_for()
+    page.wait_for_function("window.jupyterapp.shell.currentWidget?.context?.sessionContext?.isReady")
+
+
+def command(page, name: str, **arguments) -> None:
+    page.evaluate("([name, given]) => void window.jupyterapp.commands.execute(name, given)", [name, arguments])
+
+
+def until(page, script: str) -> None:
+    try:
+        page.wait_for_function(script)
+    except TimeoutError:
+        page.screenshot(path=SEEN / "stuck.png")
+        raise
+
+
+def picture(page, name: str, selector: str) -> None:
+    """Screenshots in both themes and at both widths, with the first match of `selector` in sight."""
+    for theme in ("Dark", "Light"):
+        command(page, "apputils:change-theme", theme=f"JupyterLab {theme}")
+        until(page, f"document.body.dataset.jpThemeLight === '{str(theme == 'Light').lower()}'")
+        for width in (833, 1280):
+            page.set_viewport_size({"width": width, "height": 900})
+            page.locator(selector).first.scroll_into_view_if_needed()
+            page.wait_for_timeout(300)
+            page.screenshot(path=SEEN / f"{name}_{width}_{theme.lower()}.png")
+
+
+@pytest.mark.parametrize("name", [built(source).name for source in sources()])
+def test_what_is_stored_is_seen_before_the_notebook_is_trusted(page, lab, name):
+    open_notebook(page, lab, name)
+    pictures = page.locator(".jp-Notebook .jp-OutputArea img")
+    code = sum(cell.cell_type == "code" for cell in nbformat.read(ROOT / name, as_version=4).cells)
+    assert pictures.count() > code / 3
+    assert pictures.evaluate_all("all => all.every((one) => one.complete && one.naturalWidth > 100)")
+    # Lines of code are not broken; one too long scrolls by itself and moves nothing else.
+    blocks = page.locator(".jp-RenderedHTML pre")
+    assert blocks.count() >= 5
+    assert blocks.evaluate_all("all => all.every((one) => getComputedStyle(one).whiteSpace === 'pre')")
+    wide = "all => all.filter((one) => one.scrollWidth > one.clientWidth + 1).map((one) => one.textContent.slice(0, 80))"
+    assert page.locator(".jp-RenderedHTML, .jp-RenderedImage").evaluate_all(wide) == []
+    assert page.locator(".jp-Notebook mjx-container").count() >= 3  # formulas, typeset without network
+    assert page.locator(".jp-Notebook iframe").count() == 0  # not trusted
+    if "bert" in name:
+        assert page.get_by_text("run this cell, or trust the notebook").is_visible()
+        assert page.get_by_alt_text("Attention between the tokens of").evaluate("one => one.clientWidth") > 500
+        assert page.get_by_alt_text("The tokens as points in a plane").evaluate("one => one.clientWidth") > 500
+        picture(page, "stored", "img[alt^='Attention between']")
+
+
+def test_live_outputs_answer_keep_their_keys_and_say_what_to_do_after_a_restart(page, lab):
+    open_notebook(page, lab, "live.ipynb")
+
+    def run(number: int = len(LIVE)):
+        page.evaluate(RUN, [None] * number)
+        until(page, f"document.querySelector('{EXPLORER}') !== null")
+        assert page.locator("[data-mime-type='application/vnd.jupyter.error']").count() == 0
+
+    def state(which: int, what: str):
+        return page.evaluate(f"document.querySelectorAll('{EXPLORER}')[{which}].explorer.{what}")
+
+    run()
+    explorer = page.locator(EXPLORER).first
+    explorer.locator(".layers .segment").nth(4).click()
+    explorer.locator(".tokens.left .token").nth(3).click()
+    page.keyboard.press("m")  # in JupyterLab M makes the cell Markdown
+    until(page, f"document.querySelector('{EXPLORER}').explorer.state.masked.join() === '3'")
+    for key in ("ArrowDown", "ArrowRight", "Enter", "m"):
+        page.keyboard.press(key)
+    until(page, f"document.querySelector('{EXPLORER}').explorer.state.masked.join() === '3,4'")
+    assert page.locator(".jp-MarkdownCell").count() == 0 and page.locator(".jp-CodeCell").count() == len(LIVE)
+
+    explorer.get_by_role("button", name="Copy code").click()
+    code = explorer.locator(".code").input_value()
+    page.evaluate(RUN, [code])  # pasted into a cell of its own
+    until(page, f"document.querySelectorAll('{EXPLORER}').length === 2")
+    for what in ("state", "guesses()[3]"):
+        assert state(1, what) == state(0, what)
+
+    page.locator(".hw9-stepper").focus()
+    before = page.evaluate(LAYER)
+    page.keyboard.press("ArrowRight")
+    assert before.startswith("layer 0") and page.evaluate(LAYER).startswith("layer 1")
+
+    explorer.get_by_role("button", name="Guided tour").click()
+    page.keyboard.press("ArrowRight")
+    assert explorer.locator(".tour .count").inner_text().startswith("2 of ")
+    picture(page, "explorer", EXPLORER)  # ends light
+    assert explorer.get_attribute("data-theme") == "light"
+    page.keyboard.press("Escape")
+
+    command(page, "kernelmenu:restart")
+    page.get_by_role("button", name="Confirm Kernel Restart").click()
+    until(page, "window.jupyterapp.shell.currentWidget.context.sessionContext.session.kernel.status === 'idle'")
+    explorer.locator(".tokens.left .token").nth(7).dblclick()
+    explorer.get_by_text("it was restarted. Run the set-up cell").wait_for()
+    run(6)  # up to the explorer
+    page.locator(EXPLORER).first.locator(".tokens.left .token").nth(7).dblclick()
+    until(page, f"document.querySelector('{EXPLORER}').explorer.state.masked.join() === '7'")
