@@ -636,11 +636,11 @@ if food.objects is not None:
 source(trust.contrast)
 
 # %%
-name, result = list(results.items())[-1]
+hardest, result = list(results.items())[-1]
 top = torch.as_tensor(result.probabilities).topk(2)
 third = (top.indices != torch.as_tensor(result.labels)[:, None]).all(1)  # neither of the two is right
 doubt = int((top.values[:, 0] - top.values[:, 1] + (~third).float()).argmin())
-x, label = training.as_float(food.splits[name][0][doubt])[None], int(result.labels[doubt])
+x, label = training.as_float(food.splits[hardest][0][doubt])[None], int(result.labels[doubt])
 first, runner = top.indices[doubt].tolist()
 three = {"label": label, "says": first, "runner-up": runner}
 signed_map = lambda m: 0.5 + 0.5 * (cells := torch.nn.functional.avg_pool2d(m.sum(1), 4)) / cells.abs().max()
@@ -652,7 +652,7 @@ for method, style in {"saliency": "hot", "smoothgrad": "hot", "integrated_gradie
     function = getattr(attribution, method)
     both = [*function(model, four, each).split(1), trust.contrast(function, model, x, each[1:2], each[2:3])]
     table[method.replace("_", "\n")] = (torch.cat([attribution.heatmap(m) if style == "hot" else signed_map(m) for m in both]), style)
-title = f"One doubtful picture of {name}: {classes[first]} {float(top.values[doubt, 0]):.0%}, {classes[runner]} {float(top.values[doubt, 1]):.0%}"
+title = f"One doubtful picture of {hardest}: {classes[first]} {float(top.values[doubt, 0]):.0%}, {classes[runner]} {float(top.values[doubt, 1]):.0%}"
 show(figures.rows(names, table, title=title), "cnn_30_which_class")
 
 # %% [markdown]
