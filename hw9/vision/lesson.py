@@ -180,7 +180,7 @@ def train_or_load(
 
 
 def layers_of(model: nn.Module, images: Tensor) -> dict[int | str, str]:
-    """The layers whose filters are shown, early to late, {layer: what it is}: those of LAYERS, or found in the model."""
+    """The layers whose filters are shown, early to late, {layer: what it is}: of LAYERS, or found in the model."""
     return LAYERS.get(type(unwrapped(model)).__name__) or layers_to_show(model, images[:1])
 
 
