@@ -496,10 +496,10 @@ def lime_maps(net, x, t, samples):
     return torch.stack([torch.as_tensor(lime_method.segment_map(e)) for e in found])
 
 methods = {  # fewer samples and steps than above: there are many networks to explain
-    "LIME": partial(lime_maps, samples=150),
+    "LIME": partial(lime_maps, samples=80),
     "saliency": lambda net, x, t: attribution.heatmap(attribution.saliency(net, x, t)),
-    "SmoothGrad": lambda net, x, t: attribution.heatmap(attribution.smoothgrad(net, x, t, samples=15)),
-    "integrated gradients": lambda net, x, t: attribution.integrated_gradients(net, x, t, steps=16).sum(1),
+    "SmoothGrad": lambda net, x, t: attribution.heatmap(attribution.smoothgrad(net, x, t, samples=8)),
+    "integrated gradients": lambda net, x, t: attribution.integrated_gradients(net, x, t, steps=8).sum(1),
     "filters": lambda net, x, t: evaluation.strongest_filter(net, x, t, list(lesson.LAYERS[type(net).__name__])[-1]),
 }
 
@@ -707,7 +707,7 @@ right = (training.predict(reader, free.images).argmax(1) == free.labels).float()
 print(f"On {len(free.labels)} other free photographs, of dishes it has never seen, the network is right on {right:.0%}.")
 
 # %%
-own = [lime_method.explain(reader, x, samples=500) for x in photos.images]
+own = [lime_method.explain(reader, x, samples=300) for x in photos.images]
 painted = [figures.lime_overlay(x, e.segments, e.weights).transpose(2, 0, 1) for x, e in zip(photos.images, own)]
 of_photos = {"LIME": attribution.heatmap_of([abs(lime_method.segment_map(e)) for e in own])}
 for name, method in {"saliency": attribution.saliency, "SmoothGrad": attribution.smoothgrad,

@@ -158,10 +158,8 @@ def _bars(ax: Axes, values: Sequence[np.ndarray], place: np.ndarray, colour: str
 
 def _rows(ax: Axes, names: list[str], *, zero: bool = True) -> None:
     ax.set_yticks(range(len(names)), names)
-    for tick, name in zip(
-        ax.yaxis.get_major_ticks(len(names)), names, strict=True
-    ):  # labels may be hidden: shared axes
-        tick.label1.set_color(GREY if name.endswith("(control)") else "black")
+    for label, name in zip(ax.get_yticklabels(), names, strict=False):  # none on a panel that shares its neighbour's
+        label.set_color(GREY if name.endswith("(control)") else "black")
     ax.set_ylim(len(names) - 0.4, -0.6)
     ax.grid(axis="x", alpha=0.25)
     if zero:
