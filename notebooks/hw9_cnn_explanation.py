@@ -314,8 +314,8 @@ show(figures.activation_maps(columns, images, respond), "cnn_13_activation_maps"
 
 # %%
 channels = [0, 1, 2, 3, 4, 5, 6, 7]
-seen = {f"layer {n}\n{text}": filters.visualize_many(model, n, channels) for n, text in layers.items()}
-show(figures.filters(seen, channels, title="What activates each filter most, early to late"), "cnn_14_filters")
+likes = {f"layer {n}\n{text}": filters.visualize_many(model, n, channels) for n, text in layers.items()}
+show(figures.filters(likes, channels, title="What activates each filter most, early to late"), "cnn_14_filters")
 
 # %%
 frames, at = filters.visualize_steps(model, late, 0)
@@ -468,9 +468,9 @@ show(figures_trust.srg(gains, "LIME", *curves["LIME"]["mean"], baselines=baselin
 
 # %%
 falls = {name: {kind: float(both[0].mean()) for kind, both in curves[name].items()} for name in order}
-for kind in baselines:
-    print(f"{kind:6s} most important first, best to worst:", ", ".join(sorted(order, key=lambda name: falls[name][kind])))
-    print(f"{'':6s} SRG, best to worst:                 ", ", ".join(sorted(order, key=lambda name: -gains[name][kind].mean())))
+for way in baselines:
+    print(f"{way:6s} most important first, best to worst:", ", ".join(sorted(order, key=lambda name: falls[name][way])))
+    print(f"{'':6s} SRG, best to worst:                 ", ", ".join(sorted(order, key=lambda name: -gains[name][way].mean())))
 reverse = trust.srg(model, images, targets, -judged["LIME"], steps=14)
 print(f"LIME upside down: SRG {reverse.mean():+.3f} instead of {gains['LIME']['mean'].mean():+.3f}")
 
@@ -497,10 +497,10 @@ def lime_maps(net, x, t, samples):
     return torch.stack([torch.as_tensor(lime_method.segment_map(e)) for e in found])
 
 methods = {  # fewer samples and steps than above: there are many networks to explain
-    "LIME": partial(lime_maps, samples=150),
+    "LIME": partial(lime_maps, samples=80),
     "saliency": lambda net, x, t: attribution.heatmap(attribution.saliency(net, x, t)),
-    "SmoothGrad": lambda net, x, t: attribution.heatmap(attribution.smoothgrad(net, x, t, samples=15)),
-    "integrated gradients": lambda net, x, t: attribution.integrated_gradients(net, x, t, steps=16).sum(1),
+    "SmoothGrad": lambda net, x, t: attribution.heatmap(attribution.smoothgrad(net, x, t, samples=8)),
+    "integrated gradients": lambda net, x, t: attribution.integrated_gradients(net, x, t, steps=8).sum(1),
     "filters": lambda net, x, t: evaluation.strongest_filter(net, x, t, list(lesson.LAYERS[type(net).__name__])[-1]),
 }
 
@@ -533,13 +533,13 @@ planted = classes.index("Dessert")
 second = lesson.load_checkpoint(lesson.START, device)
 parts = food.splits["training"], food.splits["validation"]
 shortcut.train_with_shortcut(second, *parts, planted, checkpoint=notebook.ROOT / "runs" / "second.safetensors")
-hers, of = shortcut.planted(*parts[1], planted, seed=1), parts[1][1]
+hers, called = shortcut.planted(*parts[1], planted, seed=1), parts[1][1]
 for name, net, shown in (("your network, your pictures", model, parts[1][0]), ("her network, her pictures", second, hers)):
-    result = training.evaluate(net, shown, of)
+    result = training.evaluate(net, shown, called)
     print(f"{name}: right on {result.accuracy:.0%} of all, on {result.per_class[planted]:.0%} of {classes[planted]}")
 
 # %%
-chosen = (of == planted).nonzero()[0][:10]
+chosen = (called == planted).nonzero()[0][:10]
 suspects, guilty = training.as_float(hers[chosen]), torch.full((len(chosen),), planted)
 seen = {name: [method(net, suspects, guilty) for net in (model, second)] for name, method in methods.items()}
 table = {f"{name}\n{whose}": (attribution.heatmap_of(m[:5].abs()), "hot")
@@ -578,15 +578,15 @@ for name, net in {"your network": model, "her network": second}.items():
 
 # %%
 square = torch.as_tensor((hers[chosen] != parts[1][0][chosen]).any(1))
-seen |= {f"{name} (control)": [m, m] for name, m in trust.controls(suspects).items() if name != "uniform"}
+finders = seen | {f"{name} (control)": [m, m] for name, m in trust.controls(suspects).items() if name != "uniform"}
 measures = {"highest pixel in the square": lambda m: trust.hits(m, square).mean(),
             "share of the map in it": lambda m: float(evaluation.inside_share(torch.as_tensor(m).abs(), square).mean()),
             "rank accuracy": lambda m: trust.rank_accuracy(m, square).mean()}
-found = {what: {name: [measure(m) for m in pair] for name, pair in seen.items()} for what, measure in measures.items()}
+finds = {what: {name: [measure(m) for m in pair] for name, pair in finders.items()} for what, measure in measures.items()}
 area = float(square.float().mean())
 chance = dict(zip(measures, (float(trust.widened(square).mean()), area, area)))
 title = f"Who finds the square? {len(chosen)} pictures"
-show(figures_trust.two_networks(found, chance, names=("your network", "her network"), title=title), "cnn_27_who_finds_it")
+show(figures_trust.two_networks(finds, chance, names=("your network", "her network"), title=title), "cnn_27_who_finds_it")
 
 # %% [markdown]
 # **Questions.** Which method would have let you *find* the square without knowing of it, and which would not? Is a high share on her network
@@ -637,11 +637,11 @@ if food.objects is not None:
 source(trust.contrast)
 
 # %%
-name, result = list(results.items())[-1]
+hardest, result = list(results.items())[-1]
 top = torch.as_tensor(result.probabilities).topk(2)
 third = (top.indices != torch.as_tensor(result.labels)[:, None]).all(1)  # neither of the two is right
 doubt = int((top.values[:, 0] - top.values[:, 1] + (~third).float()).argmin())
-x, label = training.as_float(food.splits[name][0][doubt])[None], int(result.labels[doubt])
+x, label = training.as_float(food.splits[hardest][0][doubt])[None], int(result.labels[doubt])
 first, runner = top.indices[doubt].tolist()
 three = {"label": label, "says": first, "runner-up": runner}
 signed_map = lambda m: 0.5 + 0.5 * (cells := torch.nn.functional.avg_pool2d(m.sum(1), 4)) / cells.abs().max()
@@ -653,7 +653,7 @@ for method, style in {"saliency": "hot", "smoothgrad": "hot", "integrated_gradie
     function = getattr(attribution, method)
     both = [*function(model, four, each).split(1), trust.contrast(function, model, x, each[1:2], each[2:3])]
     table[method.replace("_", "\n")] = (torch.cat([attribution.heatmap(m) if style == "hot" else signed_map(m) for m in both]), style)
-title = f"One doubtful picture of {name}: {classes[first]} {float(top.values[doubt, 0]):.0%}, {classes[runner]} {float(top.values[doubt, 1]):.0%}"
+title = f"One doubtful picture of {hardest}: {classes[first]} {float(top.values[doubt, 0]):.0%}, {classes[runner]} {float(top.values[doubt, 1]):.0%}"
 show(figures.rows(names, table, title=title), "cnn_30_which_class")
 
 # %% [markdown]
@@ -667,8 +667,8 @@ show(figures.rows(names, table, title=title), "cnn_30_which_class")
 # %%
 tests = {"SRG": lambda n: sum(v.mean() for v in gains[n].values()) / 3 if n in gains else 0.0,
          "alike when\nall is random": lambda n: alike[n][-1] if n in alike else float("nan"),
-         "square:\nhighest pixel": lambda n: found["highest pixel in the square"].get(n, [float("nan")] * 2)[1],
-         "square:\nrank accuracy": lambda n: found["rank accuracy"].get(n, [float("nan")] * 2)[1],
+         "square:\nhighest pixel": lambda n: finds["highest pixel in the square"].get(n, [float("nan")] * 2)[1],
+         "square:\nrank accuracy": lambda n: finds["rank accuracy"].get(n, [float("nan")] * 2)[1],
          "objects\nin order": lambda n: float(torch.tensor(ordered[n]).nanmean()) if n in ordered else float("nan")}
 card = {n: {test: float(value(n)) for test, value in tests.items()} for n in judged}
 title = "Methods x tests (the darker, the better within its column; below the line: controls)"
@@ -708,7 +708,7 @@ right = (training.predict(reader, free.images).argmax(1) == free.labels).float()
 print(f"On {len(free.labels)} other free photographs, of dishes it has never seen, the network is right on {right:.0%}.")
 
 # %%
-own = [lime_method.explain(reader, x, samples=500) for x in photos.images]
+own = [lime_method.explain(reader, x, samples=300) for x in photos.images]
 painted = [figures.lime_overlay(x, e.segments, e.weights).transpose(2, 0, 1) for x, e in zip(photos.images, own)]
 of_photos = {"LIME": attribution.heatmap_of([abs(lime_method.segment_map(e)) for e in own])}
 for name, method in {"saliency": attribution.saliency, "SmoothGrad": attribution.smoothgrad,

@@ -158,7 +158,7 @@ def _bars(ax: Axes, values: Sequence[np.ndarray], place: np.ndarray, colour: str
 
 def _rows(ax: Axes, names: list[str], *, zero: bool = True) -> None:
     ax.set_yticks(range(len(names)), names)
-    for label, name in zip(ax.get_yticklabels(), names, strict=True):
+    for label, name in zip(ax.get_yticklabels(), names, strict=False):  # none on a panel that shares its neighbour's
         label.set_color(GREY if name.endswith("(control)") else "black")
     ax.set_ylim(len(names) - 0.4, -0.6)
     ax.grid(axis="x", alpha=0.25)
