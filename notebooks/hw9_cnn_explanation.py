@@ -459,12 +459,12 @@ source(trust.both_ways, trust.gain)
 # LIME and integrated gradients have a sign: what speaks against the class is least important. The others have none.
 signed = {"LIME": torch.stack([torch.as_tensor(lime_method.segment_map(e)) for e in explained]), "integrated gradients": integrated.sum(1)}
 blind = {f"{name} (control)": m for name, m in trust.controls(images, masks=food.masks).items()}
-judged = {name: (maps | signed)[name] for name in order} | blind
+judged = {name: (maps | signed)[name] for name in order} | {"|integrated gradients|": maps["integrated gradients"]} | blind
 baselines, curves = ("mean", "blur", "black"), {}
 for name in (name for name in judged if "uniform" not in name):
     curves[name] = {kind: trust.both_ways(model, images, targets, judged[name], baseline=kind, steps=14) for kind in baselines}
 gains = {name: {kind: trust.gain(*both).numpy() for kind, both in row.items()} for name, row in curves.items()}
-title = "Pixels removed from both ends, mean over ten pictures (only LIME and integrated gradients have a sign)"
+title = "Pixels removed from both ends, mean over ten pictures (of the methods LIME and integrated gradients have a sign)"
 show(figures_trust.srg(gains, "LIME", *curves["LIME"]["mean"], baselines=baselines, title=title), "cnn_23_removal")
 
 # %%
@@ -478,6 +478,7 @@ print(f"LIME upside down: SRG {reverse.mean():+.3f} instead of {gains['LIME']['m
 # %% [markdown]
 # **Questions.** Which method has the largest area, and is it larger than that of the food's outline, which has never seen the
 # network? Does the order of the methods depend on the baseline, and which order does so less: that of one curve, or that of SRG?
+# Integrated gradients come twice, with their sign and without: what does that say about the sign of a single pixel?
 #
 # ### Test 2. Destroy the network: does the map notice?
 #

@@ -42,7 +42,7 @@ def srg(
         _bars(right, values, place, COLOURS[number % len(COLOURS)], f"replaced by {baseline}")
     _rows(right, list(scores))
     right.set_xlabel("SRG: area between the curves (1: best, 0: chance)")
-    right.legend(frameon=False, fontsize=7.5, loc="lower right")
+    figure.legend(*right.get_legend_handles_labels(), loc="outside lower right", ncol=3, frameon=False, fontsize=8)
     figure.suptitle(title, fontsize=11)
     return figure
 
