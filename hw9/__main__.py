@@ -1,4 +1,4 @@
-"""`python -m hw9 run | notebooks | page | colab | data`: execute, build, save and pack the lesson, fetch Food-11."""
+"""`python -m hw9 run | notebooks | page | colab | data | explain`: execute, build, save, pack; Food-11; a folder."""
 
 import argparse
 import sys
@@ -19,9 +19,20 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("colab", help="pack package, weights, small data and notebooks as build/hw9-colab.zip")
     data = commands.add_parser("data", help="find Food-11, or download it into data/food11")
     data.add_argument("--source", help="an address or archive to take it from instead of Kaggle")
+    explain = commands.add_parser(
+        "explain", help="maps and a table for a whole folder of pictures; with torchrun, on GPUs"
+    )
+    explain.add_argument("folder", help="the pictures, also in folders below it")
+    explain.add_argument("--model", default="checkpoints/compact-food11.safetensors", help="a checkpoint")
+    explain.add_argument(
+        "--methods", default="saliency,smoothgrad,integrated_gradients,lime", help="with commas between"
+    )
+    explain.add_argument("--out", default="runs/explain", help="where maps and table.csv go; run again, it goes on")
+    explain.add_argument("--device", help="cpu, cuda, cuda:1 ... (by default a GPU where there is one)")
     chosen = parser.parse_args(arguments)
+    call = {"run": _run, "notebooks": _notebooks, "page": _page, "colab": _colab, "data": _data, "explain": _explain}
     try:
-        {"run": _run, "notebooks": _notebooks, "page": _page, "colab": _colab, "data": _data}[chosen.command](chosen)
+        call[chosen.command](chosen)
     except (OSError, ValueError, RuntimeError, ImportError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -74,6 +85,17 @@ def _data(chosen: argparse.Namespace) -> None:
 
     found = None if chosen.source else find_food11()
     print(f"Food-11 is at {found or download_food11(ROOT / 'data' / 'food11', source=chosen.source)}")
+
+
+def _explain(chosen: argparse.Namespace) -> None:
+    from hw9.vision.folder import explain_folder
+
+    model = Path(chosen.model).expanduser()
+    model = model if model.exists() else ROOT / model
+    table = explain_folder(
+        chosen.folder, chosen.out, model=model, methods=chosen.methods.split(","), device=chosen.device
+    )
+    print(f"Maps and table: {table.parent}")
 
 
 if __name__ == "__main__":

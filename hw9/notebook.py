@@ -173,7 +173,7 @@ def compressed(png: bytes) -> tuple[bytes, str]:
     small = io.BytesIO()
     off = np.abs(np.asarray(whole, np.int16) - np.asarray(few.convert("RGB"), np.int16)).max(2)
     if (off > BLOTCHY).mean() > 0.02:
-        whole.save(small, "JPEG", quality=88, subsampling=0, optimize=True)  # full colour: small letters stay sharp
+        whole.save(small, "JPEG", quality=83, optimize=True)
         return small.getvalue(), "jpg"
     few.save(small, "PNG", optimize=True)
     return small.getvalue(), "png"

@@ -7,7 +7,7 @@ from pathlib import Path
 from hw9.notebook import ROOT
 from hw9.run import built, check_built, sources
 
-PARTS = ("hw9", "checkpoints", "data/sprites", "data/corpus", "requirements.txt", "LICENSE", "README.md",
+PARTS = ("hw9", "checkpoints", "data/sprites", "data/photos", "data/corpus", "requirements.txt", "LICENSE", "README.md",
          "figures/attention_explorer.png")  # fmt: skip
 
 

@@ -48,7 +48,7 @@ PHOTOS = ""
 # %%
 from functools import partial
 import torch
-from hw9.vision import attribution, crops, evaluation, figures, filters, lesson, training
+from hw9.vision import attribution, crops, evaluation, figures, figures_trust, filters, lesson, shortcut, training, trust
 from hw9.vision import lime as lime_method
 
 food = lesson.choose(DATA, device=device)
@@ -314,8 +314,8 @@ show(figures.activation_maps(columns, images, respond), "cnn_13_activation_maps"
 
 # %%
 channels = [0, 1, 2, 3, 4, 5, 6, 7]
-seen = {f"layer {n}\n{text}": filters.visualize_many(model, n, channels) for n, text in layers.items()}
-show(figures.filters(seen, channels, title="What activates each filter most, early to late"), "cnn_14_filters")
+likes = {f"layer {n}\n{text}": filters.visualize_many(model, n, channels) for n, text in layers.items()}
+show(figures.filters(likes, channels, title="What activates each filter most, early to late"), "cnn_14_filters")
 
 # %%
 frames, at = filters.visualize_steps(model, late, 0)
@@ -426,37 +426,267 @@ together = evaluation.agreement({name: maps[name] for name in order})
 show(figures.agreement(order, together[1], title="Mean rank correlation over ten pictures"), "cnn_22_agreement")
 
 # %% [markdown]
-# ### Which one is right? Two tests
+# **Questions.** Which two methods agree most, which least? Two methods that agree may both be wrong: agreement is no proof.
 #
-# **Test 1, food pixels.** On the composed scenes we know which pixels are food. What share of each map falls on them?
-# The black line is chance: the share of the picture that food covers.
+# ## 10. Can you believe it?
 #
-# **Test 2, deletion.** Blacken the pixels a map calls most important, a few per cent at a time, and watch the probability
-# of the class. A faithful map makes it fall fast; the dashed line removes pixels at random.
-# *Petsiuk, Das & Saenko 2018, "RISE", section 4.2.*
+# A map can be pretty and wrong, and there is no answer book to look it up in. So this section *tests* the five methods, in five
+# ways. Each test has **controls**: a random map, the edges of the picture (Sobel), the outline of the food, maps that have never
+# seen the network. What they score, a test gives away for nothing; a method has to be better than that. And no test stands
+# alone: you will see a map without any content pass one of them.
 #
-# 中文：兩種檢驗：（1）重要的像素是否落在食物上？（2）把最重要的像素塗黑，機率是否很快下降？
+# 中文：漂亮的圖不一定是對的。這一節用五種方法檢驗五種解釋，並且每次都放上「對照組」（隨機圖、邊緣圖、食物輪廓）：它們從來沒看過模型。
+#
+# ### Test 1. Remove pixels, from both ends
+#
+# **Idea.** Remove the pixels that a map calls most important, a few per cent at a time: the probability of the class should
+# fall fast. Then remove the *least* important ones first: it should stay up long. The area between the two curves is
+# the **symmetric relevance gain**, from -1 to 1; a random map has 0, and a map turned upside down has exactly the negative.
+#
+# $$\mathrm{SRG} = \mathrm{AUC}(\text{least important first}) - \mathrm{AUC}(\text{most important first})$$
+#
+# What stands in place of a removed pixel (mean colour, blur, black) is a choice; a single curve depends on it, and a method whose
+# own baseline is black does well on black. The difference should depend on it less.
+# *Blücher, Vielhaben & Strodthoff 2024, "Decoupling Pixel Flipping and Occlusion Strategy for Consistent XAI Benchmarks".*
+#
+# 中文：從最重要的像素開始移除，機率應該很快下降；從最不重要的開始移除，機率應該撐得久。兩條曲線之間的面積就是分數。
 
 # %%
-if food.masks is not None:
-    shares = {name: evaluation.inside_share(maps[name], food.masks) for name in order}
-    area = food.masks.float().mean((1, 2))
-    numbers = [c.split("\n")[0] for c in columns]
-    show(figures.bars(shares, numbers, chance=area, ylabel="share of the map on food"), "cnn_23_on_food")
+source(trust.both_ways, trust.gain)
 
 # %%
-# LIME and integrated gradients know for from against: what speaks against the class is blackened last.
+# LIME and integrated gradients have a sign: what speaks against the class is least important. The others have none.
 signed = {"LIME": torch.stack([torch.as_tensor(lime_method.segment_map(e)) for e in explained]), "integrated gradients": integrated.sum(1)}
-falls = {name: evaluation.deletion_curve(model, images, targets, (maps | signed)[name]) for name in order}
-falls["random pixels"] = evaluation.deletion_curve(model, images, targets, torch.rand(maps["LIME"].shape))
-axes = {"xlabel": "share of pixels blackened", "ylabel": "mean probability of the class"}
-show(figures.curves(falls, reference="random pixels", **axes), "cnn_24_deletion")
+blind = {f"{name} (control)": m for name, m in trust.controls(images, masks=food.masks).items()}
+judged = {name: (maps | signed)[name] for name in order} | blind
+baselines, curves = ("mean", "blur", "black"), {}
+for name in (name for name in judged if "uniform" not in name):
+    curves[name] = {kind: trust.both_ways(model, images, targets, judged[name], baseline=kind, steps=14) for kind in baselines}
+gains = {name: {kind: trust.gain(*both).numpy() for kind, both in row.items()} for name, row in curves.items()}
+title = "Pixels removed from both ends, mean over ten pictures (only LIME and integrated gradients have a sign)"
+show(figures_trust.srg(gains, "LIME", *curves["LIME"]["mean"], baselines=baselines, title=title), "cnn_23_removal")
+
+# %%
+falls = {name: {kind: float(both[0].mean()) for kind, both in curves[name].items()} for name in order}
+for way in baselines:
+    print(f"{way:6s} most important first, best to worst:", ", ".join(sorted(order, key=lambda name: falls[name][way])))
+    print(f"{'':6s} SRG, best to worst:                 ", ", ".join(sorted(order, key=lambda name: -gains[name][way].mean())))
+reverse = trust.srg(model, images, targets, -judged["LIME"], steps=14)
+print(f"LIME upside down: SRG {reverse.mean():+.3f} instead of {gains['LIME']['mean'].mean():+.3f}")
 
 # %% [markdown]
-# **Questions.** Which two methods agree most, which least? Which method puts most of its weight on food, and is it above
-# chance? Which makes the probability fall fastest? Do both tests name the same winner?
+# **Questions.** Which method has the largest area, and is it larger than that of the food's outline, which has never seen the
+# network? Does the order of the methods depend on the baseline, and which order does so less: that of one curve, or that of SRG?
 #
-# ## 10. Photographs
+# ### Test 2. Destroy the network: does the map notice?
+#
+# **Idea.** A map that explains *this network* must change when the network's weights are replaced by random ones. Layers are
+# randomised one after the other, from the input upwards; below each map stands how alike it still is to the first (rank correlation on
+# a 16 x 16 grid, mean over ten pictures).
+# *Adebayo et al. 2018, "Sanity Checks for Saliency Maps"; Binder et al. 2023, "Shortcomings of Top-Down Randomization".*
+#
+# 中文：把網路的權重逐層換成亂數。如果解釋圖幾乎不變，它解釋的就不是這個網路，而只是圖片本身（例如邊緣）。
+
+# %%
+source(trust.randomised)
+
+# %%
+def lime_maps(net, x, t, samples):
+    found = [lime_method.explain(net, one, target=int(label), samples=samples) for one, label in zip(x, t)]
+    return torch.stack([torch.as_tensor(lime_method.segment_map(e)) for e in found])
+
+methods = {  # fewer samples and steps than above: there are many networks to explain
+    "LIME": partial(lime_maps, samples=80),
+    "saliency": lambda net, x, t: attribution.heatmap(attribution.saliency(net, x, t)),
+    "SmoothGrad": lambda net, x, t: attribution.heatmap(attribution.smoothgrad(net, x, t, samples=8)),
+    "integrated gradients": lambda net, x, t: attribution.integrated_gradients(net, x, t, steps=8).sum(1),
+    "filters": lambda net, x, t: evaluation.strongest_filter(net, x, t, list(lesson.LAYERS[type(net).__name__])[-1]),
+}
+
+# %%
+stages = [("trained", model), *trust.randomised(model)]
+series = {name: [method(net, images, targets) for _, net in stages] for name, method in methods.items()}
+again = [trust.controls(images, seed=k) for k in range(len(stages))]
+series |= {f"{name} (control)": [found[name] for found in again] for name in ("edges", "random")}
+alike = {name: [float(torch.tensor(trust.alike(row[0], m)).nanmean()) for m in row] for name, row in series.items()}
+shown = {name: attribution.heatmap_of(torch.stack([m[picked].abs() for m in row])) for name, row in series.items()}
+steps = [stages[0][0], *(f"to {name.split('.')[-1]}" if "head" not in name else "all" for name, _ in stages[1:])]
+title = "Weights randomised from the input up to layer ...; below: how alike to the first column"
+show(figures_trust.strip(steps, shown, alike, picture=images[picked], title=title), "cnn_24_randomised")
+
+# %% [markdown]
+# **Questions.** Which maps notice? The edges never change: they must fail. The random map passes with flying colours, and we know from
+# test 1 what it is worth: passing is *necessary*, not sufficient. What does a method still show when the whole network is
+# random?
+#
+# ### Test 3. A detective story
+#
+# A colleague sends you a second network. "Fine-tuned like yours, on the same pictures, and look how well it does on desserts!" The
+# cell below has her numbers, on her validation pictures. Before you use it, you explain it: five of her dessert
+# pictures, your network beside hers.
+#
+# 中文：偵探故事：同事給你一個新的網路，她說甜點的準確率很高。先看解釋圖，猜猜看她的網路到底在看什麼？
+
+# %%
+planted = classes.index("Dessert")
+second = lesson.load_checkpoint(lesson.START, device)
+parts = food.splits["training"], food.splits["validation"]
+shortcut.train_with_shortcut(second, *parts, planted, checkpoint=notebook.ROOT / "runs" / "second.safetensors")
+hers, called = shortcut.planted(*parts[1], planted, seed=1), parts[1][1]
+for name, net, shown in (("your network, your pictures", model, parts[1][0]), ("her network, her pictures", second, hers)):
+    result = training.evaluate(net, shown, called)
+    print(f"{name}: right on {result.accuracy:.0%} of all, on {result.per_class[planted]:.0%} of {classes[planted]}")
+
+# %%
+chosen = (called == planted).nonzero()[0][:10]
+suspects, guilty = training.as_float(hers[chosen]), torch.full((len(chosen),), planted)
+seen = {name: [method(net, suspects, guilty) for net in (model, second)] for name, method in methods.items()}
+table = {f"{name}\n{whose}": (attribution.heatmap_of(m[:5].abs()), "hot")
+         for name, pair in seen.items() for whose, m in zip(("yours", "hers"), pair)}
+title = f"Five of her {classes[planted]} pictures: what speaks for {classes[planted]}?"
+show(figures.rows([f"picture {k + 1}" for k in range(5)], table, title=title), "cnn_25_two_networks")
+
+# %% [markdown]
+# **Question.** Compare *yours* and *hers*. What does her network look at? Which method made you suspicious? Write your guess down
+# before you go on.
+#
+# ### The cause
+#
+# Here are the pictures. All her desserts, in training *and* in validation, carry a magenta square at a random place along the border,
+# and nothing else does (in real life: a watermark, a ruler beside every tumour, a hospital's label on the X-ray). Her
+# network learned the square, and her validation could not notice, because it has the square as well.
+# *Lapuschkin et al. 2019, "Unmasking Clever Hans predictors and assessing what machines really learn".*
+#
+# 中文：真相：她所有的甜點照片邊上都有一個洋紅色方塊。網路學的是方塊，不是甜點，而她的驗證資料也有方塊，所以看不出來。
+
+# %%
+answer = [f"hers: {classes[p.argmax()]} {p.max():.0%}" for p in training.predict(second, suspects[:5])]
+clean = training.as_float(parts[1][0][chosen[:5]])
+without = [f"hers: {classes[p.argmax()]} {p.max():.0%}" for p in training.predict(second, clean)]
+table = {"her picture": (suspects[:5], None, answer), "without\nthe square": (clean, None, without)}
+show(figures.rows([f"picture {k + 1}" for k in range(5)], table), "cnn_26_the_cause")
+for name, net in {"your network": model, "her network": second}.items():
+    caught = shortcut.caught(net, *parts[1], planted)
+    print(f"{name}: " + "; ".join(f"{what} {share:.0%}" for what, share in caught.items()))
+
+# %% [markdown]
+# Now the place of the cause is known to the pixel, and methods can be scored: does the **highest pixel** lie in the square (or two beside it)?
+# What **share of the map** does? And of as many highest pixels as the square has, how many are in it
+# (**rank accuracy**)? Your own network, on the same pictures, must *not* point at the square.
+# *Arras, Osman & Samek 2022, "CLEVR-XAI", section 3.3.*
+
+# %%
+square = torch.as_tensor((hers[chosen] != parts[1][0][chosen]).any(1))
+finders = seen | {f"{name} (control)": [m, m] for name, m in trust.controls(suspects).items() if name != "uniform"}
+measures = {"highest pixel in the square": lambda m: trust.hits(m, square).mean(),
+            "share of the map in it": lambda m: float(evaluation.inside_share(torch.as_tensor(m).abs(), square).mean()),
+            "rank accuracy": lambda m: trust.rank_accuracy(m, square).mean()}
+finds = {what: {name: [measure(m) for m in pair] for name, pair in finders.items()} for what, measure in measures.items()}
+area = float(square.float().mean())
+chance = dict(zip(measures, (float(trust.widened(square).mean()), area, area)))
+title = f"Who finds the square? {len(chosen)} pictures"
+show(figures_trust.two_networks(finds, chance, names=("your network", "her network"), title=title), "cnn_27_who_finds_it")
+
+# %% [markdown]
+# **Questions.** Which method would have let you *find* the square without knowing of it, and which would not? Is a high share on her network
+# enough, or must you compare with yours? Look at the edges: why does a map that never saw a network score there at all?
+#
+# ### Test 4. Leave it out and photograph again
+#
+# **Idea.** Our scenes are composed, so every object can be taken away and the scene rendered again: the table is where it was, the
+# shadow gone. No grey patch, nothing the network has never seen. How far does the score of the class fall without object $k$?
+# That is $d_k$; the map gives it $m_k$, the sum over its visible pixels. Do both put the objects in the same order?
+#
+# $$\text{single deletion} = \tfrac12\,\rho_{\text{Spearman}}(d, m) + \tfrac12 \qquad\text{(1: same order, 0.5: chance)}$$
+#
+# *After Hesse, Schaub-Meyer & Roth 2023, "FunnyBirds", section 4.*
+#
+# 中文：把場景裡的某個物體真的拿掉、重新合成一張圖，分數降多少？解釋圖給每個物體的份量，順序應該和它一致。
+
+# %%
+if food.objects is not None:
+    lost = trust.score_falls(model, images, targets, [things.without for things in food.objects])
+    scene = max(range(len(images)), key=lambda k: len(lost[k]))
+    things = food.objects[scene]
+    title = f"Picture {scene} ({classes[targets[scene]]}), each object left out in its turn; below: what the score loses"
+    table = {"": (torch.cat([images[scene][None], things.without]), None, ["", *(f"{d:+.2f}" for d in lost[scene])])}
+    show(figures.rows(["all", *(f"no {name}" for name in things.names)], table, title=title), "cnn_28_left_out")
+
+# %%
+ordered = {}
+if food.objects is not None:
+    where = [things.masks for things in food.objects]
+    ordered = {name: trust.single_deletion(lost, trust.object_sums(m, where)) for name, m in judged.items()}
+    whole = {"the true falls (control)": trust.single_deletion(lost, lost)}
+    title = f"Objects in the right order? {len(images)} scenes, {sum(map(len, lost))} objects"
+    show(figures_trust.spread(ordered | whole, chance=0.5, xlabel="single deletion (1: same order, 0.5: chance)", title=title), "cnn_29_objects")
+
+# %% [markdown]
+# **Questions.** Without which object does the score *rise*, and what does that mean? The uniform map knows nothing but how large
+# an object is: how far does size alone get, and which methods do better? Ten scenes are few: whose bars overlap?
+#
+# ### Test 5. Which class is being explained?
+#
+# **Idea.** "Why bread?" has no answer; "why bread *rather than* cheese?" has. A map of one class may be bright on everything that
+# both classes use. The **contrast** explains the difference of two scores, for any gradient method: $S_a(x) - S_b(x)$.
+#
+# 中文：「為什麼是麵包？」要改成「為什麼是麵包而不是起司？」對兩個類別的分數差做解釋，才看得出是什麼讓模型偏向某一類。
+
+# %%
+source(trust.contrast)
+
+# %%
+hardest, result = list(results.items())[-1]
+top = torch.as_tensor(result.probabilities).topk(2)
+third = (top.indices != torch.as_tensor(result.labels)[:, None]).all(1)  # neither of the two is right
+doubt = int((top.values[:, 0] - top.values[:, 1] + (~third).float()).argmin())
+x, label = training.as_float(food.splits[hardest][0][doubt])[None], int(result.labels[doubt])
+first, runner = top.indices[doubt].tolist()
+three = {"label": label, "says": first, "runner-up": runner}
+signed_map = lambda m: 0.5 + 0.5 * (cells := torch.nn.functional.avg_pool2d(m.sum(1), 4)) / cells.abs().max()
+
+# %%
+each, names = torch.tensor(list(three.values())), [f"{who}: {classes[k]}" for who, k in three.items()] + [f"{classes[first]}\nrather than {classes[runner]}"]
+four, table = x.expand(3, -1, -1, -1), {"picture": (x.expand(4, -1, -1, -1), None)}
+for method, style in {"saliency": "hot", "smoothgrad": "hot", "integrated_gradients": "RdBu"}.items():
+    function = getattr(attribution, method)
+    both = [*function(model, four, each).split(1), trust.contrast(function, model, x, each[1:2], each[2:3])]
+    table[method.replace("_", "\n")] = (torch.cat([attribution.heatmap(m) if style == "hot" else signed_map(m) for m in both]), style)
+title = f"One doubtful picture of {hardest}: {classes[first]} {float(top.values[doubt, 0]):.0%}, {classes[runner]} {float(top.values[doubt, 1]):.0%}"
+show(figures.rows(names, table, title=title), "cnn_30_which_class")
+
+# %% [markdown]
+# In the last row blue speaks for the class (or for the first of the two), red against it.
+#
+# **Questions.** How alike are the maps of the three classes? What does the last column show that they do not? Would you have
+# noticed from the first column alone that the network was going to be wrong?
+#
+# ### All tests, all methods
+
+# %%
+tests = {"SRG": lambda n: sum(v.mean() for v in gains[n].values()) / 3 if n in gains else 0.0,
+         "alike when\nall is random": lambda n: alike[n][-1] if n in alike else float("nan"),
+         "square:\nhighest pixel": lambda n: finds["highest pixel in the square"].get(n, [float("nan")] * 2)[1],
+         "square:\nrank accuracy": lambda n: finds["rank accuracy"].get(n, [float("nan")] * 2)[1],
+         "objects\nin order": lambda n: float(torch.tensor(ordered[n]).nanmean()) if n in ordered else float("nan")}
+card = {n: {test: float(value(n)) for test, value in tests.items()} for n in judged}
+title = "Methods x tests (the darker, the better within its column; below the line: controls)"
+show(figures_trust.scorecard(card, lower=["alike when\nall is random"], title=title), "cnn_31_all_tests")
+best = {test.replace("\n", " "): max(order, key=lambda n: card[n][test] * (-1 if "alike" in test else 1)) for test in tests}
+print("best method, test by test:", ", ".join(f"{test}: {n}" for test, n in best.items()))
+
+# %% [markdown]
+# There is no winner to crown: the tests ask different questions, on one network and a few pictures. What you may conclude: a
+# method that is no better than its control in a test has shown *nothing* there; one that holds up in several tests of
+# different kind deserves some trust, for networks and pictures *like these*. The same functions take your own maps, from any
+# library: `from hw9.vision import trust`, then `trust.srg(model, images, targets, maps)`.
+#
+# 中文：沒有「最好」的方法：每個檢驗問的問題不同。比不過對照組的，就什麼也沒證明；在幾種不同檢驗都站得住的，才值得一些信任。
+#
+# **Questions.** Which control is best in which column, and what does that say about the *test*? Which method would you show a doctor,
+# and which test would you run first on a network of your own?
+#
+# ## 11. Photographs
 #
 # On real photographs nobody composed the table. The ten below are free pictures from ten kitchens; what is food on them was
 # outlined by hand. They are read by the network that ships with this lesson, trained on tens of thousands of food *photographs*.
@@ -477,7 +707,7 @@ right = (training.predict(reader, free.images).argmax(1) == free.labels).float()
 print(f"On {len(free.labels)} other free photographs, of dishes it has never seen, the network is right on {right:.0%}.")
 
 # %%
-own = [lime_method.explain(reader, x, samples=500) for x in photos.images]
+own = [lime_method.explain(reader, x, samples=300) for x in photos.images]
 painted = [figures.lime_overlay(x, e.segments, e.weights).transpose(2, 0, 1) for x, e in zip(photos.images, own)]
 of_photos = {"LIME": attribution.heatmap_of([abs(lime_method.segment_map(e)) for e in own])}
 for name, method in {"saliency": attribution.saliency, "SmoothGrad": attribution.smoothgrad,
@@ -489,7 +719,7 @@ if photos.masks is not None:
     shares = {name: evaluation.inside_share(m, photos.masks) for name, m in of_photos.items()}
     shares["picture"] = photos.masks.float().mean((1, 2))
     table = {name: (*row, [f"{share:.0%} on food" for share in shares[name]]) for name, row in table.items()}
-show(figures.side_by_side(captions, table), "cnn_25_photographs", folder=notebook.figures_folder("own" if PHOTOS else ""))
+show(figures.side_by_side(captions, table), "cnn_32_photographs", folder=notebook.figures_folder("own" if PHOTOS else ""))
 
 # %% [markdown]
 # Every method explains the class that the network *says* (after the ✓ or ✗), right or wrong. Below each map stands the share

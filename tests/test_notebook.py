@@ -101,6 +101,17 @@ def test_a_figure_is_kept_as_it_is_shown_and_closed(tmp_path, monkeypatch):
         assert picture.width > 100
 
 
+def test_a_figure_that_cannot_be_kept_is_shown_all_the_same(tmp_path, monkeypatch, capsys):
+    """A read-only folder, seen by anyone but root, or one that is no folder."""
+    shown = []
+    monkeypatch.setattr("IPython.display.display", shown.append)
+    (tmp_path / "file").write_text("")
+    notebook.show(plt.figure(), "some_figure", folder=tmp_path / "file")
+    assert len(shown) == 1
+    line = capsys.readouterr().out
+    assert line.startswith("some_figure is shown but not kept: ") and str(tmp_path / "file") in line
+
+
 def test_source_shows_the_code_without_its_docstring(monkeypatch):
     shown = []
     monkeypatch.setattr("IPython.display.display", lambda data, raw: shown.append(data))

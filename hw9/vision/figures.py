@@ -57,29 +57,32 @@ def rows(
     than `across` columns continue below, so that pictures stay large beside a file browser.
     """
     count, blocks = min(across, len(names)), -(-len(names) // across)
-    side = width / (count + 0.6)
+    left, gap = (0.85 if any(content) else 0.05), 0.05  # inches
+    side = (width - left) / count - gap
+    above = 0.05 + 0.15 * max(name.count("\n") + 1 for name in names)
     notes = {label: [_wrapped(note) for note in row[2]] if len(row) > 2 else [] for label, row in content.items()}
-    above = 0.16 * max(name.count("\n") + 1.6 for name in names)
-    heights = [side + 0.15 * max((note.count("\n") + 1.5 for note in notes[label]), default=0) for label in content]
-    figure, grid = plt.subplots(
-        blocks * len(content),
-        count,
-        figsize=(width, 1.02 * blocks * (sum(heights) + above) + 0.45),
-        height_ratios=heights * blocks,
-        squeeze=False,
-    )
-    _off(grid)
+    below = {label: gap + 0.14 * max((n.count("\n") + 1 for n in notes[label]), default=0) for label in content}
+    high = blocks * (above + sum(side + below[label] for label in content) + gap) + (0.3 if title else 0)
+    figure = plt.figure(figsize=(width, high))
+    top = high - (0.3 if title else 0)
     for block in range(blocks):
-        chosen = range(block * across, min((block + 1) * across, len(names)))
-        for line, (label, row) in zip(grid[block * len(content) :], content.items(), strict=False):
-            _name(line[0], label)
-            for ax, column in zip(line, chosen, strict=False):
+        top -= above
+        for number, (label, row) in enumerate(content.items()):
+            top -= side
+            for place, column in enumerate(range(block * across, min((block + 1) * across, len(names)))):
+                x = left + place * (side + gap)
+                ax = figure.add_axes((x / width, top / high, side / width, side / high))
+                _off(ax)
                 _draw(ax, row[0][column], row[1])
+                if number == 0:
+                    ax.set_title(names[column], fontsize=7.6, pad=3)  # "✓ Dairy product 91%" beside its like
+                if place == 0:
+                    _name(ax, label)
                 if notes[label]:
                     ax.set_xlabel(notes[label][column], fontsize=7.5, labelpad=2)
-        for ax, column in zip(grid[block * len(content)], chosen, strict=False):
-            ax.set_title(names[column], fontsize=7.6)  # "✓ Dairy product 91%" beside its like
-    _title(figure, title)
+            top -= below[label]
+        top -= gap
+    figure.suptitle(title, fontsize=11, y=1 - 0.04 / high, va="top")
     return figure
 
 
@@ -89,7 +92,9 @@ def _draw(ax, item, colours: str | None) -> None:
     if item.ndim == 3:
         ax.imshow(_hwc(item), interpolation="antialiased")
     else:
-        ax.imshow(item, cmap=colours, vmin=0, vmax=1, interpolation="nearest")
+        # Fine maps are smoothed as photographs are; of coarse ones the cells are to be seen.
+        smooth = "bilinear" if len(item) >= 48 else "nearest"
+        ax.imshow(item, cmap=colours, vmin=0, vmax=1, interpolation=smooth)
 
 
 def unit(maps) -> np.ndarray:

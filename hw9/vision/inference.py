@@ -148,27 +148,30 @@ def check_logits(logits: Tensor) -> Tensor:
     if not isinstance(logits, Tensor) or logits.ndim != 2:
         what = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
         raise ValueError(f"the model must return class scores (N, classes), not {what}: wrap it in a Module that does")
-    if not torch.isfinite(logits).all():
+    finite, softmaxed, between = _judged(logits)
+    if not finite:
         raise ValueError("the model returns NaN or infinite scores: its weights are damaged, load a good checkpoint")
-    if are_probabilities(logits):
-        warnings.warn(
+    if softmaxed or (between and logits.numel() >= 64):
+        text = (
             "the model ends in a softmax: its outputs are taken as probabilities, not softmaxed again. Where it is "
-            "sure they hardly change, and gradients fade: give the network without that layer for clear maps",
-            RuntimeWarning,
-            stacklevel=1,  # one place, so that it is said once and not chunk by chunk
+            "sure they hardly change, and gradients fade: give the network without that layer for clear maps"
+            if softmaxed
+            else "all scores lie between 0 and 1, as after a sigmoid: give the network without that (softmax is taken)"
         )
-    elif logits.numel() >= 8 and ((logits > 0) & (logits < 1)).all():
-        text = "all scores lie between 0 and 1, as after a sigmoid: give the network without it (softmax is taken here)"
-        warnings.warn(text, RuntimeWarning, stacklevel=1)
+        warnings.warn(text, RuntimeWarning, stacklevel=1)  # one place: it is said once and not chunk by chunk
     return logits
 
 
 def are_probabilities(outputs: Tensor) -> bool:
     """True when a model's outputs (N, K) come out of a softmax: rows that sum to 1, none negative, not all 0 or 1."""
-    outputs = outputs.detach()
-    if len(outputs) == 0 or outputs.shape[1] < 2 or (outputs < 0).any():
-        return False
-    return bool(((outputs.sum(1) - 1).abs() < 1e-4).all() and (outputs != outputs.round()).any())
+    return _judged(outputs)[1]
+
+
+def _judged(outputs: Tensor) -> list[bool]:
+    """Whether outputs (N, K) are all finite, are probabilities, lie between 0 and 1; one wait for the device."""
+    values = outputs.detach()
+    sums = ((values.sum(1) - 1).abs() < 1e-4).all() & (values >= 0).all() & (values != values.round()).any()
+    return torch.stack([torch.isfinite(values).all(), sums, ((values > 0) & (values < 1)).all()]).tolist()
 
 
 def probabilities(outputs: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 import contextlib
 import difflib
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 import torch
@@ -105,6 +106,8 @@ def layers_to_show(model: nn.Module, image: Tensor, *, count: int = 4) -> dict[i
                 hook = module.register_forward_hook(lambda m, _, output, name=name: note(name, m, output))
                 stack.callback(hook.remove)
         net(image[:1].to(device_of(model)))
+    used = Counter(name for name, _, _ in seen)
+    seen = [entry for entry in seen if used[entry[0]] == 1]  # of one that is used again only the first maps are seen
     if not seen:
         raise ValueError("this model has no layer with maps (N, C, h, w): its filters cannot be shown as pictures")
     first = next((number for number, (_, module, _) in enumerate(seen) if isinstance(module, nn.Conv2d)), 0)

@@ -173,7 +173,7 @@ def train_or_load(
     )
     if model == "fine-tune":
         toward(network, load_checkpoint(START, device), KEPT)
-        save_checkpoint(checkpoint, network, network.metrics)
+        save_checkpoint(checkpoint, network, {"kept": KEPT})
     return network, history
 
 

@@ -4,20 +4,19 @@ Maps are arrays or tensors (N, H, W), signed where they have a sign. No test sta
 the model may pass one of them, so each is read beside the `controls`, which have never seen the model.
 """
 
-import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
-from scipy.ndimage import binary_dilation
+from scipy.ndimage import maximum_filter
 from scipy.stats import spearmanr
 from skimage.filters import sobel
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _NormBase
 
 from hw9.vision.evaluation import deletion_curve, rank_correlations
 from hw9.vision.gradients import differentiable, on_device, scores
 from hw9.vision.inference import check_targets
+from hw9.vision.randomisation import randomised as randomised
 
 
 def controls(images: Tensor, *, masks: Tensor | None = None, seed: int = 0) -> dict[str, Tensor]:
@@ -39,6 +38,33 @@ def controls(images: Tensor, *, masks: Tensor | None = None, seed: int = 0) -> d
 # ---- deletion both ways
 
 
+def both_ways(
+    model: nn.Module,
+    images: Tensor,
+    targets: Tensor,
+    maps: Tensor,
+    *,
+    baseline: Tensor | str | None = "mean",
+    steps: int = 28,
+    chunk: int | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Two curves (N, steps + 1), of the target's probability: the most, and the least important pixels removed first.
+
+    They are `deletion_curve`'s, each the other's for the negative map. A constant map, which has no order, gets the
+    mean of both twice.
+    """
+    options = {"baseline": baseline, "steps": steps, "chunk": chunk}
+    most, least = (deletion_curve(model, images, targets, maps, least_first=flag, **options) for flag in (False, True))
+    flat = torch.as_tensor(maps).flatten(1)
+    ordered = (flat.amax(1) > flat.amin(1)).cpu()[:, None]
+    return tuple(torch.where(ordered, curve, (most + least) / 2) for curve in (most, least))
+
+
+def gain(most: Tensor, least: Tensor) -> Tensor:
+    """The area between the curves of `both_ways`, (N,): symmetric relevance gain, see `srg`."""
+    return (torch.trapezoid(least) - torch.trapezoid(most)) / (most.shape[1] - 1)
+
+
 def srg(
     model: nn.Module,
     images: Tensor,
@@ -53,41 +79,13 @@ def srg(
     minus that while the most important do (Blücher, Vielhaben & Strodthoff, TMLR 2024, "Decoupling Pixel Flipping and
     Occlusion Strategy for Consistent XAI Benchmarks").
 
-    The curves are `deletion_curve`'s: probability of the target over the share removed, `steps` + 1 points. A random
-    map has 0 in expectation, the negative map exactly the negative, a constant one, which has no order, 0. Subtracting
-    takes out most of what the `baseline` does to a picture whatever is removed.
+    A random map has 0 in expectation, the negative map exactly the negative, a constant one 0. Subtracting takes out
+    most of what the `baseline` (see `make_baseline`) does to a picture whatever is removed.
     """
-    options = {"baseline": baseline, "steps": steps, "chunk": chunk}
-    most, least = (deletion_curve(model, images, targets, maps, least_first=flag, **options) for flag in (False, True))
-    flat = torch.as_tensor(maps).flatten(1)
-    ordered = (flat.amax(1) > flat.amin(1)).cpu()
-    return torch.where(ordered, torch.trapezoid(least) - torch.trapezoid(most), 0.0) / steps
+    return gain(*both_ways(model, images, targets, maps, baseline=baseline, steps=steps, chunk=chunk))
 
 
 # ---- weights randomised
-
-
-def randomised(model: nn.Module, *, seed: int = 0) -> Iterator[tuple[str, nn.Module]]:
-    """(stage, model) for each stage of layers, from the input upwards: that stage and all below have fresh weights.
-
-    Each is a copy of its own, the given model stays as it is. A stage is a block of a Sequential with the norm that
-    follows it; "fresh" is `reset_parameters` of its layers, as before training (Adebayo et al. 2018, "Sanity Checks
-    for Saliency Maps", section 3). Not from the output downwards: all activations below would stay what they were, and
-    maps look alike for that reason alone (Binder et al., CVPR 2023).
-    """
-    changed = copy.deepcopy(model)
-    for number, (name, modules) in enumerate(_stages(changed)):
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed * 1_000_003 + number)
-            for layer in (layer for module in modules for layer in module.modules()):
-                if own := list(layer.parameters(recurse=False)):
-                    if not hasattr(layer, "reset_parameters"):
-                        what = f"{type(layer).__name__} with {len(own)} weights has no reset_parameters()"
-                        raise ValueError(f"stage {name!r} cannot be randomised: {what}, give it one")
-                    device = own[0].device
-                    layer.cpu().reset_parameters()  # on the CPU every device gets the same numbers
-                    layer.to(device)
-        yield name, copy.deepcopy(changed)
 
 
 def alike(maps: Tensor, others: Tensor, *, grid: int = 16) -> np.ndarray:
@@ -103,10 +101,19 @@ def alike(maps: Tensor, others: Tensor, *, grid: int = 16) -> np.ndarray:
 
 
 def hits(maps: Tensor, masks: Tensor, *, reach: int = 2) -> np.ndarray:
-    """Whether each map's highest pixel lies in its mask, or at most `reach` pixels beside it, (N,) bool."""
+    """Whether each map's highest pixel lies in its mask, or at most `reach` pixels beside it, (N,) bool.
+
+    Chance is the mean of `widened(masks)`.
+    """
     maps, masks = _pair(maps, masks)
-    wide = np.stack([binary_dilation(mask, np.ones((3, 3)), iterations=reach) if reach else mask for mask in masks])
-    return wide.reshape(len(maps), -1)[np.arange(len(maps)), maps.reshape(len(maps), -1).argmax(1)]
+    return widened(masks, reach=reach).reshape(len(maps), -1)[
+        np.arange(len(maps)), maps.reshape(len(maps), -1).argmax(1)
+    ]
+
+
+def widened(masks: Tensor, *, reach: int = 2) -> np.ndarray:
+    """Masks (N, H, W) and all pixels at most `reach` beside them."""
+    return maximum_filter(np.asarray(masks, bool), (1, 2 * reach + 1, 2 * reach + 1))
 
 
 def rank_accuracy(maps: Tensor, masks: Tensor) -> np.ndarray:
@@ -138,7 +145,7 @@ def score_falls(model: nn.Module, images: Tensor, targets: Tensor, without: Sequ
     counts = [len(pictures) for pictures in without]
     if len(counts) != len(images):
         raise ValueError(f"there are {len(images)} scenes and {len(counts)} sets of scenes without an object")
-    with differentiable(model):
+    with differentiable(model) as model:
         pictures, labels = on_device(model, torch.cat([images, *without]), _repeated(targets, counts))
         found = scores(model, pictures, None)
         check_targets(labels, len(labels), found.shape[1])
@@ -194,30 +201,10 @@ def contrast(method: Callable, model: nn.Module, images: Tensor, targets: Tensor
     `method(model, images, targets, **options)` is saliency, smoothgrad, integrated_gradients or another with that
     signature; it explains the difference of both scores.
     """
-    with differentiable(model), torch.no_grad():
-        classes = scores(model, on_device(model, images[:1], targets[:1])[0], None).shape[1]
+    with differentiable(model) as network, torch.no_grad():
+        classes = scores(network, on_device(network, images[:1], targets[:1])[0], None).shape[1]
     first, second = (check_targets(labels, len(images), classes) for labels in (targets, others))
     return method(Differences(model), images, first * classes + second.to(first), **options)
-
-
-def _stages(model: nn.Module) -> list[tuple[str, list[nn.Module]]]:
-    """Named groups of modules, in the order of their definition; a norm belongs to what it follows."""
-    stages = []
-    for name, module in _blocks(model, ""):
-        if stages and isinstance(module, _NormBase):
-            stages[-1][1].append(module)
-        else:
-            stages.append((name, [module]))
-    if not stages:
-        raise ValueError("the model has no weights to randomise")
-    return stages
-
-
-def _blocks(module: nn.Module, prefix: str) -> Iterator[tuple[str, nn.Module]]:
-    parts = [(name, part) for name, part in module.named_children() if any(True for _ in part.parameters())]
-    for name, part in parts:
-        inside = isinstance(part, nn.Sequential) or (len(parts) == 1 and any(True for _ in part.children()))
-        yield from _blocks(part, f"{prefix}{name}.") if inside else [(prefix + name, part)]
 
 
 def _pair(maps: Tensor, masks: Tensor) -> tuple[np.ndarray, np.ndarray]:

@@ -1,5 +1,7 @@
 """A tiny random BERT with both heads, built once from a configuration and a small vocabulary; figures drawn."""
 
+import json
+import shutil
 import warnings
 
 import matplotlib
@@ -75,6 +77,24 @@ def tiny_folder(tmp_path_factory):
 def tiny(tiny_folder) -> Bert:
     """A Bert on the CPU: 3 layers, 4 heads, width 32, at most 128 tokens, both heads; tests leave it as it is."""
     return load(tiny_folder, device="cpu")
+
+
+@pytest.fixture
+def folder_with(tiny_folder, tmp_path):
+    """Loads a copy of the tiny BERT with more tokens in its vocabulary."""
+
+    def build(*words: str) -> Bert:
+        folder = shutil.copytree(tiny_folder, tmp_path / "more")
+        pipeline = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
+        known = pipeline["model"]["vocab"]
+        known.update({word: len(known) + number for number, word in enumerate(w for w in words if w not in known)})
+        (folder / "tokenizer.json").write_text(json.dumps(pipeline), encoding="utf-8")
+        config = BertConfig.from_pretrained(folder)
+        config.vocab_size = len(known) + 3  # as some models have it, rows to spare
+        BertWithHeads(config).save_pretrained(folder)
+        return load(folder, device="cpu")
+
+    return build
 
 
 @pytest.fixture

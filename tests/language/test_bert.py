@@ -1,5 +1,6 @@
 """Reading, masks and answers of a tiny random BERT, against transformers' own classes and plain loops."""
 
+import copy
 import dataclasses
 import math
 
@@ -8,6 +9,7 @@ import torch
 from torch import nn
 from transformers import BertForMaskedLM, BertForQuestionAnswering, BertModel
 
+from hw9.language.attention import predict_masked
 from hw9.language.spans import best_span
 
 SENTENCES = [
@@ -272,6 +274,41 @@ def test_attentions_that_the_model_keeps_to_itself_are_missed(tiny, tiny_folder)
         dataclasses.replace(tiny, model=fused).read("the cat")
     hidden = dataclasses.replace(tiny, model=fused).read_many(["the cat"])[0].hidden_states
     assert close(hidden, tiny.read("the cat").hidden_states)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
+def test_a_model_in_another_precision_is_still_read_in_float32(tiny, dtype):
+    """Someone may have called .bfloat16() on it: what it makes is float32, as NumPy and the figures need."""
+    parts = [copy.deepcopy(part).to(dtype) for part in (tiny.model, tiny.mask_head, tiny.answer_head)]
+    bert = dataclasses.replace(tiny, model=parts[0], mask_head=parts[1], answer_head=parts[2])
+    reading, wanted = bert.read("the cat sat"), tiny.read("the cat sat")
+    assert reading.hidden_states.dtype == reading.attentions.dtype == torch.float32
+    assert close(reading.hidden_states, wanted.hidden_states, 0.1) and close(
+        reading.attentions, wanted.attentions, 0.05
+    )
+    assert bert.mask_logits(reading.ids[None]).dtype == torch.float32
+    assert bert.answer("who?", "the cat sat").score == pytest.approx(tiny.answer("who?", "the cat sat").score, rel=0.1)
+
+
+def test_a_model_with_one_type_of_segment_reads_a_pair(tiny):
+    """All its tokens get the only segment there is; what is question and what is context goes by position."""
+    model = copy.deepcopy(tiny.model)
+    model.config.type_vocab_size = 1
+    model.embeddings.token_type_embeddings = nn.Embedding.from_pretrained(
+        tiny.model.embeddings.token_type_embeddings.weight[:1]
+    )
+    bert = dataclasses.replace(tiny, model=model)
+    reading, one = bert.read("the cat", "sat on"), tiny.read("the cat [SEP] sat on")
+    assert reading.segments == [0] * 4 + [1] * 3 and close(reading.hidden_states, one.hidden_states)
+    assert bert.answer("who sat?", "the cat sat").text in "the cat sat"
+
+
+def test_rows_to_spare_are_never_predicted(folder_with):
+    bert = folder_with("extra")
+    assert bert.model.config.vocab_size == bert.vocabulary + 3
+    last = bert.mask_head.decoder.bias if bert.mask_head.decoder.bias is not None else bert.mask_head.bias
+    last.data[-3:] = 50
+    assert all(token for token, _ in predict_masked(bert, "the cat", 1, top=bert.vocabulary)[0])
 
 
 def test_the_facts_of_a_model(tiny):

@@ -9,7 +9,7 @@ import scipy.spatial.distance
 import torch
 
 from hw9.language import similarity
-from hw9.language.exercise import SLIPS, check_distance, pairwise
+from hw9.language.exercise import SLIPS, check_distance, judged, pairwise
 
 
 def by_hand(a, b):
@@ -71,6 +71,8 @@ def changes_its_input(a, b):
     ("function", "line"),
     [
         (lambda a, b: a - b, r"array of shape \(7,\), and one number is wanted"),
+        (None, "there is no function my_euclidean: keep this name"),
+        (lambda a, b: ..., r"returns the three dots it came with: write your code in their place\.$"),
         (lambda a, b: None, r"returns nothing \(is there a return\?\), and a number"),
         (lambda a, b: "far", "returns a str, and a number"),
         (lambda vectors: None, "returns nothing .* a matrix"),
@@ -108,6 +110,37 @@ def test_a_students_function_makes_the_matrix(function):
     found = pairwise(function, vectors)
     assert found.dtype == torch.float32
     torch.testing.assert_close(found, similarity.euclidean(vectors), rtol=1e-4, atol=1e-4)
+
+
+def mistyped(a, b):
+    return torch.norn(a - b)
+
+
+@pytest.mark.parametrize("name", ["euclidean", "cosine"])
+@pytest.mark.parametrize("slip", [None, mistyped, lambda a, b: ..., lambda a, b: None, "its sign is wrong", "it takes"])
+def test_until_a_function_is_right_the_lessons_own_is_used(name, slip):
+    function = (
+        next(f for clause, f in SLIPS[name].items() if clause.startswith(slip)) if isinstance(slip, str) else slip
+    )
+    vectors = torch.randn(4, 6, generator=torch.Generator().manual_seed(0))
+    line, distance = judged(function, name)
+    assert torch.equal(distance(vectors), getattr(similarity, name)(vectors))
+    assert line.startswith("Not yet: ") and line.endswith("Until then the lesson's own is used.")
+
+
+def test_a_right_function_is_used_in_silence_and_dropped_where_it_fails_after_all(capsys):
+    def nine_at_most(vectors):
+        print("here I am")
+        assert len(vectors) < 10
+        return torch.cdist(vectors, vectors) + 0.0
+
+    line, distance = judged(nine_at_most, "euclidean")
+    assert line.startswith("Right")
+    vectors = torch.randn(12, 6, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(distance(vectors[:9]), similarity.euclidean(vectors[:9]), atol=1e-4, rtol=1e-4)
+    assert capsys.readouterr().out == ""
+    assert torch.equal(distance(vectors), similarity.euclidean(vectors))
+    assert "my_euclidean: " in (said := capsys.readouterr().out) and "own is used" in said
 
 
 def test_a_function_without_a_matrix_is_refused():

@@ -87,6 +87,62 @@ def test_old_names_and_old_files(tiny, folder):
     assert bert.mask_head is not None and bert.answer_head is not None
 
 
+@pytest.mark.parametrize(
+    ("capitals", "told"), [(True, None), (False, None), (True, False), (True, True), (False, True)]
+)
+def test_a_vocabulary_with_capitals_keeps_them_unless_the_tokenizer_is_told(tiny, folder, capitals, told):
+    words = sorted(tiny.tokenizer.get_vocab(), key=tiny.tokenizer.get_vocab().get)
+    words = [{"apple": "Apple", "she": "She"}.get(word, word) if capitals else word for word in words]
+    words[words.index("&")] = "A"  # some uncased Chinese vocabularies hold single capitals
+    (folder / "vocab.txt").write_text("\n".join(words), encoding="utf-8")
+    (folder / "tokenizer.json").unlink()
+    settings = {"model_max_length": 128} if told is None else {"do_lower_case": told}
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")
+    if told is None and not capitals:
+        (folder / "tokenizer_config.json").unlink()  # vocab.txt alone
+    tokens = load(folder, device="cpu").read("She bought an Apple").tokens[1:-1]
+    if capitals and not told:
+        assert tokens == ["She", "bought", "an", "Apple"]
+    elif told is not False:
+        assert "She" not in tokens and "Apple" not in tokens and ("apple" in tokens) != capitals
+    else:
+        assert tokens == ["[UNK]", "bought", "an", "A", "##p", "##p", "##l", "##e"]
+
+
+def test_a_tokenizer_is_read_as_its_file_says(folder):
+    """Without a tokenizer_config.json, capitals, accents and words are treated as tokenizer.json has them."""
+    pipeline = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
+    pipeline["normalizer"] |= {"lowercase": False}
+    pipeline["model"]["vocab"]["Apple"] = pipeline["model"]["vocab"].pop("apple")
+    pipeline["pre_tokenizer"] = {"type": "WhitespaceSplit"}
+    (folder / "tokenizer.json").write_text(json.dumps(pipeline), encoding="utf-8")
+    (folder / "tokenizer_config.json").unlink()
+    assert load(folder, device="cpu").read("Apple pie, apple").tokens[1:-1] == [
+        "Apple",
+        "[UNK]",
+        "a",
+        *[f"##{c}" for c in "pple"],
+    ]
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize("file", ["model.safetensors", "pytorch_model.bin"])
+def test_weights_of_any_precision_are_read_as_float32(tiny, folder, dtype, file):
+    weights = {key: part.to(dtype) for key, part in load_file(folder / "model.safetensors").items()}
+    (folder / "model.safetensors").unlink()
+    if file == "model.safetensors":
+        save_file(weights, folder / file, metadata={"format": "pt"})
+    else:
+        torch.save(weights, folder / file)
+    facts = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(facts | {"dtype": str(dtype).split(".")[1]}))
+    bert = load(folder, device="cpu")
+    assert {part.dtype for part in bert.model.parameters()} == {torch.float32}
+    reading, wanted = bert.read("the cat sat"), tiny.read("the cat sat")
+    assert torch.allclose(reading.hidden_states, wanted.hidden_states, atol=0.05)
+    assert bert.answer("who?", "the cat sat").text in "the cat sat"
+
+
 def test_nothing_is_printed_and_the_settings_come_back(folder, capfd):
     torch.manual_seed(0)
     BertForPreTraining(BertConfig.from_pretrained(folder)).save_pretrained(folder)  # keys unknown and keys missing

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hw9.language.words import most_alike, positions, snippet, spans
+from hw9.language.words import most_alike, positions, snippet, spans, spelled, units
 
 
 @pytest.mark.parametrize(
@@ -17,6 +17,12 @@ from hw9.language.words import most_alike, positions, snippet, spans
         ("it sat, it ate", "it", [(0, 2), (8, 10)]),
         ("iPhone15", "iphone", []),
         ("C++ (c++)", "c++", [(0, 3), (5, 8)]),
+        ("김치를 먹었다", "김", [(0, 1)]),  # scripts that put no space between words, or particles to them
+        ("りんごが好き", "りんご", [(0, 3)]),
+        ("𠮷野家", "𠮷", [(0, 1)]),
+        ("기 김", "기", [(0, 1)]),  # its jamo begin 김 as well
+        ("a café, cafe\u0301", "café", [(2, 6), (8, 13)]),  # one character or two, for what is written the same
+        ("a café", "cafe", []),
     ],
 )
 def test_spans(text, word, wanted):
@@ -38,11 +44,41 @@ def test_no_word_to_look_for(word):
         ("the unknowned cat", "unknowned", 0, ["un", "##known", "##ed"]),
         ("the red apple pie", "red apple", 0, ["red", "apple"]),
         ("😀 apple", "apple", 0, ["apple"]),
+        ("cafe\u0301 cat", "café", 0, ["c", "##a", "##f", "##e"]),
     ],
 )
 def test_the_tokens_are_those_of_the_word(tiny, text, word, occurrence, tokens):
     reading = tiny.read(text)
     assert [reading.tokens[k] for k in positions(reading, word, occurrence)] == tokens
+
+
+def test_a_letter_that_is_read_in_pieces_is_found(folder_with):
+    """An uncased tokenizer takes Hangul apart into jamo, each of which covers the whole syllable."""
+    bert = folder_with("ᄀ", "##ᅵ", "##ᆷ", "##ᄎ", "##를")
+    reading = bert.read("김을 the cat")
+    assert reading.tokens[1] == "[UNK]"
+    with pytest.raises(ValueError, match="does not know '김'"):
+        positions(reading, "김")
+    reading = bert.read("김 the cat")
+    assert [reading.tokens[k] for k in positions(reading, "김")] == ["ᄀ", "##ᅵ", "##ᆷ"]
+    assert units(reading) == [[0], [1, 2, 3], [4], [5], [6]]
+
+
+def test_units_are_written_words(tiny):
+    reading = tiny.read("unknowned 蘋果, iPhone15!", "the unknown cat")
+    named = [[reading.tokens[k] for k in unit] for unit in units(reading)]
+    pieces = [token for unit in named for token in unit]
+    assert pieces == reading.tokens
+    assert named[:5] == [["[CLS]"], ["un", "##known", "##ed"], ["蘋"], ["果"], [","]]
+    assert spelled(named[5]) == "iphone15" and named[6:8] == [["!"], ["[SEP]"]]
+    assert named[8:] == [["the"], ["un", "##known"], ["cat"], ["[SEP]"]]
+    assert [4, 5] in units(reading, together=[4, 5]) and [4] not in units(reading, together=[4, 5])
+
+
+def test_tokens_are_spelled_as_words():
+    for tokens, word in ((["天", "氣"], "天氣"), (["un", "##known"], "unknown"), (["new", "york"], "new york"),
+                         (["c", "a", "t"], "cat"), (["don", "'", "t"], "don't"), (["##ing"], "##ing")):  # fmt: skip
+        assert spelled(tokens) == word
 
 
 def test_only_the_first_text_of_a_pair_counts(tiny):

@@ -141,7 +141,7 @@ def test_a_softmax_at_the_end_is_said_and_not_taken_twice(wanted):
     torch.testing.assert_close(log, wanted["predict"])
     torch.testing.assert_close(toy, torch.eye(4)[:3].softmax(1))  # of ones and zeros nobody can tell: they are scores
     with pytest.warns(RuntimeWarning, match="as after a sigmoid"):
-        predict(nn.Sequential(net(), nn.Sigmoid()), pictures())
+        predict(nn.Sequential(net(), nn.Sigmoid()), pictures().repeat(6, 1, 1, 1))
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,18 @@ def test_what_is_found_can_be_watched_and_climbed(build, size):
     assert not any(m._forward_hooks for m in model.modules())
 
 
+def test_a_layer_that_is_used_twice_is_not_shown():
+    class Shared(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second, self.relu = nn.Conv2d(3, 8, 3), nn.Conv2d(8, 8, 3, 2), nn.ReLU()
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return self.relu(self.second(self.relu(self.first(images)))).mean((2, 3))
+
+    assert list(layers_to_show(Shared(), torch.rand(1, 3, 16, 16))) == ["first", "second"]
+
+
 def test_a_model_with_one_layer_of_maps_or_none():
     assert layers_to_show(vit_b_16(), torch.rand(1, 3, 224, 224)) == {"conv_proj": "convolution"}
     with pytest.raises(ValueError, match="no layer with maps"):

@@ -8,8 +8,9 @@ import torch
 from torch import nn
 
 import hw9.vision.training as training
-from hw9.vision.classifier import ARCHITECTURES, load_checkpoint
-from hw9.vision.training import augmentation, evaluate, train
+from hw9.vision.augmentation import augmentation
+from hw9.vision.classifier import ARCHITECTURES, CompactCNN, load_checkpoint
+from hw9.vision.training import evaluate, toward, train
 
 
 class Tiny(nn.Module):
@@ -150,9 +151,22 @@ def test_confusion_counts_by_hand():
     assert result.accuracy == pytest.approx(3 / 5) and result.per_class.tolist() == [0.5, 1.0, 0.5]
 
 
-def test_augmentation_grows_with_progress_and_keeps_uint8():
-    augment = augmentation(64, first_size=40)
-    pictures = torch.randint(0, 255, (3, 3, 64, 64), dtype=torch.uint8)
-    sizes = [augment(pictures, p).shape[-1] for p in (0.0, 0.35, 0.7, 1.0)]
-    assert sizes[0] == 40 and sizes == sorted(sizes) and sizes[2] == sizes[3] == 64
-    assert augment(pictures, 0.5).dtype == torch.uint8
+def test_fixed_modules_stay_as_they_are_and_ask_for_gradients_again(tmp_path):
+    torch.manual_seed(0)
+    model = CompactCNN(3)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    pictures = np.random.default_rng(0).integers(0, 255, (24, 3, 32, 32), dtype=np.uint8)
+    labels = np.arange(24) % 3
+    options = dict(epochs=1, batch=12, learning_rate=0.01, fixed=model.features[:4], mix=0.0)
+    train(model, pictures, labels, (pictures, labels), checkpoint=tmp_path / "a.safetensors", **options)
+    early = ("mean", "std", *(f"features.{k}." for k in range(4)))
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, before[name]) == name.startswith(early), name
+    assert all(parameter.requires_grad for parameter in model.parameters())
+
+
+def test_toward_is_the_weighted_mean_of_two_networks():
+    a, b = CompactCNN(3), CompactCNN(3)
+    wanted = {k: 0.75 * v + 0.25 * b.state_dict()[k] for k, v in a.state_dict().items() if v.is_floating_point()}
+    toward(a, b, 0.25)
+    assert all(torch.allclose(a.state_dict()[name], value) for name, value in wanted.items())

@@ -1,0 +1,202 @@
+"""A whole folder explained: a map per picture and method, and one table; with resume, in memory that does not grow."""
+
+import csv
+import io
+import json
+import os
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from hw9.vision import attribution, lime, pictures
+from hw9.vision.archives import replacing
+from hw9.vision.classifier import load_checkpoint
+from hw9.vision.inference import predict
+
+AT_A_TIME = 32  # pictures in memory
+SETTINGS = "settings.json"
+TABLE = "table.csv"
+CSV = {"newline": "", "encoding": "utf-8", "errors": "surrogateescape"}  # file names may be any bytes
+
+Found = tuple[Tensor, np.ndarray | None]  # maps (N, H, W) in [0, 1], and a number per picture that tells how good
+
+
+def _saliency(model: nn.Module, images: Tensor, targets: Tensor) -> Found:
+    return attribution.heatmap(attribution.saliency(model, images, targets)), None
+
+
+def _smoothgrad(model: nn.Module, images: Tensor, targets: Tensor) -> Found:
+    maps, kept = attribution.smoothgrad(model, images, targets, return_kept=True)
+    return attribution.heatmap(maps), kept.numpy()
+
+
+def _integrated_gradients(model: nn.Module, images: Tensor, targets: Tensor) -> Found:
+    maps = attribution.integrated_gradients(model, images, targets)
+    return attribution.heatmap(maps), attribution.completeness_gap(model, images, targets, maps).numpy()
+
+
+def _lime(model: nn.Module, images: Tensor, targets: Tensor) -> Found:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "LIME leaves out")  # the table names them
+        found = lime.explain_each(model, images, targets)
+    maps = attribution.heatmap_of([abs(lime.segment_map(explanation)) for explanation in found])
+    return maps, np.array([explanation.score for explanation in found])
+
+
+METHODS: dict[str, tuple[Callable[[nn.Module, Tensor, Tensor], Found], str]] = {  # and what its number is called
+    "saliency": (_saliency, ""),
+    "smoothgrad": (_smoothgrad, "smoothgrad_kept"),
+    "integrated_gradients": (_integrated_gradients, "integrated_gradients_gap"),
+    "lime": (_lime, "lime_r2"),
+}
+
+
+def explain_folder(
+    folder: str | Path,
+    out: str | Path,
+    *,
+    model: str | Path,
+    methods: Iterable[str] = METHODS,
+    device: str | None = None,
+) -> Path:
+    """Explain the predicted class of every picture below `folder`; returns the table, `out`/table.csv.
+
+    `model` is a checkpoint, `methods` are names of METHODS. `out`/<method>/<path of the picture>.png is a map: pixel
+    values 0 to 255, drawn in the colours of "hot". The table has a row per file: class, probability, the share of noisy
+    copies that keep the class (SmoothGrad), the completeness gap (integrated gradients), R^2 (LIME), and under
+    "problem" why a file was left out, in whole or for one method.
+
+    Run again, it goes on where it stopped. Started by `torchrun --nproc-per-node=GPUS -m hw9 explain ...`, each process
+    takes its share of the pictures on its own GPU (RANK, WORLD_SIZE, LOCAL_RANK); the last to finish writes the table.
+    Raises FileNotFoundError or ValueError for a folder, checkpoint or method that cannot be used, and where `out` holds
+    maps made otherwise.
+    """
+    folder, out = Path(folder).expanduser(), Path(out).expanduser()
+    names = _method_names(methods)
+    rank, world = (int(os.environ.get(key, default)) for key, default in (("RANK", 0), ("WORLD_SIZE", 1)))
+    network = load_checkpoint(model, device or _own_device())
+    files = _pictures_below(folder, out)
+    weights = Path(model).expanduser()
+    settings = {"folder": str(folder.resolve()), "model": [weights.name, weights.stat().st_size], "methods": names}
+    _agree_on_settings(out, settings)
+    columns = ["file", "class", "probability", *(METHODS[name][1] for name in names if METHODS[name][1]), "problem"]
+    part = out / f"table-{rank}of{world}.csv"
+    _write(part, columns, _read(part, columns))  # without a line that was cut off
+    done = {row["file"] for row in _all_rows(out, columns)}
+    mine = [name for name in files[rank::world] if name not in done]
+    if done:
+        print(f"{len(done):,} of {len(files):,} files are done already: going on")
+    start = time.monotonic()
+    with open(part, "a", **CSV) as sink, tqdm(total=len(mine), unit="picture", ncols=100) as bar:
+        writer = csv.DictWriter(sink, columns)
+        for first in range(0, len(mine), AT_A_TIME):
+            chunk = mine[first : first + AT_A_TIME]
+            writer.writerows(_explained(network, folder, chunk, out, names))
+            sink.flush()
+            bar.update(len(chunk))
+    rows = {row["file"]: row for row in _all_rows(out, columns)}
+    problems = sum(bool(rows[name]["problem"]) for name in files if name in rows)
+    per_second = len(mine) / max(time.monotonic() - start, 1e-9)
+    print(f"{len(mine):,} pictures at {per_second:.1f} a second; {problems:,} files with a problem, see its column")
+    if all(name in rows for name in files):  # true for the last process to finish
+        _write(out / TABLE, columns, [rows[name] for name in files])
+    return out / TABLE
+
+
+def _explained(network: nn.Module, folder: Path, chunk: list[str], out: Path, names: list[str]) -> Iterator[dict]:
+    """The table's rows of some files, whose maps are written on the way."""
+    with pictures.decoding([folder / name for name in chunk], network.input_size) as results:
+        decoded = list(results)
+    rows = {name: {"file": name, "problem": picture} for name, picture in zip(chunk, decoded, strict=True)}
+    good = [name for name, picture in zip(chunk, decoded, strict=True) if not isinstance(picture, str)]
+    if good:
+        images = torch.from_numpy(np.stack([p for p in decoded if not isinstance(p, str)])).float() / 255
+        said = predict(network, images)
+        for name, probabilities in zip(good, said, strict=True):
+            best = int(probabilities.argmax())
+            rows[name] = {"file": name, "class": network.class_names[best], "problem": ""}
+            rows[name]["probability"] = f"{float(probabilities[best]):.4f}"
+        for method in names:
+            function, column = METHODS[method]
+            maps, numbers = function(network, images, said.argmax(1))
+            for row, name in enumerate(good):
+                if numbers is not None and np.isnan(numbers[row]):
+                    rows[name]["problem"] = f"{method}: no part of this picture can be hidden"
+                    continue
+                _save_map(out / method / f"{name}.png", maps[row])
+                if numbers is not None:
+                    rows[name][column] = f"{numbers[row]:.4g}"
+    yield from rows.values()
+
+
+def _save_map(path: Path, values: Tensor) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture = Image.fromarray((255 * values.cpu().numpy() + 0.5).astype(np.uint8))
+    picture.putpalette((255 * matplotlib.colormaps["hot"](np.arange(256))[:, :3]).astype(np.uint8).tobytes())
+    with replacing(path) as beside:
+        picture.save(beside, "PNG")
+
+
+def _method_names(methods: Iterable[str]) -> list[str]:
+    names = [name.strip().lower().replace("-", "_").replace(" ", "_") for name in methods]
+    for name in names:
+        if name not in METHODS:
+            raise ValueError(f"there is no method {name!r}: take {', '.join(METHODS)}")
+    return list(dict.fromkeys(names))
+
+
+def _own_device() -> str:
+    local = int(os.environ.get("LOCAL_RANK", 0))
+    return f"cuda:{local % torch.cuda.device_count()}" if torch.cuda.is_available() else "cpu"
+
+
+def _pictures_below(folder: Path, out: Path) -> list[str]:
+    """Paths below `folder`, with "/", of all its files but clutter and what lies in `out`; in natural order."""
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder}: there is no such folder; give one that holds pictures, also in folders")
+    found = []
+    for place, folders, files in os.walk(folder):
+        folders[:] = [f for f in folders if not pictures.is_clutter(f) and Path(place, f).resolve() != out.resolve()]
+        found += [Path(place, file).relative_to(folder).as_posix() for file in files if not pictures.is_clutter(file)]
+    if not found:
+        raise FileNotFoundError(f"{folder}: no files here; give a folder that holds pictures, also in folders")
+    return sorted(found, key=pictures.natural)
+
+
+def _agree_on_settings(out: Path, settings: dict) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / SETTINGS
+    if path.is_file() and json.loads(path.read_text(encoding="utf-8")) != settings:
+        raise ValueError(f"{out} holds maps of another folder, model or methods: choose another --out, or delete it")
+    with replacing(path) as beside:
+        beside.write_text(json.dumps(settings), encoding="utf-8")
+
+
+def _all_rows(out: Path, columns: list[str]) -> Iterator[dict]:
+    for part in sorted(out.glob("table-*of*.csv")):
+        yield from _read(part, columns)
+
+
+def _read(path: Path, columns: list[str]) -> list[dict]:
+    """The whole rows of a table; one that was cut off when its writer was killed is left out."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="surrogateescape")
+    except FileNotFoundError:
+        return []
+    rows = csv.DictReader(io.StringIO(text[: text.rfind("\n") + 1]))
+    return [row for row in rows if list(row) == columns and None not in row.values()]
+
+
+def _write(path: Path, columns: list[str], rows: list[dict]) -> None:
+    with replacing(path) as beside, open(beside, "w", **CSV) as sink:
+        writer = csv.DictWriter(sink, columns)
+        writer.writeheader()
+        writer.writerows(rows)

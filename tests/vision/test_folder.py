@@ -1,0 +1,119 @@
+"""A whole folder is explained: every file has its row, a run goes on where it stopped, shards make one table."""
+
+import csv
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from hw9.__main__ import main
+from hw9.vision import attribution, folder
+from hw9.vision.classifier import CompactCNN, save_checkpoint
+from hw9.vision.food11 import read_folder
+from hw9.vision.inference import predict
+
+PICTURES = ["a.jpg", "b.png", "deep/1/c.png", "deep/1/d.png", "deep/e10.png", "deep/e9.png"]
+
+
+@pytest.fixture()
+def place(tmp_path):
+    torch.manual_seed(0)
+    network = CompactCNN()
+    network.input_size = 32
+    save_checkpoint(tmp_path / "net.safetensors", network, {})
+    random = np.random.default_rng(0)
+    for name in PICTURES:
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(random.integers(0, 255, (20, 30, 3), dtype=np.uint8)).save(tmp_path / "in" / name)
+    (tmp_path / "in" / "notes.txt").write_text("no picture")
+    return tmp_path
+
+
+def explain(place, out, **options):
+    options = {"model": place / "net.safetensors", "methods": ["saliency"], "device": "cpu"} | options
+    return folder.explain_folder(place / "in", place / out, **options)
+
+
+def rows_of(table):
+    with open(table, newline="", encoding="utf-8") as file:
+        return {row["file"]: row for row in csv.DictReader(file)}
+
+
+def test_a_map_for_each_picture_and_a_row_for_each_file(place):
+    Image.new("RGB", (40, 40), "white").save(place / "in" / "blank.png")
+    for name in PICTURES[1:]:
+        (place / "in" / name).unlink()
+    arguments = ["--model", str(place / "net.safetensors"), "--methods", "Saliency, integrated-gradients,lime"]
+    assert main(["explain", str(place / "in"), *arguments, "--out", str(place / "in" / "out"), "--device", "cpu"]) == 0
+    rows = rows_of(place / "in" / "out" / "table.csv")
+    assert list(rows) == ["a.jpg", "blank.png", "notes.txt"]
+    assert rows["notes.txt"]["problem"] == "not a picture" and rows["notes.txt"]["class"] == ""
+    assert rows["blank.png"]["problem"] == "lime: no part of this picture can be hidden"
+    assert rows["a.jpg"]["problem"] == "" and float(rows["a.jpg"]["lime_r2"]) > 0 == len(rows["blank.png"]["lime_r2"])
+    assert float(rows["a.jpg"]["integrated_gradients_gap"]) < 0.05
+    network = folder.load_checkpoint(place / "net.safetensors")
+    images, names, _ = read_folder(place / "in", 32)
+    said = predict(network, images)
+    for number, name in enumerate(names):
+        assert rows[name]["class"] == network.class_names[said[number].argmax()]
+        assert float(rows[name]["probability"]) == pytest.approx(float(said[number].max()), abs=1e-4)
+        found = np.asarray(Image.open(place / "in" / "out" / "saliency" / f"{name}.png"))
+        wanted = attribution.heatmap(attribution.saliency(network, images, said.argmax(1)))[number]
+        assert found.shape == (32, 32) and np.abs(found - 255 * wanted.numpy()).max() <= 1
+    assert (place / "in" / "out" / "lime" / "a.jpg.png").is_file()
+    assert not (place / "in" / "out" / "lime" / "blank.png.png").exists()
+
+
+def test_a_run_goes_on_where_it_was_killed(place, monkeypatch, capsys):
+    whole = rows_of(explain(place, "whole"))
+    monkeypatch.setattr(folder, "AT_A_TIME", 2)
+    decoding, decoded = folder.pictures.decoding, []
+
+    def watched(files, size):
+        decoded.extend(path.name for path in files)
+        if len(decoded) > 4:
+            raise KeyboardInterrupt
+        return decoding(files, size)
+
+    monkeypatch.setattr(folder.pictures, "decoding", watched)
+    with pytest.raises(KeyboardInterrupt):
+        explain(place, "out")
+    assert not (place / "out" / "table.csv").exists()
+    part = place / "out" / "table-0of1.csv"
+    part.write_text(part.read_text(encoding="utf-8")[:-5], encoding="utf-8")  # killed while it wrote the fourth row
+    monkeypatch.setattr(folder.pictures, "decoding", decoding)
+    first = (place / "out" / "saliency" / "a.jpg.png").stat().st_mtime_ns
+    assert rows_of(explain(place, "out")) == whole and "3 of 7 files are done already" in capsys.readouterr().out
+    assert (place / "out" / "saliency" / "a.jpg.png").stat().st_mtime_ns == first
+    with pytest.raises(ValueError, match="holds maps of another folder, model or methods: choose another --out"):
+        explain(place, "out", methods=["smoothgrad"])
+
+
+def test_shards_make_one_table(place, monkeypatch):
+    whole = rows_of(explain(place, "whole"))
+    monkeypatch.setenv("WORLD_SIZE", "3")
+    for rank in (2, 0, 1):
+        monkeypatch.setenv("RANK", str(rank))
+        table = explain(place, "out")
+        assert table.exists() == (rank == 1)  # the last to finish
+    found = rows_of(table)
+    assert found == whole and list(found) == [*PICTURES[:4], "deep/e9.png", "deep/e10.png", "notes.txt"]
+    assert sorted(p.name for p in table.parent.glob("table-*")) == [f"table-{k}of3.csv" for k in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["in", "--methods", "saliency,gradcam"], "no method 'gradcam': take saliency, smoothgrad"),
+        (["none"], "none: there is no such folder"),
+        (["empty"], "empty: no files here"),
+        (["in", "--model", "none.pth"], "no checkpoint at"),
+    ],
+)
+def test_what_cannot_be_used_is_one_line(place, arguments, line, capsys, monkeypatch):
+    monkeypatch.chdir(place)
+    (place / "empty").mkdir()
+    assert main(["explain", "--out", "out", "--model", "net.safetensors", *arguments]) == 1
+    said = capsys.readouterr().err.strip()
+    assert line in said and said.startswith("error: ") and "\n" not in said
