@@ -28,8 +28,8 @@ def srg(
     figure, (left, right) = plt.subplots(
         1, 2, figsize=(WIDTH, 0.36 * len(scores) + 1.5), width_ratios=(1, 1.5), layout="constrained"
     )
-    share = np.linspace(0, 1, np.shape(most)[1])
-    low, high = np.mean(most, 0), np.mean(least, 0)
+    share = np.linspace(0, 1, len(most[0]))
+    low, high = np.asarray(most).mean(0), np.asarray(least).mean(0)
     left.fill_between(share, low, high, color="tab:blue", alpha=0.15, lw=0)
     left.plot(share, high, color="tab:blue", ls="--", label="least important first")
     left.plot(share, low, color="tab:blue", label="most important first")
