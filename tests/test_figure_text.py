@@ -59,7 +59,8 @@ def test_every_figure_writes_text_as_text(name):
 def test_more_senses_and_heads_than_colours_by_hand_stay_apart():
     figure = FIGURES["heat maps"]()
     assert len({text.get_color() for text in figure.axes[0].get_yticklabels()}) == len(SENSES)
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == [readable(sense) for sense in SENSES]
+    named = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert named[: len(SENSES)] == [readable(sense) for sense in SENSES]
     lines = FIGURES["lines"]()
     assert len(lines.axes[0].get_legend().get_texts()) == 9
     plt.close("all")
