@@ -1,4 +1,4 @@
-# make run    set up an environment, execute both notebooks, write figures/
+# make run    set up an environment, execute both notebooks into runs/
 # make test   set up, then formatting, lint and all tests
 PYTHON := .venv/bin/python
 STAMP  := .venv/.ready

@@ -1,8 +1,9 @@
-"""`python -m hw9 run | notebooks | colab | data`: execute the lesson, build it, pack it for Colab, fetch Food-11."""
+"""`python -m hw9 run | notebooks | page | colab | data`: execute, build, save and pack the lesson, fetch Food-11."""
 
 import argparse
 import sys
 import time
+from pathlib import Path
 
 from hw9.notebook import ROOT
 
@@ -11,14 +12,16 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; errors a user can mend are one line on stderr and exit status 1."""
     parser = argparse.ArgumentParser(prog="python -m hw9", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("run", help="execute both notebooks; the executed copies go to runs/, the figures to figures/")
+    commands.add_parser("run", help="execute both notebooks; the executed copies and their figures go to runs/")
     commands.add_parser("notebooks", help="build and execute the notebooks at the top from notebooks/*.py")
+    page = commands.add_parser("page", help="save notebooks as pages that stand alone, without network, in build/")
+    page.add_argument("notebook", nargs="*", type=Path, help="executed notebooks (without any: those at the top)")
     commands.add_parser("colab", help="pack package, weights, small data and notebooks as build/hw9-colab.zip")
     data = commands.add_parser("data", help="find Food-11, or download it into data/food11")
     data.add_argument("--source", help="an address or archive to take it from instead of Kaggle")
     chosen = parser.parse_args(arguments)
     try:
-        {"run": _run, "notebooks": _notebooks, "colab": _colab, "data": _data}[chosen.command](chosen)
+        {"run": _run, "notebooks": _notebooks, "page": _page, "colab": _colab, "data": _data}[chosen.command](chosen)
     except (OSError, ValueError, RuntimeError, ImportError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -36,8 +39,8 @@ def _run(_: argparse.Namespace) -> None:
     print("\nDone.")
     for name, spent in seconds.items():
         print(f"  {name:30s} {spent / 60:5.1f} min   open runs/{name}")
-    figures = sorted((ROOT / "figures").glob("*.png"))
-    print(f"  {len(figures)} figures are in figures/; in all {(time.perf_counter() - start) / 60:.1f} min")
+    figures = [file for file in (ROOT / "runs" / "figures").iterdir() if file.suffix in {".png", ".jpg"}]
+    print(f"  {len(figures)} figures are in runs/figures/; in all {(time.perf_counter() - start) / 60:.1f} min")
 
 
 def _notebooks(_: argparse.Namespace) -> None:
@@ -45,6 +48,15 @@ def _notebooks(_: argparse.Namespace) -> None:
 
     for name, spent in run().items():
         print(f"  {name}: built and executed in {spent / 60:.1f} min")
+
+
+def _page(chosen: argparse.Namespace) -> None:
+    from hw9.page import save_page
+    from hw9.run import built, sources
+
+    for notebook in chosen.notebook or map(built, sources()):
+        target = save_page(notebook, ROOT / "build" / f"{notebook.stem}.html")
+        print(f"{target.relative_to(ROOT)} ({target.stat().st_size / 2**20:.1f} MB)")
 
 
 def _colab(_: argparse.Namespace) -> None:

@@ -18,10 +18,17 @@ import sys
 import tempfile
 import textwrap
 from pathlib import Path
+from typing import ClassVar
 
 ROOT = Path(__file__).resolve().parent.parent
+BLOTCHY = 8  # of 255: from here on a wrong colour is seen
 CJK_FONTS = ("Noto Sans CJK TC", "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans TC", "Noto Sans SC", "PingFang TC")
 CJK_FONTS += ("PingFang HK", "Heiti TC", "Microsoft JhengHei", "Microsoft YaHei", "WenQuanYi Micro Hei")
+
+
+def figures_folder(part: str = "") -> Path:
+    """Where figures are kept: below $HW9_FIGURES, or else in figures/ at the root of the project."""
+    return Path(os.environ.get("HW9_FIGURES") or ROOT / "figures") / part
 
 
 def setup(seed: int = 0) -> str:
@@ -122,30 +129,86 @@ def _figure_style() -> None:
     )
 
 
-def show(figure, name: str, *, folder: str | Path = ROOT / "figures") -> None:
-    """Keep a matplotlib figure as <folder>/<name>.png, in 256 colours, and show that very picture below the cell."""
+def show(figure, name: str, *, folder: str | Path | None = None) -> None:
+    """Keep a matplotlib figure as <folder>/<name>.png or .jpg and show that very picture below the cell.
+
+    `folder` is `figures_folder()` by default.
+    """
     import matplotlib.pyplot as plt
     from IPython.display import Image, display
-    from PIL import Image as Picture
 
-    drawn, small = io.BytesIO(), io.BytesIO()
+    drawn = io.BytesIO()
     figure.savefig(drawn, bbox_inches="tight")
     plt.close(figure)
-    # A palette keeps a notebook of 25 figures below 5 MB; all colours would make it 15.
-    Picture.open(drawn).convert("RGB").quantize(256).save(small, "PNG", optimize=True)
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{name}.png").write_bytes(small.getvalue())
-    display(Image(small.getvalue(), alt=name.replace("_", " ")))
+    content, kind = compressed(drawn.getvalue())
+    folder = Path(folder) if folder else figures_folder()
+    display(Image(content, alt=describe(figure, name)))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for old in (folder / f"{name}.png", folder / f"{name}.jpg"):
+            old.unlink(missing_ok=True)
+        (folder / f"{name}.{kind}").write_bytes(content)
+    except OSError as error:  # a folder that is read-only, a full disk
+        print(f"{name} is shown but not kept: {error.strerror or error}, {folder}")
+
+
+def describe(figure, name: str) -> str:
+    """What is read out in place of a matplotlib figure: its name and what its titles say, 400 characters at most."""
+    titles = [figure.get_suptitle(), *(ax.get_title() for ax in figure.axes)]
+    said = dict.fromkeys(" ".join(title.split()) for title in titles if title.strip())
+    return textwrap.shorten(": ".join(filter(None, [f"figure {name}", "; ".join(said)])), 400, placeholder=" …")
+
+
+def compressed(png: bytes) -> tuple[bytes, str]:
+    """A drawn figure (PNG) made small, with its kind: "png" in 256 colours, or "jpg" where those would show.
+
+    Plots and maps lose nothing with 256 colours, photographs become blotchy. Both kinds are shown everywhere: Jupyter,
+    Colab, VS Code, GitHub, nbconvert. All colours in PNG would make a notebook of 25 figures 15 MB.
+    """
+    import numpy as np
+    from PIL import Image as Picture
+
+    whole = Picture.open(io.BytesIO(png)).convert("RGB")
+    few = whole.quantize(256)
+    small = io.BytesIO()
+    off = np.abs(np.asarray(whole, np.int16) - np.asarray(few.convert("RGB"), np.int16)).max(2)
+    if (off > BLOTCHY).mean() > 0.02:
+        whole.save(small, "JPEG", quality=88, subsampling=0, optimize=True)  # full colour: small letters stay sharp
+        return small.getvalue(), "jpg"
+    few.save(small, "PNG", optimize=True)
+    return small.getvalue(), "png"
 
 
 def source(*functions) -> None:
     """Show the source of functions below the cell, without docstrings: the very lines that run and are tested."""
-    from IPython.display import Markdown, display
+    from IPython.display import display
 
     for function in map(inspect.unwrap, functions):  # a context manager's file is contextlib's
         path = Path(inspect.getsourcefile(function)).relative_to(ROOT).as_posix()
-        display(Markdown(f"`{path}`\n```python\n{_without_docstring(function)}\n```"))
+        code = _without_docstring(function)
+        page = f"<div><code>{path}</code></div>{_coloured(code)}"
+        display({"text/html": page, "text/plain": f"{path}\n{code}"}, raw=True)
+
+
+def _coloured(code: str) -> str:
+    """Python as HTML: lines are not broken (JupyterLab breaks those of Markdown inside words), long ones scroll.
+
+    The colours, few, are read on white as well as on black: 4 to 1 and more.
+    """
+    from pygments import highlight
+    from pygments.formatters import HtmlFormatter
+    from pygments.lexers import PythonLexer
+    from pygments.style import Style
+    from pygments.token import Comment, Keyword, Name, Number, Operator, String
+
+    class Both(Style):
+        styles: ClassVar = {
+            Keyword: "bold #1f8a52", Operator.Word: "bold #1f8a52", Name.Function: "#1c7ed6", Name.Class: "#1c7ed6",
+            String: "#c85234", Number: "#1f8a52", Comment: "italic #787878",
+        }  # fmt: skip
+
+    box = "white-space: pre; overflow-x: auto; background: none; margin: 4px 0 12px"
+    return highlight(code, PythonLexer(), HtmlFormatter(noclasses=True, nobackground=True, style=Both, prestyles=box))
 
 
 def _without_docstring(function) -> str:

@@ -5,18 +5,25 @@ import zipfile
 from pathlib import Path
 
 from hw9.notebook import ROOT
+from hw9.run import built, check_built, sources
 
-PARTS = ("hw9", "checkpoints", "data/sprites", "data/corpus", "requirements.txt", "LICENSE", "README.md")
+PARTS = ("hw9", "checkpoints", "data/sprites", "data/corpus", "requirements.txt", "LICENSE", "README.md",
+         "figures/attention_explorer.png")  # fmt: skip
 
 
-def pack(target: Path, root: Path = ROOT) -> Path:
-    """Write package, weights, embedded data and notebooks of `root` into one zip; returns its path."""
-    files = [path for part in PARTS for path in _files(root / part)] + sorted(root.glob("hw9_*.ipynb"))
+def pack(target: Path) -> Path:
+    """Write package, weights, embedded data and the built notebooks into one zip; returns its path.
+
+    Raises ValueError for a notebook that is not as it was built, one that somebody has begun to run for instance.
+    """
+    for source in sources():
+        check_built(source)
+    files = [path for part in PARTS for path in _files(ROOT / part)] + [built(source) for source in sources()]
     target.parent.mkdir(parents=True, exist_ok=True)
     beside = target.with_suffix(".part")
     with zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in files:
-            archive.write(path, path.relative_to(root).as_posix())
+            archive.write(path, path.relative_to(ROOT).as_posix())
     os.replace(beside, target)
     return target
 

@@ -37,8 +37,29 @@ def from_source(source: Path) -> nbformat.NotebookNode:
     return book
 
 
-def execute(book: nbformat.NotebookNode, name: str, folder: Path = ROOT) -> float:
+def check_built(source: Path) -> None:
+    """Raise ValueError where the notebook at the top is not what this source gives, run once from top to bottom."""
+    path = built(source)
+    book = nbformat.read(path, as_version=4) if path.is_file() else nbformat.v4.new_notebook()
+    code = [cell for cell in book.cells if cell.cell_type == "code"]
+    wrong = ""
+    if [(cell.cell_type, cell.source) for cell in book.cells] != [
+        (cell.cell_type, cell.source) for cell in from_source(source).cells
+    ]:
+        wrong = f"its cells are not those of notebooks/{source.name}"
+    for number, cell in enumerate(code, 1):
+        if cell.execution_count != number or any(output.output_type == "error" for output in cell.outputs):
+            wrong = wrong or f"code cell {number} was not run in its turn, or stopped"
+    if wrong:
+        raise ValueError(
+            f"{path.name} is not as it was built, {wrong}: bring it back (git checkout) or `make notebooks`"
+        )
+
+
+def execute(book: nbformat.NotebookNode, name: str, folder: Path = ROOT, *, figures: Path | None = None) -> float:
     """Run all cells in `folder`, in place, printing a line per code cell; returns the seconds it took.
+
+    Figures go to `figures` where it is given.
 
     Raises RuntimeError naming the cell and the error; the outputs so far stay in `book`.
     """
@@ -68,23 +89,24 @@ def execute(book: nbformat.NotebookNode, name: str, folder: Path = ROOT) -> floa
     )
     try:
         # What is kept must stand without a kernel: the explorer becomes a page instead of a widget.
-        client.execute(env={**os.environ, "HW9_STATIC": "1"})
+        kept = {"HW9_FIGURES": str(figures)} if figures else {}
+        client.execute(env={**os.environ, "HW9_STATIC": "1", **kept})
     except CellExecutionError as error:
         raise RuntimeError(f"{name} stopped: {error.ename}: {error.evalue}") from error
     return time.perf_counter() - start
 
 
 def run(*, keep: Path | None = None) -> dict[str, float]:
-    """Execute every notebook and keep the executed copies: in `keep`, or (None) at the top, built from the sources.
-
-    Returns the seconds per notebook.
+    """Execute every notebook: copies of the built ones into `keep`, figures too, so that the checkout stays as it is;
+    or (None) the sources, into the notebooks at the top and figures/. Returns the seconds per notebook.
     """
     seconds = {}
+    figures = (keep or ROOT) / "figures"
     for source in sources():
         target = built(source) if keep is None else keep / built(source).name
         book = from_source(source) if keep is None else nbformat.read(built(source), as_version=4)
         print(f"{target.name}: {sum(cell.cell_type == 'code' for cell in book.cells)} cells", flush=True)
-        seconds[target.name] = execute(book, source.stem.removeprefix("hw9_").split("_")[0])
+        seconds[target.name] = execute(book, source.stem.removeprefix("hw9_").split("_")[0], figures=figures)
         target.parent.mkdir(parents=True, exist_ok=True)
         beside = target.with_suffix(".part")
         nbformat.write(book, beside)

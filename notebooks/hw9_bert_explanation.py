@@ -2,30 +2,30 @@
 # # Homework 9: Explainable AI, part 2 — what does a BERT see in a sentence?
 #
 # BERT turns every token of a sentence into a vector, twelve times over, each time looking at all the other tokens.
-# **Where does it look, and what do the vectors know?** In this notebook you fill masks, look into the attention of 144
-# heads, switch heads off, watch a question find its answer layer by layer, and ask whether 果 in 蘋果 is a fruit or a
+# **Where does it look, and what do the vectors know?** In this notebook you fill masks, look into the attention of all
+# its heads, switch heads off, watch a question find its answer layer by layer, and ask whether 果 in 蘋果 is a fruit or a
 # company.
 #
 # 中文：BERT 一層一層地把每個字變成向量，每一層都會參考句子裡所有的字。本課看它「注意哪裡」，以及向量「知道什麼」：
 # 「蘋果」的「果」，是水果還是公司？
 #
 # **How to use it.** Run all cells from top to bottom (*Run all*). Each figure is followed by the questions you should
-# be able to answer from it. There is one thing to write, in section 7; everything runs without it. With two CPU cores
-# it takes about a minute, without network and without a GPU.
+# be able to answer from it. There is one thing to write, in section 7; everything runs without it. On two CPU cores it
+# takes a minute or two, without network and without a GPU.
 
 # %%
-# Set-up. Opened alone (Colab)? Put the address of your teacher's repository here, or hw9-colab.zip beside this notebook.
-REPOSITORY = ""
-import pathlib, subprocess, sys, zipfile
-here = pathlib.Path.cwd()
-colab = [here, pathlib.Path("/content"), pathlib.Path("/content/drive/MyDrive")]
-home = next((p for p in [here, *here.parents, here / "hw9-lesson"] if (p / "hw9" / "notebook.py").is_file()), None)
-archive = next((p / "hw9-colab.zip" for p in colab if (p / "hw9-colab.zip").is_file()), None)
-if home is None and (archive or REPOSITORY):
-    home = here / "hw9-lesson"
-    zipfile.ZipFile(archive).extractall(home) if archive else subprocess.run(["git", "clone", "-q", REPOSITORY, home], check=True)
-if home is None:
-    raise FileNotFoundError("The lesson's package is not here: upload hw9-colab.zip beside this notebook, or set REPOSITORY.")
+REPOSITORY = ""  # Set-up. Opened alone (Colab)? Your teacher's repository here, or hw9-colab.zip beside this notebook.
+import os, pathlib, subprocess, sys, tempfile
+here, why = pathlib.Path.cwd(), "There is no hw9-colab.zip here, and REPOSITORY is empty"
+holding = lambda name, *places: next((p for p in map(pathlib.Path, places) if (p / name).is_file()), None)
+home, beside = holding("hw9/notebook.py", here, *here.parents, here / "hw9-lesson"), holding("hw9-colab.zip", here, "/content", "/content/drive/MyDrive")
+if home is None and (beside or REPOSITORY):
+    get = [sys.executable, "-m", "zipfile", "-e", beside / "hw9-colab.zip"] if beside else ["git", "clone", "-q", REPOSITORY.strip()]
+    with tempfile.TemporaryDirectory(dir=here) as part:  # what is damaged, or broken off, leaves nothing behind
+        done = subprocess.run([*get, part], capture_output=True, text=True, env={**os.environ, "GIT_TERMINAL_PROMPT": "0"})
+        fresh = None if done.returncode else holding("hw9/notebook.py", part, *pathlib.Path(part).glob("*"))
+        home, why = fresh and fresh.rename(here / "hw9-lesson"), " ".join([f"No lesson in {get[-1]}", *done.stderr.splitlines()[-1:]])
+if home is None: raise FileNotFoundError(f"{why}: upload hw9-colab.zip beside this notebook, or set REPOSITORY.")
 sys.path.insert(0, str(home))
 from hw9 import notebook
 device = notebook.setup(seed=0)
@@ -47,19 +47,17 @@ ENGLISH = ""
 # %%
 from functools import partial
 import torch
-from hw9.language import attention, bert, embeddings, exercise, phases, probes, questions, sentences, similarity
+from hw9.language import attention, embeddings, exercise, lesson, phases, probes, questions, sentences, similarity
+from hw9.language import interventions as trust_heads, trust
 from hw9.language.figures import attention as attention_figures, heads as head_figures, masks as mask_figures
-from hw9.language.figures import embeddings as plane_figures, similarity as similarity_figures
+from hw9.language.figures import embeddings as plane_figures, similarity as similarity_figures, trust as trust_figures
 from hw9.language.figures.stepper import stepper
-from hw9.language.words import positions, snippet
+from hw9.language.words import most_alike, positions, snippet, units
 
-reader = bert.load(MODEL or None, device=device)
-answerer = bert.load(ANSWERS, device=device) if ANSWERS else reader
-english = bert.load(ENGLISH, device=device) if ENGLISH else reader
-folder = "own" if MODEL or ANSWERS or ENGLISH else ""
-source, show = notebook.source, partial(notebook.show, folder=notebook.ROOT / "figures" / folder)
-for task, model in {"reads Chinese": reader, "answers questions": answerer, "reads English": english}.items():
-    print(f"{task}: {model.name}, {model.layers} layers of {model.heads} heads, {model.width} numbers per token")
+models = lesson.choose(MODEL, ANSWERS, ENGLISH, device=device)
+reader, filler, answerer = models.reader, models.filler, models.answerer
+english, english_filler, english_answerer = models.english, models.english_filler, models.english_answerer
+source, show = notebook.source, partial(notebook.show, folder=models.figures)
 
 # %% [markdown]
 # ## 1. How a BERT reads
@@ -78,13 +76,29 @@ for task, model in {"reads Chinese": reader, "answers questions": answerer, "rea
 
 # %%
 for model, text in ((reader, sentences.APPLE_TRADITIONAL.texts[2]), (english, "She peeled two apples and ate them.")):
-    reading = model.read(text)
-    print(" ".join(reading.tokens))
-    print(f"  hidden states {tuple(reading.hidden_states.shape)}: layers 0 to {model.layers}, tokens, numbers")
-    print(f"  attentions {tuple(reading.attentions.shape)}: layers, heads, tokens that look, tokens looked at")
+    read = model.read(text)
+    print(" ".join(read.tokens))
+    print(f"  hidden states {tuple(read.hidden_states.shape)}: layers 0 to {model.layers}, tokens, numbers")
+    print(f"  attentions {tuple(read.attentions.shape)}: layers, heads, tokens that look, tokens looked at")
 
 # %% [markdown]
-# **Questions.** Into how many tokens is your name cut? Why is there one more layer of hidden states than of attentions?
+# **Your own words.** Put in your name, a word or a sentence. Each token has a number in the vocabulary and a vector in
+# the table of tokens; beside it stand the tokens with the most similar vectors. `[UNK]` is whatever is not in there.
+#
+# 中文：換成你的名字、一個詞或一句話，看它被切成哪些 token，以及向量表裡哪些 token 和它最像。
+
+# %%
+MINE = "王小明 loves bubble tea!"
+for model in dict.fromkeys((reader, english)):
+    reading = model.read(MINE)
+    print(f"{model.name}: {reading.special.count(False)} tokens, without [CLS] and [SEP]")
+    for number, token, alike in zip(reading.ids.tolist(), reading.tokens, most_alike(model, reading)):
+        print(f"{number:7d}  {token}   {'  '.join(alike)}")
+
+# %% [markdown]
+# **Questions.** Into how many tokens is your name cut, and does the model know them all? For which of your tokens are
+# the similar ones alike in meaning, for which only in their letters? Why is there one more layer of hidden states than
+# of attentions?
 #
 # ## 2. Fill the mask
 #
@@ -97,40 +111,45 @@ for model, text in ((reader, sentences.APPLE_TRADITIONAL.texts[2]), (english, "S
 # 中文：遮住一個字，看 BERT 猜什麼、有多肯定；再多遮一個字，如果猜測變差，就表示它原本依靠那個字。
 
 # %%
-source(attention.predict_masked)
+source(attention.predict_word)
 
 # %%
-gaps = [(reader, gap) for gap in sentences.GAPS_CHINESE] + [(english, gap) for gap in sentences.GAPS_ENGLISH]
-for model, gap in gaps:
-    place = positions(model.read(gap.text), gap.word)[:1]
-    best = attention.predict_masked(model, gap.text, place, top=4)[0]
-    shown = ", ".join(f"{word} {probability:.0%}" for word, probability in best)
-    print(f"{gap.text}   {gap.word} hidden: {shown}")
+def hidden(model, gap, also="", top=5):
+    read = model.read(gap.text)
+    more = positions(read, also) if also else []  # a word of several tokens is hidden, and guessed, as one word
+    return attention.predict_word(model, gap.text, positions(read, gap.word), top, also=more, word=gap.word)
+
+for model, gaps in ((filler, sentences.GAPS_CHINESE), (english_filler, sentences.GAPS_ENGLISH)):
+    for one, best in lesson.each(partial(hidden, model, top=4), gaps):
+        shown = ", ".join(f"{word} {probability:.0%}" for word, probability in best)
+        print(f"{one.text}   {one.word} hidden: {shown}")
 
 # %%
 def one_and_two(model, gap):
-    reading = model.read(gap.text)
-    place, also = positions(reading, gap.word), positions(reading, gap.also)
-    alone = attention.predict_masked(model, gap.text, place)[0]
-    both = attention.predict_masked(model, gap.text, [*place, *also])[0]
-    return {f"only {gap.word} hidden": alone, f"{gap.also} hidden as well": both}
+    return {f"only {gap.word} hidden": hidden(model, gap), f"{gap.also} hidden as well": hidden(model, gap, gap.also)}
 
-gap = sentences.GAPS_CHINESE[0]
-show(mask_figures.predictions(one_and_two(reader, gap), expected=gap.word, title=gap.text), "bert_01_masked_chinese")
+gap = sentences.GAPS_CHINESE[0]  # or your own: sentences.Gap(text, word to guess, word to hide as well)
+for one, both in lesson.each(partial(one_and_two, filler), [gap]):
+    show(mask_figures.predictions(both, expected=one.word, title=one.text), "bert_01_masked_chinese")
 
 # %%
-gap = sentences.GAPS_ENGLISH[1]
-show(mask_figures.predictions(one_and_two(english, gap), expected=gap.word, title=gap.text), "bert_02_masked_english")
+english_gap = sentences.GAPS_ENGLISH[1]
+for one, both in lesson.each(partial(one_and_two, english_filler), [english_gap]):
+    show(mask_figures.predictions(both, expected=one.word, title=one.text), "bert_02_masked_english")
 
 # %% [markdown]
 # Which word did the guess rest on? Hide each of the others in its turn, and watch the probability of the right word.
 
 # %%
-reading = english.read(gap.text)
-place = positions(reading, gap.word)[0]
-falls = attention.masked_as_well(english, gap.text, place, gap.word)
-figure = mask_figures.masked_as_well(reading.tokens, falls, place, token=gap.word, title=gap.text)
-show(figure, "bert_03_masked_as_well")
+def others_hidden(gap):
+    read = english_filler.read(gap.text)
+    place = positions(read, gap.word)
+    falls = attention.masked_as_well(english_filler, gap.text, place, gap.word)
+    words = units(read, place)  # the tokens of each
+    return mask_figures.masked_as_well(read.tokens, falls, place, units=words, token=gap.word, title=gap.text)
+
+for _, figure in lesson.each(others_hidden, [english_gap]):
+    show(figure, "bert_03_masked_as_well")
 
 # %% [markdown]
 # **Questions.** How sure is BERT of the hidden word, and how far does the probability fall when the other word is hidden
@@ -139,26 +158,25 @@ show(figure, "bert_03_masked_as_well")
 # ## 3. Where does a head look?
 #
 # **Idea.** A head is one attention matrix: row = the token that looks, column = the token looked at. Some heads have a
-# simple habit: look at the next token, at the previous one, at `[SEP]`. Read one matrix first, then all 144.
+# simple habit: look at the next token, at the previous one, at `[SEP]`. Read one matrix first, then all of them.
 #
 # *Clark et al. 2019, "What Does BERT Look At?", section 3.*
 #
 # 中文：每個「頭」是一張注意力矩陣：列＝正在看的字，行＝被看的字。有些頭的習慣很簡單：看下一個字、前一個字、或 [SEP]。
 
 # %%
-many = reader.read_many(sentences.READ_CHINESE, attentions=True)
-found = attention.head_patterns(many)
-strongest = {name: divmod(int(found[name].argmax()), reader.heads) for name in ("previous", "next", "separator")}
-reading = reader.read(sentences.READ_CHINESE[0])
-chosen = {f"layer {l + 1}, head {h + 1}": reading.attentions[l, h] for l, h in strongest.values()}
-show(attention_figures.matrices(reading.tokens, chosen, title=sentences.READ_CHINESE[0]), "bert_04_three_heads")
+many = [read for _, read in lesson.each(reader.read, sentences.READ_CHINESE)]
+patterns, first = attention.head_patterns(many), many[0]
+strongest = {name: divmod(int(patterns[name].argmax()), reader.heads) for name in ("previous", "next", "separator")}
+three = {f"layer {l + 1}, head {h + 1}": first.attentions[l, h] for l, h in strongest.values()}
+show(attention_figures.matrices(first.tokens, three, title=first.text), "bert_04_three_heads")
 
 # %%
-show(attention_figures.lines(reading.tokens, chosen, least=0.1, title="The same three heads as curves"), "bert_05_lines")
+show(attention_figures.lines(first.tokens, three, least=0.1, title="The same three heads as curves"), "bert_05_lines")
 
 # %%
 title = "All heads, one sentence (framed: the three above)"
-show(attention_figures.grid(reading.attentions, marked=list(strongest.values()), title=title), "bert_06_all_heads")
+show(attention_figures.grid(first.attentions, marked=list(strongest.values()), title=title), "bert_06_all_heads")
 
 # %% [markdown]
 # ### What does every head do?
@@ -172,14 +190,15 @@ source(attention.head_patterns)
 
 # %%
 alike, title = attention.uniform_patterns(many), f"What every head looks at, mean over {len(many)} sentences"
-show(head_figures.patterns(found, uniform=alike, head=reader.heads - 1, title=title), "bert_07_head_patterns")
+show(head_figures.patterns(patterns, uniform=alike, head=reader.heads - 1, title=title), "bert_07_head_patterns")
 
 # %%
-show(head_figures.one_head(found, reader.heads - 1), "bert_08_head_12")
+show(head_figures.one_head(patterns, reader.heads - 1), "bert_08_head_12")
 
 # %% [markdown]
-# **Questions.** What does head 12 do in every layer? In which layers do most heads look at neighbours, and in which at
-# `[SEP]` or `[CLS]`? Is a head with low entropy always one with a simple habit?
+# **Questions.** What does the head of the last figure do in every layer? Where are the framed heads of “next token” and
+# “previous token”: nearer to the input or to the output? From which layer on do nearly all heads look at `[SEP]`? Take
+# two heads with less than 1 bit of entropy: what do the other maps say that they look at?
 #
 # ### From layer to layer: attention rollout
 #
@@ -195,11 +214,14 @@ show(head_figures.one_head(found, reader.heads - 1), "bert_08_head_12")
 source(attention.rollout)
 
 # %%
-place = positions(reading, "牠")[0]
-figure = attention_figures.rollout(reading.tokens, attention.rollout(reading), place, title=sentences.READ_CHINESE[0])
-show(figure, "bert_09_rollout")
+for _, place in lesson.each(partial(positions, first), ["牠"]):
+    figure = attention_figures.rollout(first.tokens, attention.rollout(first), place[0], title=first.text)
+    show(figure, "bert_09_rollout")
 
 # %% [markdown]
+# **Questions.** After which layer is 牠 no longer the largest part of itself (left)? What is the largest part after the
+# last layer? Do the rows on the right differ from each other, and would you take this for what 牠 refers to?
+#
 # ## 4. Which heads matter?
 #
 # **Attention is not yet an explanation**: a head may look somewhere and change nothing. So *intervene*. Switch one head
@@ -212,48 +234,53 @@ show(figure, "bert_09_rollout")
 source(probes.ablated)
 
 # %%
-gap = sentences.GAPS_ENGLISH[1]
-place = positions(english.read(gap.text), gap.word)[0]
-effects = probes.ablation_effect(english, gap.text, place, gap.word)
-title = f"Change of P({gap.word}) without each head, in percentage points\n{gap.text}"
-show(head_figures.ablation(effects, title=title), "bert_10_ablation")
+def without_heads(gap):
+    place = positions(english_filler.read(gap.text), gap.word)
+    return probes.ablation_effect(english_filler, gap.text, place, gap.word)
+
+for one, effects in lesson.each(without_heads, [english_gap]):
+    title = f"Change of P({one.word}) without each head, in percentage points\n{one.text}"
+    show(head_figures.ablation(effects, title=title), "bert_10_ablation")
 
 # %% [markdown]
 # ### Which head knows who “she” is?
 #
 # The classic question: which head sends a pronoun to the word it stands for? On one sentence some head always does, by
 # luck. So take a set in which every sentence comes twice, once for each antecedent; then "always the nearest noun" is
-# right in exactly half, and with 144 heads even the best of 144 *coins* is right well above half. Only a red frame
-# (above the best coin) is evidence.
+# right in exactly half, and of as many *coins* as there are heads the best is right well above half. Only a red frame
+# (above the best coin) is evidence. A black one marks a head that is further below one half than the best coin is above:
+# it looks at the other noun.
 #
-# 中文：哪個頭會讓代名詞看向它所指的人？只看一句話會被運氣騙；要用成對的句子，並和「144 枚硬幣中最好的一枚」比較。
+# 中文：哪個頭會讓代名詞看向它所指的人？只看一句話會被運氣騙；要用成對的句子，並和「同樣多枚硬幣中最好的一枚」比較。紅框才是證據；黑框的頭偏向另一個名詞。
 
 # %%
 source(probes.coreference_choices)
 
 # %%
-pronouns = sentences.PRONOUNS_ENGLISH
-print(*[item.text for item in pronouns[:2]], sep="\n")
-right, place_alone = probes.coreference(english, pronouns), probes.baselines(pronouns)
-limit = probes.best_by_chance(len(pronouns), english.layers * english.heads)
-show(head_figures.coreference(right, place_alone, limit, title=f"{len(pronouns)} English sentences"), "bert_11_coreference_english")
+def pronoun_heads(model, items, language, name):
+    choices = lesson.each(lambda item: probes.coreference_choices(model, [item])[0], items)
+    if choices:
+        known, right = [item for item, _ in choices], torch.stack([choice for _, choice in choices]).mean(0)
+        limit, title = probes.best_by_chance(len(known), model.layers * model.heads), f"{len(known)} {language} sentences"
+        show(head_figures.coreference(right, probes.baselines(known), limit, title=title), name)
+
+print(*[item.text for item in sentences.PRONOUNS_ENGLISH[:2]], sep="\n")
+pronoun_heads(english, sentences.PRONOUNS_ENGLISH, "English", "bert_11_coreference_english")
 
 # %%
-pronouns = sentences.PRONOUNS_CHINESE
-right, place_alone = probes.coreference(reader, pronouns), probes.baselines(pronouns)
-limit = probes.best_by_chance(len(pronouns), reader.layers * reader.heads)
-show(head_figures.coreference(right, place_alone, limit, title=f"{len(pronouns)} Chinese sentences"), "bert_12_coreference_chinese")
+pronoun_heads(reader, sentences.PRONOUNS_CHINESE, "Chinese", "bert_12_coreference_chinese")
 
 # %% [markdown]
-# **Questions.** Does the head that matters most for the hidden pronoun also look at its antecedent? Which head, if any,
-# is above the best coin, and is it the same one in both languages?
+# **Questions.** Which head changes the hidden pronoun most (framed in the first figure)? Look it up in the second: does it
+# find the antecedent more often than chance? Which head, if any, is above the best coin, and is it the same one in both
+# languages?
 #
 # ## 5. The attention explorer
 #
 # Everything of section 3, to play with. It replaces the course's exBERT, whose site is down. Two columns of tokens are
 # joined by curves, the wider the more attention; the blue squares beside them say how much each head gives and gets.
 # Choose a layer and any heads; point at a token, click to pin it, double-click to **mask** it and see what BERT expects
-# there; below are all 144 heads, to be ordered by what they do, and a **corpus search** for tokens with a similar vector.
+# there; below are all heads, to be ordered by what they do, and a **corpus search** for tokens with a similar vector.
 #
 # 中文：互動式的注意力瀏覽器，取代已經關站的 exBERT：選層、選頭、點字固定、雙擊遮字、在語料庫裡找相似的字。
 #
@@ -262,20 +289,20 @@ show(head_figures.coreference(right, place_alone, limit, title=f"{len(pronouns)}
 # %%
 from hw9.language.explorer import explorer
 
-explorer(reader, sentences.APPLE_TRADITIONAL.texts[2], heads=[12])
+explorer(reader, sentences.APPLE_TRADITIONAL.texts[2], heads=[reader.heads])
 
 # %% [markdown]
 # Run in a live notebook it computes any combination of masks, and the corpus search, when you ask for it (the first search
 # reads the corpus of 2,064 sentences, a minute or two). Without a kernel it is a page that knows every single mask.
 # `explorer(...).save("attention.html")` keeps it as a file to hand in; *Copy code* gives the line that shows a view again.
 #
-# **A guided tour.** (1) Head 12 is selected: go through layers 1 to 12. In which does it look at the next token, the
-# previous one, `[CLS]` or `[SEP]`? Compare with the table of section 3. (2) Choose all heads, tick *hide [CLS] [SEP]* and
-# *renormalise*: what appears that was hidden before? (3) Double-click 果, then pin it. What does BERT expect there? In the
-# corpus search, from which layer on are most of the 50 neighbours nouns? (4) Put in
-# `explorer(english, "The old man said that he was tired of life.")`, mask *he*, then *man* as well. How far does the
-# probability of *he* fall? (5) Put in a question and its text, `explorer(answerer, "她在哪裡讀音樂？",
-# "二十歲的時候，她去維也納讀音樂。", query="a", key="b")`. At which layer does 哪裡 look at 維也納?
+# **Questions.** Press *Guided tour*: each of its cards sets layer, heads and masks, lights up what to look at and asks one
+# question (mouse, or Tab and the arrow keys; 中文 changes the language). Then two texts of your own, in a cell each, for
+# which the tour chooses other heads and words: `explorer(english, "The old man said that he was tired of life.")`, where
+# you mask *he*, then *man* as well; and a question with its text, `explorer(answerer, "她在哪裡讀音樂？",
+# "二十歲的時候，她去維也納讀音樂。")`, with a card for pairs: at which layer, and by which single head, does 哪裡 look at 維也納 most?
+#
+# 中文：按「導覽」，每張卡片會設定層、頭與遮罩，標出該看的地方，問一個問題；也可以放進自己的句子或「問題＋文章」。
 
 # %% [markdown]
 # ## 6. How a question finds its answer, layer by layer
@@ -293,12 +320,14 @@ explorer(reader, sentences.APPLE_TRADITIONAL.texts[2], heads=[12])
 source(embeddings.project, embeddings.roles)
 
 # %%
-asked, readings, parts = questions.questions("zh-Hant"), [], []
-for item in asked:
-    said = answerer.answer(item.question, item.context)
-    readings.append(answerer.read(item.question, item.context))
-    parts.append(embeddings.roles(readings[-1], (item.start, item.end), (said.start, said.end)))
+def ask(model, item):
+    said, read = model.answer(item.question, item.context), model.read(item.question, item.context)
+    return said, read, embeddings.roles(read, (item.start, item.end), (said.start, said.end))
+
+answers = lesson.each(partial(ask, answerer), questions.questions("zh-Hant"))
+for item, (said, _, _) in answers:
     print(f"{item.context}\n  {item.question}\n  BERT: {said.text} ({said.score:.0%})   right: {item.answer}\n")
+asked, readings, parts = [item for item, _ in answers], [a[1] for _, a in answers], [a[2] for _, a in answers]
 
 # %% [markdown]
 # ### PCA
@@ -308,11 +337,11 @@ for item in asked:
 # is no answer.
 
 # %%
-points, part = embeddings.project(readings[0], "pca"), embeddings.explained_variance(readings[0])
-show(plane_figures.grid(points, readings[0], parts[0], variance=part, title=asked[0].question), "bert_13_pca")
+planes, variance = embeddings.project(readings[0], "pca"), embeddings.explained_variance(readings[0])
+show(plane_figures.grid(planes, readings[0], parts[0], variance=variance, title=asked[0].question), "bert_13_pca")
 
 # %%
-stepper(points, readings[0], parts[0], variance=part, title=asked[0].question)
+stepper(planes, readings[0], parts[0], variance=variance, title=asked[0].question)
 
 # %% [markdown]
 # ### t-SNE
@@ -324,16 +353,21 @@ near = embeddings.project(readings[0], "tsne", seed=0)
 show(plane_figures.grid(near, readings[0], parts[0], title=f"t-SNE: {asked[0].question}"), "bert_14_tsne")
 
 # %%
-last = answerer.layers
-title = f"Layer {last}, PCA: {asked[1].question}"
-points = embeddings.project(readings[1], "pca", layers=[last])
-show(plane_figures.plane(points[0], readings[1], parts[1], title=title), "bert_15_last_layer")
+k, last = len(asked[:2]) - 1, answerer.layers  # the second question
+title = f"Layer {last}, PCA: {asked[k].question}"
+plane = embeddings.project(readings[k], "pca", layers=[last])[0]
+show(plane_figures.plane(plane, readings[k], parts[k], title=title), "bert_15_last_layer")
 
 # %% [markdown]
 # ### The four phases in numbers
 #
-# A plane shows a tenth or a fifth of what is there. The numbers below use all dimensions: one for each phase, for each of
-# three questions (thin) and their mean (thick); the dotted line is chance.
+# A plane shows only a part of the differences (how much, stands above each panel). The numbers below use all dimensions,
+# for each question (thin) and in the mean (thick): (1) of the words that occur twice, how many have a copy of themselves
+# as their nearest word; (2) how many have a word of the same phrase nearest; (3) how often a word of the answer's sentence
+# is nearer to the question than one elsewhere (dotted: chance); (4) how far the answer is from the other words, in units
+# of their spread (dotted: no further than they are). In (1) and (2) chance is a few per cent.
+#
+# 中文：四個數字各對應一個階段：相同的字、同一片語、問題靠近答案所在的句子、答案遠離其他字；虛線是亂猜的水準。
 
 # %%
 source(phases.question_match, phases.answer_apart)
@@ -343,18 +377,16 @@ numbers = phases.phases(readings, parts)
 show(plane_figures.phase_curves(numbers, title="Four phases of question answering, Chinese"), "bert_16_phases")
 
 # %%
-if english.answer_head is not None:
-    items = questions.questions("en")
-    told = [english.answer(item.question, item.context) for item in items]
-    for item, said in zip(items, told):
-        print(f"{item.question}  BERT: {said.text} ({said.score:.0%})   right: {item.answer}")
-    texts = [english.read(item.question, item.context) for item in items]
-    spans = [embeddings.roles(r, (i.start, i.end), (s.start, s.end)) for r, i, s in zip(texts, items, told)]
-    show(plane_figures.phase_curves(phases.phases(texts, spans), title="The same in English"), "bert_17_phases_english")
+told = lesson.each(partial(ask, english_answerer), questions.questions("en"))
+for item, (said, _, _) in told:
+    print(f"{item.question}  BERT: {said.text} ({said.score:.0%})   right: {item.answer}")
+measured = phases.phases([read for _, (_, read, _) in told], [part for _, (_, _, part) in told])
+show(plane_figures.phase_curves(measured, title="The same in English"), "bert_17_phases_english")
 
 # %% [markdown]
-# **Questions.** In which layer is the answer furthest from the rest? Which layers bring the question to the sentence that
-# answers it? Which of the four phases do you find here, and which not? Where BERT answers wrongly, can you see it coming?
+# **Questions.** In which layer is the answer furthest from the rest (panel 4)? In which is the question nearest to the
+# sentence that answers it (the top of panel 3), and how far is that above chance? The paper's phases come one after the
+# other: do the marked layers of the four panels, too? Is a wrong answer, where there is one, less sure than the right ones?
 #
 # ## 7. One token in many sentences: fruit or company?
 #
@@ -385,34 +417,33 @@ def my_euclidean(a, b):
 def my_cosine(a, b):
     return ...  # your code
 
-mine = {"euclidean": my_euclidean, "cosine": my_cosine}
-written = {name: f for name, f in mine.items() if f(torch.ones(2), torch.ones(2)) is not ...}
-for name in mine:
-    print(f"{name}:", exercise.check_distance(mine[name], name) if name in written else "not written yet, ours is used")
+mine = {name: exercise.judged(globals().get(f"my_{name}"), name) for name in ("euclidean", "cosine")}
+distance = {name: function for name, (_, function) in mine.items()}
+for name, (line, _) in mine.items():
+    print(f"{name}: {line}")
 
 # %%
 source(similarity.euclidean, similarity.cosine, similarity.token_vectors)
 
 # %%
-def compare(name, vectors):
-    return exercise.pairwise(written[name], vectors) if name in written else getattr(similarity, name)(vectors)
+def compare(vectors):
+    return {"Euclidean distance": distance["euclidean"](vectors), "cosine similarity": distance["cosine"](vectors)}
 
-layer, token = 11, "果"
-vectors = similarity.token_vectors(reader, apples.texts, token, layer)
-both = {"Euclidean distance": compare("euclidean", vectors), "cosine similarity": compare("cosine", vectors)}
+layer, token = max(1, reader.layers * 11 // 12), "果"  # layer 11 of 12
 labels = [snippet(text, apples.word) for text in apples.texts]
+both = compare(similarity.token_vectors(reader, apples.texts, token, layer))
 show(similarity_figures.heat_maps(both, labels, apples.senses, title=f"{token} at layer {layer}"), "bert_18_heat_maps")
 
 # %% [markdown]
-# Bright means alike in both maps. The frames are the two senses. **Questions.** How can you tell from the numbers alone
-# which map is the distance and which the similarity? Which sentence lies nearest to which, and does it have the same
-# sense?
+# Bright means alike in both maps. The large frames are the senses; a thin black one marks in each row the sentence that is
+# nearest. **Questions.** How can you tell from the numbers alone which map is the distance and which the similarity? Has
+# the nearest sentence always the same sense? Do both maps name the same nearest sentences?
 #
 # ### All layers
 
 # %%
 every = similarity.all_layers(reader, apples.texts, token)
-maps = torch.stack([compare("cosine", vectors) for vectors in every])
+maps = torch.stack([distance["cosine"](vectors) for vectors in every])
 title = f"Cosine similarity of {token}, each layer on its own scale"
 show(similarity_figures.all_layers(maps, apples.senses, name="cosine similarity", shared=False, title=title), "bert_19_all_layers")
 
@@ -421,10 +452,10 @@ show(similarity_figures.all_layers(maps, apples.senses, name="cosine similarity"
 # *same* vector, distance exactly 0, although one is a fruit and the other a company. Context comes in above.
 
 # %%
-_, places = similarity.locate(reader, apples.texts, token)
-same = similarity.equal_at_layer_0(every[0], places)
-pairs = [(i + 1, j + 1) for i in range(10) for j in range(i) if same[i, j]]
-print("position of 果:", [place[0] for place in places], "  equal at layer 0:", pairs)
+located, places = similarity.locate(reader, apples.texts, token)
+same = similarity.equal_at_layer_0(every[0], located, places)
+pairs = [(i + 1, j + 1) for i in range(len(same)) for j in range(i) if same[i, j]]
+print(f"position of {token}:", [place[0] for place in places], "  equal at layer 0:", pairs)
 
 # %% [markdown]
 # ### When do the senses part?
@@ -438,16 +469,19 @@ print("position of 果:", [place[0] for place in places], "  equal at layer 0:",
 source(similarity.layer_curves)
 
 # %%
-found = similarity.layer_curves(reader, apples.texts, apples.senses, token)
-show(similarity_figures.curves(found, title="果 in ten sentences, traditional Chinese"), "bert_20_curves")
+parting = similarity.layer_curves(reader, apples.texts, apples.senses, token)
+title = f"{token} in {len(apples.texts)} sentences, traditional Chinese"
+show(similarity_figures.curves(parting, title=title), "bert_20_curves")
 
 # %%
 print("nearest neighbour in the right sense, by layer (0 to the last):")
 sets = {"蘋果, ten": apples, "苹果, ten": sentences.APPLE_SIMPLIFIED, "蘋果, twenty new": sentences.NEW_APPLE_TRADITIONAL,
         "苹果, twenty new": sentences.NEW_APPLE_SIMPLIFIED, "apple": sentences.APPLE_ENGLISH, "bank": sentences.BANK_ENGLISH}
-for name, group in sets.items():
-    model, word = (reader, "果") if "果" in name else (english, group.word)
-    shares = similarity.layer_curves(model, group.texts, group.senses, word).accuracy
+def accuracy(name):
+    model, word = (reader, "果") if "果" in name else (english, sets[name].word)
+    return similarity.layer_curves(model, sets[name].texts, sets[name].senses, word).accuracy
+
+for name, shares in lesson.each(accuracy, sets):
     print(f"  {name:10s}", " ".join(f"{share:4.0%}" for share in shares))
 
 # %%
@@ -456,17 +490,137 @@ show(similarity_figures.tree(table, labels, apples.senses, title=f"Who is near w
 
 # %%
 banks = sentences.BANK_ENGLISH
-vectors = similarity.token_vectors(english, banks.texts, banks.word, layer)
-both = {"Euclidean distance": compare("euclidean", vectors), "cosine similarity": compare("cosine", vectors)}
-title = f"“bank” at layer {layer}: river or money?"
-show(similarity_figures.heat_maps(both, [snippet(text, banks.word) for text in banks.texts], banks.senses, title=title), "bert_22_bank")
+above = max(1, english.layers * 11 // 12)
+both = compare(similarity.token_vectors(english, banks.texts, banks.word, above))
+title, names = f"“bank” at layer {above}: river or money?", [snippet(text, banks.word) for text in banks.texts]
+show(similarity_figures.heat_maps(both, names, banks.senses, title=title), "bert_22_bank")
 
 # %% [markdown]
-# **Questions.** How does the similarity within a sense change from layer 1 to 11, and that between senses? From which layer
-# on is the nearest neighbour always right? What decides the similarities at layer 0? Do both metrics order the pairs in
-# the same way?
+# **Questions.** How does the similarity within a sense change from layer 0 to the last one, and that between senses? In
+# which layer are the senses furthest apart (third panel)? In which layers has the nearest sentence always the right sense:
+# for the ten sentences of the figure, and for each set of the table? What decides the similarities at layer 0?
 #
-# ## 8. Your own sentences
+# ## 8. Can you believe it?
+#
+# Attention, rollout, gradients: each gives a pretty picture of *which word mattered*, and they differ. So put them to the
+# test. The question is always the same: one word is hidden, on which of the others does its guess rest?
+#
+# ### Which word mattered? Ask by experiment
+#
+# **Idea.** Section 2 had an answer that needs no theory: hide one more word and see how far the probability falls. That is
+# the *truth* here. Two more answers, which look inside:
+#
+# **Value zeroing** takes from one layer what token $t$ has to give (its value vector, in all heads) and sees how far each
+# token $i$ turns away from where it was; layers are then multiplied, as in rollout, or averaged:
+#
+# $$C^{(\ell)}_{i,t} = 1 - \cos\bigl(h'^{(\ell)}_{i},\, h^{(\ell)}_{i}\bigr), \quad \text{each row divided by its sum}$$
+#
+# **Integrated gradients** go from the sentence of nothing but `[MASK]` to the real one, as for pictures in part 1; the
+# shares of all words add up to the change of $\log P$ (completeness).
+# *Mohebbi et al. 2023, "Quantifying Context Mixing in Transformers", section 3; Sundararajan et al. 2017, section 3.*
+#
+# 中文：哪個字重要？最直接的答案是實驗：再多遮一個字，看機率降多少（當作「真相」）。其他方法只是推測，要拿來和真相比較。
+
+# %%
+source(trust.value_zeroing)
+
+# %%
+def examined(case):
+    model, gap = case
+    place = positions(model.read(gap.text), gap.word)[0]
+    truth = trust.hidden_as_well(model, gap.text, place, gap.word)
+    return place, truth, trust.answers(model, gap.text, place, gap.word)
+
+tested = [(filler, gap) for gap in sentences.GAPS_CHINESE] + [(english_filler, gap) for gap in sentences.GAPS_ENGLISH]
+tested = lesson.each(examined, tested, name=lambda case: case[1].text)
+(model, gap), (place, truth, said) = next((row for row in tested if row[0][1] == english_gap), tested[-1])
+table = {"truth: hidden as well": truth} | {name: answer for name, answer in said.items() if "random" not in name}
+tokens, title = model.read(gap.text).tokens, f"On which word does “{gap.word}” rest? {gap.text}"
+show(trust_figures.answers(tokens, table, place, title=title), "bert_23_which_word")
+
+# %% [markdown]
+# One sentence proves nothing. **Kendall's tau** compares two orders of the words: 1 is the same, 0 is chance, -1 the
+# reverse. A dot is a sentence, the bar their mean with its standard error. Two answers have not looked into the model:
+# how *near* a word stands to the mask, and *random* numbers. An answer that is not better than nearness has shown little.
+
+# %%
+taus = {name: [trust.kendall(answers[name], truth) for _, (_, truth, answers) in tested] for name in said}
+title = f"Which word mattered? Agreement with the truth, {len(tested)} sentences"
+show(trust_figures.spread(taus, xlabel="Kendall's tau (1: same order of words, 0: chance)", title=title), "bert_24_agreement")
+means = {name: sum(values) / len(values) for name, values in taus.items()}
+print("best to worst:", ", ".join(f"{name} {means[name]:+.2f}" for name in sorted(means, key=means.get, reverse=True)))
+print("below chance:", ", ".join(name for name, mean in means.items() if mean < 0 and "control" not in name) or "none")
+
+# %% [markdown]
+# **Questions.** Which answers are above nearness, and by more than the bars' width? Does it pay to *multiply* the layers
+# (rollout), or is their plain mean closer to the truth? Why may a product of twelve layers lose the words on the way?
+#
+# ### Are the words it names needed, and are they enough?
+#
+# **Comprehensiveness**: hide the words an answer names first (the top 1, 2, ... up to half); how much probability is lost?
+# **Sufficiency**: hide all *but* them; how much is lost now? Hidden words become `[MASK]`, they are never cut out.
+# *DeYoung et al. 2020, "ERASER", section 4.*
+#
+# 中文：必要性＝遮住它說重要的字，機率掉多少（越多越好）；充分性＝只留下這些字，機率掉多少（越少越好）。
+
+# %%
+draws, needed, enough = 8, {}, {}
+for number, ((model, gap), (place, _, answers)) in enumerate(tested):
+    found = {name: answer for name, answer in answers.items() if "random" not in name}
+    erased = trust.erasures(model, gap.text, place, gap.word, found, draws=draws, seed=number)
+    for name, (without, only) in erased.items():
+        needed.setdefault(name, []).append(without)
+        enough.setdefault(name, []).append(only)
+title = f"Needed, and enough? {len(tested)} sentences (random: mean of {draws} orders)"
+show(trust_figures.erasure(needed, enough, title=title), "bert_25_erasure")
+
+# %% [markdown]
+# **Questions.** “Hidden one by one” is the truth used as an answer: does it win both? (It need not: words work together.)
+# Which answers are no better than random order, and does this test agree with the last?
+#
+# ### Is the attention used?
+#
+# **Idea.** A picture of a head explains something only if the head's *weights* matter. Three interventions on each head:
+# give nothing (**zeroed**), look at all words alike (**uniform**), shuffle where it looks, row by row (**permuted**, the
+# median of many draws). If shuffling changes nothing, where that head looks was never used.
+# *Jain & Wallace 2019, "Attention is not Explanation"; Wiegreffe & Pinter 2019, "Attention is not not Explanation".*
+#
+# 中文：把某個頭的注意力打亂，答案若不變，表示「它看哪裡」根本沒被用到；那張注意力圖就不是解釋。
+
+# %%
+draws = 30  # the paper takes 100: three times as long
+(model, gap), (place, truth, said) = next((row for row in tested if row[0][1] == english_gap), tested[-1])
+changes = trust_heads.head_interventions(model, gap.text, place, gap.word, draws=draws)
+title = f"Change of P({gap.word}) in percentage points (permuted: median of {draws})\n{gap.text}"
+show(trust_figures.interventions(changes, title=title), "bert_26_interventions")
+idle = (changes["permuted"].abs() < 0.01).float().mean()
+print(f"shuffling changes P({gap.word}) by less than one point in {idle:.0%} of the heads")
+
+# %% [markdown]
+# **Questions.** Is the head that matters most the same under all three? A head whose shuffling hurts *more* than its
+# absence: what does it do then? In how many heads would an attention map explain nothing here?
+#
+# ### When does the mask become a word?
+#
+# **Idea.** The mask head turns the last layer's vector into words. Apply it to the layers below: what stood there before?
+# It was trained on the last layer alone, so what it reads further down is a hint, no proof.
+#
+# 中文：把「填空」的輸出層接到每一層：正確的字從第幾層開始排第一？之前是什麼字？
+
+# %%
+tops, right = trust.mask_by_layer(model, gap.text, place, gap.word)
+show(trust_figures.mask_by_layer(tops, right, token=gap.word, title=gap.text), "bert_27_mask_by_layer")
+for (model, gap), (place, *_) in tested:
+    tops, right = trust.mask_by_layer(model, gap.text, place, gap.word)
+    layer = trust.on_top_from(tops, gap.word)
+    when = "never to stay" if layer is None else f"from layer {layer} on"
+    print(f"{gap.text}  {gap.word} on top {when}; before: {', '.join(dict.fromkeys(row[0][0] for row in tops[:layer][-4:]))}")
+
+# %% [markdown]
+# **Questions.** From which layer on is the right word on top? Are the words before it of the same kind (a pronoun before
+# the right pronoun, a city before the right city)?
+#
+# ## 9. Your own sentences
 #
 # Replace these by your own: any sentences, any word that they share.
 #
@@ -476,11 +630,11 @@ show(similarity_figures.heat_maps(both, [snippet(text, banks.word) for text in b
 WORD = "打"
 SENTENCES = ["他每天放學都去打籃球。", "我打電話給媽媽報平安。", "週末我們一起去打網球。", "請你下午打電話到公司。"]
 SENSES = ["play", "call", "play", "call"]
-order = sorted(range(len(SENSES)), key=SENSES.__getitem__)
-texts, senses = [SENTENCES[k] for k in order], [SENSES[k] for k in order]
-vectors = similarity.token_vectors(reader, texts, WORD, layer)
-both = {"Euclidean distance": compare("euclidean", vectors), "cosine similarity": compare("cosine", vectors)}
-show(similarity_figures.heat_maps(both, [snippet(text, WORD) for text in texts], senses, title=f"{WORD} at layer {layer}"), "bert_23_own")
+own = lesson.own(reader, WORD, SENTENCES, SENSES)
+if len(own.texts) > 1:
+    both = compare(similarity.token_vectors(reader, own.texts, own.word, layer))
+    names = [snippet(text, own.word) for text in own.texts]
+    show(similarity_figures.heat_maps(both, names, own.senses, title=f"{WORD} at layer {layer}"), "bert_28_own")
 
 # %% [markdown]
 # ## What you have seen
@@ -491,6 +645,9 @@ show(similarity_figures.heat_maps(both, [snippet(text, WORD) for text in texts],
 # | attention of a head | where does this head look? | inside of the network | looking is not using |
 # | rollout | where does the information come from? | all attentions | an average over heads, no proof |
 # | ablation | does this head change the answer? | a hook | heads stand in for each other |
+# | value zeroing | which token changes which, in a layer? | a hook | followed through the layers it may lose the words |
+# | integrated gradients | how is the log-probability shared out? | gradient | the baseline, here `[MASK]`, decides |
+# | shuffled attention | are a head's weights used? | a hook | one sentence, one word |
 # | PCA, t-SNE | which tokens lie together? | hidden states | a plane shows a part; t-SNE has no scale |
 # | distances | does the vector know the sense? | hidden states | correct for what all vectors share |
 #

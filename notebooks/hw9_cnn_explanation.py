@@ -13,18 +13,18 @@
 # network and without a GPU.
 
 # %%
-# Set-up. Opened alone (Colab)? Put the address of your teacher's repository here, or hw9-colab.zip beside this notebook.
-REPOSITORY = ""
-import pathlib, subprocess, sys, zipfile
-here = pathlib.Path.cwd()
-colab = [here, pathlib.Path("/content"), pathlib.Path("/content/drive/MyDrive")]
-home = next((p for p in [here, *here.parents, here / "hw9-lesson"] if (p / "hw9" / "notebook.py").is_file()), None)
-archive = next((p / "hw9-colab.zip" for p in colab if (p / "hw9-colab.zip").is_file()), None)
-if home is None and (archive or REPOSITORY):
-    home = here / "hw9-lesson"
-    zipfile.ZipFile(archive).extractall(home) if archive else subprocess.run(["git", "clone", "-q", REPOSITORY, home], check=True)
-if home is None:
-    raise FileNotFoundError("The lesson's package is not here: upload hw9-colab.zip beside this notebook, or set REPOSITORY.")
+REPOSITORY = ""  # Set-up. Opened alone (Colab)? Your teacher's repository here, or hw9-colab.zip beside this notebook.
+import os, pathlib, subprocess, sys, tempfile
+here, why = pathlib.Path.cwd(), "There is no hw9-colab.zip here, and REPOSITORY is empty"
+holding = lambda name, *places: next((p for p in map(pathlib.Path, places) if (p / name).is_file()), None)
+home, beside = holding("hw9/notebook.py", here, *here.parents, here / "hw9-lesson"), holding("hw9-colab.zip", here, "/content", "/content/drive/MyDrive")
+if home is None and (beside or REPOSITORY):
+    get = [sys.executable, "-m", "zipfile", "-e", beside / "hw9-colab.zip"] if beside else ["git", "clone", "-q", REPOSITORY.strip()]
+    with tempfile.TemporaryDirectory(dir=here) as part:  # what is damaged, or broken off, leaves nothing behind
+        done = subprocess.run([*get, part], capture_output=True, text=True, env={**os.environ, "GIT_TERMINAL_PROMPT": "0"})
+        fresh = None if done.returncode else holding("hw9/notebook.py", part, *pathlib.Path(part).glob("*"))
+        home, why = fresh and fresh.rename(here / "hw9-lesson"), " ".join([f"No lesson in {get[-1]}", *done.stderr.splitlines()[-1:]])
+if home is None: raise FileNotFoundError(f"{why}: upload hw9-colab.zip beside this notebook, or set REPOSITORY.")
 sys.path.insert(0, str(home))
 from hw9 import notebook
 device = notebook.setup(seed=0)
@@ -33,15 +33,16 @@ device = notebook.setup(seed=0)
 # **Settings.** Leave them as they are for the first run.
 #
 # - `DATA`: `"auto"` takes Food-11 where it is found (folder `data/food11`, or the path in the environment variable
-#   `HW9_FOOD11`), downloads it on Colab or a GPU, and otherwise uses the embedded synthetic pictures. `"sprites"` always
-#   takes the synthetic ones; a path takes Food-11 from there (a folder, a .zip or a .tar).
-# - `MODEL`: `"train"` trains a network now. A path loads one: `"checkpoints/compact-food11.safetensors"` (trained on food
-#   photographs) or the course's own `checkpoint.pth`.
+#   `HW9_FOOD11`), downloads it on Colab or a GPU, and otherwise uses the embedded scenes. `"sprites"` always takes the
+#   embedded ones; a path takes Food-11 from there (a folder, a .zip or a .tar).
+# - `MODEL`: `"fine-tune"` goes on training a network that already knows photographs of food, `"train"` starts from random
+#   weights, and `"auto"` chooses: from random weights with Food-11 on a GPU, where there is time for it, fine-tuning
+#   otherwise. A path loads a finished network: `"checkpoints/compact-food11.safetensors"`, or the course's own `checkpoint.pth`.
 # - `PHOTOS`: a folder with photographs of your own, used in the last section.
 
 # %%
 DATA = "auto"
-MODEL = "train"
+MODEL = "auto"
 PHOTOS = ""
 
 # %%
@@ -60,15 +61,15 @@ show = partial(notebook.show, folder=food.figures)
 # Before you explain a network, look at what it learns from. Eleven classes: bread, dairy product, dessert, egg, fried
 # food, meat, noodles/pasta, rice, seafood, soup, vegetable/fruit.
 #
-# The embedded pictures are **synthetic**: drawn food on a drawn table, among things that are no food (keys, toys,
-# cutlery). They have one advantage over photographs: we know exactly which pixels are food, so an explanation can be
-# *checked*. With Food-11 in place the same cells show photographs.
+# The embedded pictures are **composed scenes**: photographed food, cut out and laid on a table, in a bowl or on a plate,
+# among things that are no food (keys, toys, cutlery). They have one advantage over plain photographs: we know exactly which pixels
+# are food, so an explanation can be *checked*. With Food-11 in place the same cells show its photographs.
 #
-# 中文：先看資料。內建圖片是合成的（畫出來的食物），好處是我們確切知道哪些像素是食物，因此可以檢驗解釋是否正確。
+# 中文：先看資料。內建圖片是合成的場景：把真實食物的照片去背，放到桌上。好處是我們確切知道哪些像素是食物，因此可以檢驗解釋。
 
 # %%
 pictures, labels = food.splits["training"]
-show(figures.classes(pictures, labels, classes, title=f"{food.name}: six training pictures of each class"), "cnn_01_data")
+show(figures.classes(pictures, labels, classes, title=f"{food.name}: five training pictures of each class"), "cnn_01_data")
 for name, (_, of) in food.splits.items():
     print(f"{name}: {len(of):,} pictures")
 
@@ -79,7 +80,14 @@ for name, (_, of) in food.splits.items():
 # resolution of the one before. Training shows it the pictures again and again, each time cropped, flipped and
 # recoloured a little, and moves the weights so that the right class scores higher.
 #
-# 中文：訓練時反覆看圖片（每次隨機裁切、翻轉、變色），調整權重，使正確類別的分數變高。
+# Two minutes on two CPU cores are not enough to learn seeing from nothing. So there the network starts from weights that
+# know *photographs* of food but have never met a dish of these scenes (**transfer learning**): its first layers, which see
+# edges and colours, stay as they are; the later ones learn. At the end a fifth of the old weights is mixed back
+# in, which costs a little on dishes it has practised and helps with dishes it has never seen.
+# *Yosinski et al. 2014, "How transferable are features in deep neural networks?"; Wortsman et al. 2022, "Robust
+# fine-tuning of zero-shot models".*
+#
+# 中文：訓練時反覆看圖片（每次隨機裁切、翻轉、變色），調整權重，使正確類別的分數變高。時間有限，所以從看過食物照片的網路開始微調（遷移學習）。
 
 # %%
 model, record = lesson.train_or_load(food, MODEL, device=device)
@@ -96,12 +104,12 @@ if record:
 # ## 3. How good is it, and where is it wrong?
 #
 # One number hides much. The **confusion matrix** shows which class is taken for which: rows are true classes, columns are
-# what the network said, 100 on the diagonal would be perfect. For the synthetic pictures there are two kinds of test:
-# new compositions of drawings it has trained on, and drawings it has *never* seen. The gap between the two is the
-# difference between recognising a thing and understanding a class. (The second is a rough test: for dairy, egg, fried
-# food, noodles and rice the drawings kept back are all in one style, which makes it harder.)
+# what the network said, 100 on the diagonal would be perfect. For the embedded scenes there are two kinds of test:
+# new scenes of dishes it has trained on, and dishes (on tables) it has *never* seen. The gap between the two is the
+# difference between recognising a thing and understanding a class. (Some classes have only four to six dishes to learn
+# from, and three to test with: two kinds of cheese say little about cheese.)
 #
-# 中文：混淆矩陣：列是真實類別，行是預測類別。看過的圖案與沒看過的圖案，準確率差多少？
+# 中文：混淆矩陣：列是真實類別，行是預測類別。練習過的菜與沒看過的菜，準確率差多少？
 
 # %%
 show(figures.confusion({name: result.confusion for name, result in results.items()}, classes), "cnn_03_confusion")
@@ -114,13 +122,14 @@ worst = training.as_float(food.splits[name][0][wrong])
 show(figures.rows(sure, {"": (worst, None)}, title=f"The ten surest mistakes on {name} (number: true class)"), "cnn_04_mistakes")
 
 # %% [markdown]
-# **Questions.** Which class is recognised worst, and which one does the network say instead? Look at the ten surest
+# **Questions.** In the last matrix, which class is recognised worst, and which one does the network say instead? Look at the ten surest
 # mistakes: for how many would you have hesitated yourself?
 #
 # ### The ten pictures of this lesson
 #
 # Every method below explains the same ten pictures, numbered 0 to 9. ✓ and ✗ say whether the network is right, the
-# per cent how sure it is. All methods explain the class of the *label*.
+# per cent how sure it is. All methods explain the class of the *label*. On some pictures lies a second food, of another
+# class: "food pixels" are those of the label's class only.
 
 # %%
 images, targets = food.images, food.labels
@@ -211,10 +220,10 @@ show(figures.rows(columns, {"picture": (images, None), "saliency": (maps["salien
 
 # %% [markdown]
 # **Why every picture is normalised on its own.** The size of the gradient differs from picture to picture. On one common
-# scale most maps would be black. (With the course's variant, the gradient of the *loss*, it is far worse: where the
-# network is sure, the loss hardly changes at all.)
+# scale the weaker maps go dark. With the course's variant, the gradient of the *loss*, it is far worse: where the
+# network is sure, the loss hardly changes at all. The cell prints by what factor the strongest and the weakest map differ.
 #
-# 中文：每張圖的梯度大小差很多，所以要各自正規化，否則大部分的圖會是全黑。
+# 中文：每張圖的梯度大小不同，所以要各自正規化，否則較弱的圖會變暗；對損失函數微分時差距更大。
 
 # %%
 strength = gradient.abs().amax(1)  # (N, H, W)
@@ -224,10 +233,13 @@ largest = [f"max {float(m.max()):.1e}" for m in of_loss]
 table = {name: (m, "hot") for name, m in common.items()}
 table["loss, one scale"] += (largest,)
 show(figures.rows(columns, table), "cnn_10_saliency_scale")
+for name, m in {"score": strength, "loss": of_loss}.items():
+    peaks = m.amax((1, 2))
+    print(f"gradient of the {name}: the strongest map is {float(peaks.max() / peaks.min()):,.0f} times the weakest")
 
 # %% [markdown]
 # **Questions.** What is differentiated by what? Where is a saliency map bright: inside the food, on its outline, on the
-# background? Which pictures go black on a common scale, and how sure is the network about them? On which picture do LIME
+# background? Which picture is darkest on the common scale of the loss, and how sure is the network about it? On which picture do LIME
 # and saliency disagree most?
 #
 # ## 6. SmoothGrad: remove noise by adding noise
@@ -296,7 +308,7 @@ show(figures.activation_maps(columns, images, respond), "cnn_13_activation_maps"
 
 # %% [markdown]
 # **Questions.** Near the input the map still looks like the picture; how does it change towards the output? Which part of
-# a picture activates the first filter least?
+# a picture activates the filter of the first row least (dark blue), which most (yellow)?
 #
 # ### What does a filter like to see?
 
@@ -391,8 +403,8 @@ for kind in ("white", "blur", "mean"):
 show(figures.rows(columns, table, title="Integrated gradients from four baselines"), "cnn_20_baselines")
 
 # %% [markdown]
-# **Questions.** Why is a straight path used, and what do more steps change? From how many steps on is the gap below a
-# thousandth? Which food vanishes on the black baseline and appears on the white one? Why?
+# **Questions.** Why is a straight path used, and what do more steps change? What is the median gap (the line) with 4 steps,
+# and what with 128? Which food vanishes on the black baseline and appears on the white one? Why?
 #
 # ## 9. Five answers side by side
 #
@@ -416,7 +428,7 @@ show(figures.agreement(order, together[1], title="Mean rank correlation over ten
 # %% [markdown]
 # ### Which one is right? Two tests
 #
-# **Test 1, food pixels.** On the synthetic pictures we know which pixels are food. What share of each map falls on them?
+# **Test 1, food pixels.** On the composed scenes we know which pixels are food. What share of each map falls on them?
 # The black line is chance: the share of the picture that food covers.
 #
 # **Test 2, deletion.** Blacken the pixels a map calls most important, a few per cent at a time, and watch the probability
@@ -444,35 +456,47 @@ show(figures.curves(falls, reference="random pixels", **axes), "cnn_24_deletion"
 # **Questions.** Which two methods agree most, which least? Which method puts most of its weight on food, and is it above
 # chance? Which makes the probability fall fastest? Do both tests name the same winner?
 #
-# ## 10. Your own photographs
+# ## 10. Photographs
 #
-# Put some photographs into a folder, write its path into `PHOTOS` at the top and run again. They are read by the network
-# that ships with this lesson, trained on food *photographs*. Until then two photographs stand in that come with
-# scikit-image: a cup of coffee and a cat. Neither is one of the eleven classes, and the network cannot say "none of
-# them". That is worth seeing too.
+# On real photographs nobody composed the table. The ten below are free pictures from ten kitchens; what is food on them was
+# outlined by hand. They are read by the network that ships with this lesson, trained on tens of thousands of food *photographs*.
+# Put some of your own into a folder, write its path into `PHOTOS` at the top, and the same cells explain them.
 #
-# 中文：換成你自己的照片。注意：模型只認識十一類，遇到別的東西也一定會選一類。
+# 中文：真實照片沒有人事先擺設。下面十張是可自由使用的照片，也可以換成你自己的。注意：模型只認識十一類，遇到別的東西也一定會選一類。
 
 # %%
-reader = lesson.load_checkpoint(notebook.ROOT / "checkpoints" / "compact-food11.safetensors", device)
-photos, names = lesson.own_photographs(PHOTOS, reader.input_size)
-guess = training.predict(reader, photos)
+reader = lesson.load_checkpoint(lesson.READER, device)
+photos = lesson.photographs(PHOTOS, reader.input_size)
+guess = training.predict(reader, photos.images)
 believed = guess.argmax(1)
-captions = [f"{name}\n{classes[b]} {p.max():.0%}" for name, b, p in zip(names, believed, guess)]
+captions = [f"{name}\n{classes[b]} {p.max():.0%}" for name, b, p in zip(photos.names, believed, guess)]
+if photos.labels is not None:
+    captions = figures.captions(photos.labels, guess, classes)
+free = lesson.free_photographs("measure", reader.input_size)
+right = (training.predict(reader, free.images).argmax(1) == free.labels).float().mean()
+print(f"On {len(free.labels)} other free photographs, of dishes it has never seen, the network is right on {right:.0%}.")
 
 # %%
-own = [lime_method.explain(reader, x) for x in photos]
-painted = [figures.lime_overlay(x, e.segments, e.weights).transpose(2, 0, 1) for x, e in zip(photos, own)]
-table = {"picture": (photos, None), "LIME": (painted, None)}
+own = [lime_method.explain(reader, x, samples=500) for x in photos.images]
+painted = [figures.lime_overlay(x, e.segments, e.weights).transpose(2, 0, 1) for x, e in zip(photos.images, own)]
+of_photos = {"LIME": attribution.heatmap_of([abs(lime_method.segment_map(e)) for e in own])}
 for name, method in {"saliency": attribution.saliency, "SmoothGrad": attribution.smoothgrad,
                      "integrated gradients": attribution.integrated_gradients}.items():
-    table[name] = (attribution.heatmap(method(reader, photos, believed)), "hot")
-folder = notebook.ROOT / "figures" / ("own" if PHOTOS else "")
-show(figures.side_by_side(captions, table), "cnn_25_photographs", folder=folder)
+    of_photos[name] = attribution.heatmap(method(reader, photos.images, believed))
+of_photos["filters"] = evaluation.strongest_filter(reader, photos.images, believed, 7)
+table = {"picture": (photos.images, None), "LIME": (painted, None)} | {n: (of_photos[n], "hot") for n in order[1:]}
+if photos.masks is not None:
+    shares = {name: evaluation.inside_share(m, photos.masks) for name, m in of_photos.items()}
+    shares["picture"] = photos.masks.float().mean((1, 2))
+    table = {name: (*row, [f"{share:.0%} on food" for share in shares[name]]) for name, row in table.items()}
+show(figures.side_by_side(captions, table), "cnn_25_photographs", folder=notebook.figures_folder("own" if PHOTOS else ""))
 
 # %% [markdown]
-# **Questions.** Which class does the network choose for the coffee, and for the cat? On which part of the photograph does
-# it rest? How sure is it of something that cannot be right?
+# Every method explains the class that the network *says* (after the ✓ or ✗), right or wrong. Below each map stands the share
+# of it that falls on food; below the picture the share of the picture that is food, which is chance.
+#
+# **Questions.** On how many of the ten is the network right? On a picture where it is wrong: which part misled it? Which method
+# stays closest to the food, and on how many pictures is it above chance?
 #
 # ## What you have seen
 #

@@ -1,20 +1,27 @@
 """Set-up installs only what is missing; figures and sources are shown as they are."""
 
+import base64
+import re
 import subprocess
 import tomllib
 import types
+import xml.etree.ElementTree as ElementTree
 import zipfile
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import nbformat
 import numpy as np
 import pytest
+from bs4 import BeautifulSoup
 from matplotlib import font_manager
 from PIL import Image
 
 from hw9 import notebook
 from hw9.notebook import ROOT
 from hw9.pack import pack
+from hw9.page import _take_formulas, save_page
+from hw9.run import from_source, sources
 
 
 def test_requirements_are_those_of_the_package():
@@ -89,24 +96,86 @@ def test_a_figure_is_kept_as_it_is_shown_and_closed(tmp_path, monkeypatch):
     notebook.show(figure, "some_figure", folder=tmp_path / "new")
     assert not plt.fignum_exists(figure.number)
     kept = tmp_path / "new" / "some_figure.png"
-    assert kept.read_bytes() == shown[0].data
+    assert kept.read_bytes() == shown[0].data and shown[0].alt == "figure some_figure"
     with Image.open(kept) as picture:
         assert picture.width > 100
 
 
 def test_source_shows_the_code_without_its_docstring(monkeypatch):
     shown = []
-    monkeypatch.setattr("IPython.display.display", lambda item: shown.append(item.data))
+    monkeypatch.setattr("IPython.display.display", lambda data, raw: shown.append(data))
     notebook.source(notebook.seed_everything)
-    assert shown[0].startswith("`hw9/notebook.py`\n```python\ndef seed_everything(seed: int) -> None:\n")
-    assert "np.random.seed(seed)" in shown[0] and "every run on one machine" not in shown[0]
+    code = shown[0]["text/plain"]
+    assert code.startswith("hw9/notebook.py\ndef seed_everything(seed: int) -> None:\n")
+    assert "np.random.seed(seed)" in code and "every run on one machine" not in code
+    read = BeautifulSoup(shown[0]["text/html"], "html.parser")
+    assert read.find("code").text == "hw9/notebook.py" and "white-space: pre;" in read.find("pre")["style"]
+    assert read.find("pre").text.strip() == code.partition("\n")[2].strip()
 
 
-def test_the_archive_for_colab_holds_the_lesson_and_nothing_large(tmp_path):
+def test_the_colours_of_code_are_read_on_white_and_on_black():
+    page = notebook._coloured("class A:  # note\n    def f(self): return 'a' and 3")
+    tints = {tint for tint in re.findall(r"color: (#\w{6})", page)}
+    assert len(tints) == 4
+    for tint in tints:
+        parts = np.array([int(tint[k : k + 2], 16) / 255 for k in (1, 3, 5)])
+        light = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4) @ (0.2126, 0.7152, 0.0722)
+        assert min(1.05 / (light + 0.05), (light + 0.05) / (0.0056 + 0.05)) > 4, tint  # WCAG 2, on #ffffff and #111111
+
+
+def test_what_is_read_out_in_place_of_a_figure_is_what_its_titles_say():
+    figure, axes = plt.subplots(1, 3)
+    figure.suptitle("All heads,\none sentence")
+    for ax, title in zip(axes, ("layer 1", "layer 2", "layer 1"), strict=True):
+        ax.set_title(title)
+    assert notebook.describe(figure, "bert_06") == "figure bert_06: All heads, one sentence; layer 1; layer 2"
+    assert notebook.describe(plt.figure(), "cnn_01") == "figure cnn_01"
+    plt.close("all")
+
+
+def test_the_archive_for_colab_holds_the_lesson_and_nothing_large(tmp_path, monkeypatch):
+    monkeypatch.setattr("hw9.pack.check_built", lambda source: None)
     with zipfile.ZipFile(pack(tmp_path / "deep" / "a.zip")) as archive:
         names = archive.namelist()
         assert sum(item.compress_size for item in archive.infolist()) < 60 * 2**20
     for wanted in ("hw9/notebook.py", "requirements.txt", "hw9_cnn_explanation.ipynb", "data/sprites/index.csv",
+                   "figures/attention_explorer.png",
                    "checkpoints/compact-food11.safetensors"):  # fmt: skip
         assert wanted in names
     assert not [name for name in names if "__pycache__" in name or name.startswith((".", "/"))]
+
+
+def test_formulas_become_what_a_browser_draws_and_other_dollars_stay():
+    drawn = []
+    left = _take_formulas("cost $5, `$x$`, \\$3\n$$\\arg\\max_x a_{\\ell}(x)$$\n```\n$y$ $z$\n``` and $x'_1$", drawn)
+    assert left == "cost $5, `$x$`, \\$3\n\ue0000\ue001\n```\n$y$ $z$\n``` and \ue0001\ue001"
+    assert 'display="block"' in drawn[0] and 'display="inline"' in drawn[1]
+    prose = [cell.source for source in sources() for cell in from_source(source).cells if cell.cell_type == "markdown"]
+    for text in prose:
+        assert "$$" not in _take_formulas(text, drawn)
+    assert len(drawn) > 10 and not [formula for formula in drawn if "\\" in formula]  # all commands are known
+    for formula in drawn:
+        ElementTree.fromstring(formula)
+
+
+def test_a_page_holds_pictures_with_their_words_and_fetches_nothing(tmp_path):
+    picture = {"image/png": base64.b64encode(b"a picture").decode()}
+    shown = nbformat.v4.new_output("display_data", picture, metadata={"image/png": {"alt": 'two "apples"'}})
+    book = nbformat.v4.new_notebook(cells=[
+        nbformat.v4.new_markdown_cell("![here](apple.png) where $a < b$"),
+        nbformat.v4.new_code_cell("show()", outputs=[shown]),
+    ])  # fmt: skip
+    nbformat.write(book, tmp_path / "a.ipynb")
+    (tmp_path / "apple.png").write_bytes(b"another")
+    page = save_page(tmp_path / "a.ipynb", tmp_path / "deep" / "a.html").read_text(encoding="utf-8")
+    read = BeautifulSoup(page, "html.parser")
+    assert {image["alt"]: base64.b64decode(image["src"].split(",")[1]) for image in read.find_all("img")} == {
+        "here": b"another", 'two "apples"': b"a picture",
+    }  # fmt: skip
+    assert read.find("math").text.replace(" ", "") == "a<b"
+    assert not [script for script in read.find_all(["script", "link"]) if script.get("src") or script.get("href")]
+    assert not re.search("cdn|require.min|@import", page)
+    book.cells[1].outputs = []
+    nbformat.write(book, tmp_path / "a.ipynb")
+    with pytest.raises(ValueError, match=r"a.ipynb has no outputs: run it and save it first"):
+        save_page(tmp_path / "a.ipynb", tmp_path / "b.html")

@@ -1,73 +1,67 @@
-"""Rebuild data/sprites from the two npm packages, so that anyone can see where every pictogram comes from.
+"""Rebuild data/sprites: cut-outs of real food, tables, and pictograms of things that are no food.
 
-    npm pack @lobehub/fluent-emoji-3d@1.1.0          # Microsoft Fluent Emoji 3D, MIT
-    npm pack emoji-datasource-google@16.0.0          # Google Noto Emoji, images Apache-2.0
-    mkdir fluent noto && tar xzf lobehub-*.tgz -C fluent --strip 1 && tar xzf emoji-*.tgz -C noto --strip 1
-    python tools/build_sprites.py fluent noto
+    npm pack @lobehub/fluent-emoji-3d@1.1.0          # Microsoft Fluent Emoji 3D, MIT: the things
+    mkdir fluent && tar xzf lobehub-*.tgz -C fluent --strip 1
+    python tools/build_sprites.py CUTOUTS fluent
 
-Pictograms are cut to what is visible, made at most 144 px large (Noto's 64 px originals: enlarged to 128) and saved
-as WebP with alpha. The third style, `drawn`, is our own (tools/draw_sprites.py). Licences and README stay untouched.
+CUTOUTS is a folder with the cut-outs of cristeaioan/ffml_dataset (MIT) as WebP with alpha and their index.csv, and in
+backgrounds/ pieces of bare table from free photographs with theirs. Pictures are made at most 192 px large. Left out
+are cakes that show somebody's cartoon character or badge, or a child's name. Licence texts and README stay untouched.
 """
 
 import argparse
 import csv
+import re
 import shutil
 from pathlib import Path
 
-from draw_sprites import DRAWINGS, drawing
-from PIL import Image, ImageFilter
+import numpy as np
+from PIL import Image
 
-# class folder: (pictograms seen in training, pictograms kept for the split "unseen"); a food is on one side in every
-# style. "code name" = emoji of both sets, "code+fluent3d name" or "code+noto name" = of one set (the other's drawing is
-# ambiguous), a bare name = our own drawing.
-FOODS = {
-    "Bread": (
-        "1f32d hot dog, 1f354 hamburger, 1f355 slice of pizza, 1f35e bread, 1f956 baguette, "
-        "1f959 stuffed flatbread, 1f968 pretzel, 1f96f+noto bagel, 1fad3+noto flatbread",
-        "1f950 croissant, 1f96a sandwich",
-    ),
-    "Dairy": (
-        "1f95b+noto glass of milk, 1f9c0 cheese wedge, 1f9c8 butter, yogurt, milk carton",
-        "milk bottle, camembert",
-    ),
-    "Dessert": (
-        "1f366 soft ice cream, 1f367 shaved ice, 1f368 ice cream, 1f369 doughnut, 1f36a cookie, "
-        "1f36b chocolate bar, 1f36c candy, 1f36e custard, 1f370 shortcake, 1f382 birthday cake, "
-        "1f96e moon cake",
-        "1f9c1 cupcake, 1f36d lollipop, 1f967 pie",
-    ),
-    "Egg": ("1f373 fried egg in a pan, 1f95a egg, fried egg, boiled egg", "egg in cup, omelette"),
-    "Fried": (
-        "1f35f french fries, 1f364 fried shrimp, 1f9c6 falafel, onion rings, nuggets",
-        "spring rolls, samosa",
-    ),
-    "Meat": (
-        "1f356 meat on bone, 1f953 bacon, 1f969 cut of meat, sausages",
-        "1f357 poultry leg, kebab",
-    ),
-    "Noodle": ("1f35c bowl of noodles, 1f35d spaghetti, udon, penne", "spaghetti nest, farfalle"),
-    "Rice": (
-        "1f359 rice ball, 1f35a cooked rice, 1f35b curry and rice, fried rice, rice dome",
-        "rice from above, rice and peas",
-    ),
-    "Seafood": (
-        "1f419 octopus, 1f41f fish, 1f990 shrimp, 1f991 squid, 1f99e lobster",
-        "1f980 crab, 1f9aa oyster",
-    ),
-    "Soup": (
-        "1f372 pot of soup, tomato soup, pea soup, miso soup, mushroom soup",
-        "pumpkin soup, borscht",
-    ),
-    "VegFruit": (
-        "1f336 hot pepper, 1f33d ear of maize, 1f345 tomato, 1f347 grapes, 1f348 melon, 1f349 watermelon, "
-        "1f34a tangerine, 1f34b lemon, 1f34c banana, 1f34d pineapple, 1f34e red apple, 1f34f green apple, "
-        "1f352 cherries, 1f353 strawberry, 1f951 avocado, 1f952 cucumber, 1f954 potato, 1f955 carrot, "
-        "1f957 green salad, 1f966 broccoli, 1f96d mango, 1f9c4 garlic, 1f9c5 onion, 1fad0 blueberries",
-        "1f346 aubergine, 1f350 pear, 1f351 peach, 1f95d kiwifruit, 1f96c leafy green, 1fad1 bell pepper, "
-        "1fadb pea pod",
-    ),
+SIDE = 192  # pixels: scenes are at most 128 large, foods in them at most about 100
+CUT = 0.3  # a straight side this long, in parts of the picture, was cut off by the photograph's frame
+
+# Characters that belong to somebody, club badges, and names of children are no teaching material.
+LEFT_OUT = {
+    "ANTONIA'S MERMAID CAKE",
+    "BARBIE'S CAKE",
+    "BOOK CAKE",
+    "DANA'S MERMAID CAKE",
+    "DONALD DUCK CAKE",
+    "HELLO KITTY CAKE",
+    "LEGO CAKE",
+    "MICKY MOUSE CAKE",
+    "ORANGE HELLO KITTY CAKE",
+    "PLANE CAKE",
+    "STEAUA'S CAKE",
 }
-DISTRACTORS = (
+BRANDS = r"\b(7 DAY'S|CHIPICAO|KFC|OREO|SNICKERS|KINDER|GERARD|EUGENIA FOX|MAGURA|POLAR|WUDY|CREFEE|TEDI|BUSEURI|IGP)\b"
+NAMES = {  # where the rule of `name` says too little or too much
+    "BUTTER CREAM SANDWICH WITH PORK LOIN AND TOMATOES": "sandwich",
+    "CARTABOS (TRADITIONAL ROMANIAN TRANSILVANIA BIG SAUSAGE)": "sausage",
+    "CORNETTE CARAMEL ICE CREAM": "ice cream cone",
+    "CORNETTI RIGATTI WITH SOURCREAM , TENDERLOIN, CORN AND CUCUMBER": "pasta salad",
+    "CREMES": "cream slice",
+    "DUO CHOCOLAT": "chocolate mousse",
+    "GOGOSI (ROMANIAN DONUTS)": "filled doughnut",
+    "GRILLED HOT DOG": "hot dog",
+    "GöZLEME (TURKISH LAYERED PIE)": "gözleme",
+    "KFC CRISPY": "crispy chicken",
+    "LAMAITA CAKE": "lemon cake",
+    "MICI (BEEF & PORK MEAT)": "minced meat roll",
+    "PRAJITURA DESTEAPTA WITH VANILLA": "custard cake",
+    "RADAUTEANA SOUP": "chicken soup",
+    "SANDWICH WHOLEGRAIN BAGUETTE WITH FLAX SEEDS, KAIZER AND BUTTER": "wholegrain sandwich",
+    "SOFT CAKE": "marble cake",
+    "SOFT CAKE WITH MERINGUE ON TOP": "meringue cake",
+    "STEAMED FISH (PASTRAV)": "steamed trout",
+    "VERDENS BESTE": "meringue slice",
+    "VERDENS BESTE CAKE": "meringue cake slice",
+    "WHITE BREAD SLICE WITH VEGETABLE PASTE WITH MUSHROOMS": "bread with mushroom spread",
+    "WUDY WURSTEL AL FORMAGGIO": "frankfurter",
+    "YOGURT SAUCE (MOUSTARD, GARLIC, GINGER POWDER, FRESH DILL)": "yoghurt with dill",
+}
+THINGS = (
     "1f374 fork and knife, 1f944 spoon, 1f52a kitchen knife, 1f962 chopsticks, 1f37d empty plate, "
     "1fad9 jar, 1fad6 teapot, 1f964 cup with straw, 2615 cup of coffee, 1f963 empty bowl, "
     "1fab4 potted plant, 1f335 cactus, 1f337 tulip, 1f341 maple leaf, 1f4f1 phone, 1f511 key, "
@@ -77,85 +71,126 @@ DISTRACTORS = (
     "1f3a7 headphones, 1f5b1 computer mouse, 1f4a1 light bulb, 23f0 alarm clock, 2709 envelope, "
     "1f4cf ruler, 1f9f6 yarn"
 )
-SOURCES = {
-    "fluent3d": "@lobehub/fluent-emoji-3d 1.1.0",
-    "noto": "emoji-datasource-google 16.0.0",
-    "drawn": "tools/draw_sprites.py",
-}
+COLUMNS = (
+    "kind",
+    "label",
+    "split",
+    "dish",
+    "name",
+    "serve",
+    "cut",
+    "file",
+    "bytes",
+    "source",
+    "licence",
+    "attribution",
+)
 
 
-def original(folder: Path, style: str, code: str) -> tuple[Path, Image.Image]:
-    """One emoji of an unpacked package, cut to its visible part."""
-    place = folder / ("assets" if style == "fluent3d" else "img/google/64")
-    for name in (code, f"{code}-fe0f"):
-        path = place / f"{name}{'.webp' if style == 'fluent3d' else '.png'}"
-        if path.is_file():
-            return path.relative_to(folder), Image.open(path).convert("RGBA")
-    raise SystemExit(f"{code} is not in {place}: is that the unpacked package {SOURCES[style]}?")
+def name(food: str) -> str:
+    """A few plain words for a dish: "7 DAY's CROISSANT WITH OREO CREAM FILLING" -> "croissant"."""
+    if food in NAMES:
+        return NAMES[food]
+    short = re.sub(r"\(.*?\)", "", food.upper())
+    short = re.sub(BRANDS, "", short)
+    short = re.split(r"\bWITH\b|\bIN\b|\bALLA\b|,", short)[0]
+    return " ".join(short.split()).lower()
 
 
-def shrink(picture: Image.Image, style: str) -> Image.Image:
-    picture = picture.crop(picture.getchannel("A").point(lambda a: 255 * (a > 8)).getbbox())
-    if style == "noto":  # sharpened a little: 64 px originals are drawn up to 100 px large
-        double = picture.resize((2 * picture.width, 2 * picture.height), Image.Resampling.LANCZOS)
-        return double.filter(ImageFilter.UnsharpMask(1.6, 70, 0))
-    ratio = min(1.0, 144 / max(picture.size))
-    return picture.resize([round(side * ratio) for side in picture.size], Image.Resampling.LANCZOS)
+def cut_side(picture: Image.Image) -> str:
+    """The side ("left", "top", ...) along which the photograph's frame cut the food off; "" where none did."""
+    solid = np.asarray(picture.getchannel("A")) > 127
+    lines = {"top": solid[1], "bottom": solid[-2], "left": solid[:, 1], "right": solid[:, -2]}
+    side, line = max(lines.items(), key=lambda item: longest_run(item[1]))
+    return side if longest_run(line) > CUT else ""
 
 
-def entries(text: str) -> list[tuple[str, tuple[str, ...], str]]:
-    """ "1f96f+noto bagel, yogurt" -> [("1f96f", ("noto",), "bagel"), ("yogurt", ("drawn",), "yogurt")]"""
-    own, found = {paint.__name__.replace("_", " ") for paint in DRAWINGS}, []
-    for entry in map(str.strip, text.split(",")):
-        if entry in own:
-            found.append((entry.replace(" ", "_"), ("drawn",), entry))
-        else:
-            code, name = entry.split(" ", 1)
-            code, _, style = code.partition("+")
-            found.append((code, (style,) if style else ("fluent3d", "noto"), name))
-    return found
+def longest_run(line: np.ndarray) -> float:
+    """Length of the longest run of True, as a part of the line."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], line.astype(np.int8), [0]])))
+    return float((edges[1::2] - edges[::2]).max(initial=0) / len(line))
+
+
+def shrink(picture: Image.Image, most: int = SIDE) -> Image.Image:
+    ratio = min(1.0, most / max(picture.size))
+    return picture.resize([max(1, round(side * ratio)) for side in picture.size], Image.Resampling.LANCZOS)
+
+
+def foods(folder: Path, out: Path) -> list[dict]:
+    rows = []
+    for row in csv.DictReader((folder / "index.csv").read_text(encoding="utf-8").splitlines()):
+        if row["food"] in LEFT_OUT:
+            continue
+        picture = Image.open(folder / row["file"]).convert("RGBA")
+        file = Path("food", row["file"])
+        shrink(picture).save(out / file, quality=82, alpha_quality=90, method=6)
+        rows.append(
+            {
+                "kind": "food",
+                "label": row["class"],
+                "split": {"train": "known", "heldout": "unseen"}[row["split"]],
+                "dish": row["group"],
+                "name": name(row["food"]),
+                "serve": "bowl" if row["class"] == "9" else "",  # soups and stews need one
+                "cut": cut_side(picture),
+                "file": file.as_posix(),
+                "source": f"{row['source_repository']}@{row['source_commit']} {row['source_path']}",
+                "licence": row["licence"],
+            }
+        )
+    return rows
+
+
+def tables(folder: Path, out: Path) -> list[dict]:
+    rows = []
+    for row in csv.DictReader((folder / "index.csv").read_text(encoding="utf-8").splitlines()):
+        file = Path("tables", row["file"])
+        shrink(Image.open(folder / row["file"]).convert("RGB")).save(out / file, quality=85, optimize=True)
+        rows.append(
+            {
+                "kind": "table",
+                "split": {"train": "known", "heldout": "unseen"}[row["split"]],
+                "dish": row["group"],
+                "name": "table",
+                "file": file.as_posix(),
+                "source": f"{row['source_repository']}@{row['source_commit'][:7]} {row['source_path']}",
+                "licence": row["licence"],
+                "attribution": row["attribution"],
+            }
+        )
+    return rows
+
+
+def things(package: Path, out: Path) -> list[dict]:
+    rows = []
+    for code, words in (entry.split(" ", 1) for entry in THINGS.split(", ")):
+        original = next(p for p in (package / "assets" / f"{c}.webp" for c in (code, f"{code}-fe0f")) if p.is_file())
+        picture = Image.open(original).convert("RGBA")
+        picture = picture.crop(picture.getchannel("A").point(lambda a: 255 * (a > 8)).getbbox())
+        file = Path("things", f"{code}.webp")
+        shrink(picture, 144).save(out / file, quality=88, alpha_quality=95, method=6)
+        source = f"@lobehub/fluent-emoji-3d 1.1.0 assets/{original.name}"
+        rows.append({"kind": "thing", "name": words, "file": file.as_posix(), "source": source, "licence": "MIT"})
+    return rows
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("cutouts", type=Path, help="folder with index.csv, the cut-outs, and backgrounds/")
     parser.add_argument("fluent3d", type=Path, help="unpacked package @lobehub/fluent-emoji-3d 1.1.0")
-    parser.add_argument("noto", type=Path, help="unpacked package emoji-datasource-google 16.0.0")
     parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "data" / "sprites")
     args = parser.parse_args()
-    packages = {"fluent3d": args.fluent3d, "noto": args.noto}
-    paints = {paint.__name__: paint for paint in DRAWINGS}
-
-    wanted = []  # (kind, label, folder, split, code, styles, name)
-    for label, (folder, sides) in enumerate(FOODS.items()):
-        for split, text in zip(("known", "unseen"), sides, strict=True):
-            wanted += [("food", label, folder, split, *entry) for entry in entries(text)]
-    wanted += [("distractor", "", "", "known", *entry) for entry in entries(DISTRACTORS)]
-
-    for part in ("food", "distractors"):
+    for part in ("food", "tables", "things"):
         shutil.rmtree(args.out / part, ignore_errors=True)
-    rows = []
-    for kind, label, folder, split, code, styles, name in wanted:
-        for style in styles:
-            if style == "drawn":
-                source, picture = "", drawing(paints[code])
-            else:
-                source, picture = original(packages[style], style, code)
-            file = (
-                Path("food", style, folder, f"{code}.webp")
-                if kind == "food"
-                else Path("distractors", style, f"{code}.webp")
-            )
-            (args.out / file).parent.mkdir(parents=True, exist_ok=True)
-            shrink(picture, style).save(args.out / file, quality=88, alpha_quality=95, method=6)
-            where = f"{SOURCES[style]} {Path(source).as_posix()}" if source else SOURCES[style]
-            rows.append((kind, label, style, split, name, file.as_posix(), where))
-
+        (args.out / part).mkdir(parents=True)
+    rows = foods(args.cutouts, args.out)
+    rows += tables(args.cutouts / "backgrounds", args.out) + things(args.fluent3d, args.out)
     with open(args.out / "index.csv", "w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(("kind", "label", "style", "split", "name", "file", "source"))
-        writer.writerows(rows)
-    size = sum(f.stat().st_size for f in args.out.rglob("*.webp"))
-    print(f"{len(rows)} pictograms, {size / 2**20:.2f} MiB in {args.out}")
+        writer = csv.DictWriter(stream, COLUMNS, restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(row | {"bytes": (args.out / row["file"]).stat().st_size} for row in rows)
+    size = sum(file.stat().st_size for file in args.out.rglob("*") if file.is_file())
+    print(f"{len(rows)} pictures, {size / 2**20:.2f} MiB in {args.out}")
 
 
 if __name__ == "__main__":

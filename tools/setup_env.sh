@@ -35,4 +35,6 @@ else
     uv="$venv/bin/uv"
 fi
 "$uv" pip install -q --python "$venv/bin/python" -r "$lock"
+# The package itself, as it lies here: `import hw9` then works in any folder.
+"$uv" pip install -q --python "$venv/bin/python" --no-deps -e "$(dirname "$lock")"
 echo "Set up in $(($(date +%s) - start)) s"

@@ -12,6 +12,9 @@ import torch
 from torch import Tensor
 
 from hw9.language.bert import Bert, Reading
+from hw9.language.words import spelled, units
+
+BEAM = 50  # words that `predict_word` follows at a time
 
 
 def predict_masked(
@@ -21,65 +24,152 @@ def predict_masked(
 
     Raises IndexError or ValueError for positions that cannot be masked, and ValueError for a model without a mask head.
     """
-    places = [positions] if isinstance(positions, int) else list(positions)
-    if not places:
-        raise ValueError("give at least one position to mask")
-    if not 1 <= top <= bert.model.config.vocab_size:
-        raise ValueError(f"top must be from 1 to {bert.model.config.vocab_size}, not {top}")
+    places = _places(positions)
+    _check_top(bert, top)
     reading = bert.read(text, pair, masked=places)
     values, ids = words_for(bert, reading.hidden_states[-1, places]).topk(top)  # (P, top) each
     tokens = [bert.tokenizer.convert_ids_to_tokens(row) for row in ids.tolist()]
     return [list(zip(names, row, strict=True)) for names, row in zip(tokens, values.tolist(), strict=True)]
 
 
+def predict_word(
+    bert: Bert,
+    text: str,
+    positions: int | Sequence[int],
+    top: int = 5,
+    *,
+    also: Sequence[int] = (),
+    word: str | None = None,
+    pair: str | None = None,
+) -> list[tuple[str, float]]:
+    """The `top` likeliest words in place of all `positions` together, with their probabilities.
+
+    A word of n tokens has the joint probability of them, by the chain rule from left to right: of the first, the
+    others masked, times that of the second once the first stands there, and so on. A beam of `BEAM` looks for the
+    words; one position is exact. The positions `also` are masked as well; a `word` that is not among the likeliest
+    comes last, with its own probability.
+    """
+    places = _places(positions)
+    _check_top(bert, top)
+    reading = bert.read(text, pair, masked=[*places, *also])
+    ids, joint = reading.ids[None], torch.ones(1)
+    for place in places:
+        joint = joint[:, None] * words_for(bert, _last(bert, reading, ids)[:, place])  # (B, V)
+        joint, best = joint.flatten().topk(min(max(top, BEAM), joint.numel()))
+        ids = ids[best // bert.vocabulary]
+        ids[:, place] = best % bert.vocabulary
+    names = [spelled(bert.tokenizer.convert_ids_to_tokens(row)) for row in ids[:top, places].tolist()]
+    found = list(zip(names, joint.tolist(), strict=False))
+    if word is not None and word.casefold() not in (name.casefold() for name in names):
+        found.append((word, masked_probability(bert, text, places, word, also, pair=pair)))
+    return found
+
+
 def masked_probability(
-    bert: Bert, text: str, position: int, token: str, also: Sequence[int] = (), *, pair: str | None = None
+    bert: Bert,
+    text: str,
+    positions: int | Sequence[int],
+    word: str,
+    also: Sequence[int] = (),
+    *,
+    pair: str | None = None,
 ) -> float:
-    """Probability of `token` at `position`, masked, while the positions `also` are masked as well.
+    """Probability of `word` at `positions`, all masked, while the positions `also` are masked as well.
 
-    `token` is one of the vocabulary, in any capitals if the model knows none.
+    `word` has a token for each position, in any capitals if the model knows none; that of several is the joint
+    probability by the chain rule, as in `predict_word`.
     """
-    reading = bert.read(text, pair, masked=[position, *also])
-    return float(words_for(bert, reading.hidden_states[-1, position])[token_id(bert, token)])
+    places = _places(positions)
+    reading = bert.read(text, pair, masked=[*places, *also])
+    return float(fill(bert, reading, reading.ids[None], places, word))
 
 
-def masked_as_well(bert: Bert, text: str, position: int, token: str, *, pair: str | None = None) -> Tensor:
-    """Probability of `token` at `position`, masked, while each other token is masked as well in its turn, (T,).
+def masked_as_well(
+    bert: Bert, text: str, positions: int | Sequence[int], word: str, *, pair: str | None = None
+) -> Tensor:
+    """Probability of `word` at `positions`, masked, while each other word is masked as well in its turn, (T,).
 
-    At `position` itself stands the probability with nothing else masked; at [CLS] and [SEP] stands nan.
+    All tokens of a word are masked together and get the same number. At `positions` themselves stands the probability
+    with nothing else masked; at [CLS] and [SEP] stands nan.
     """
-    reading = bert.read(text, pair, masked=[position])
-    places = [k for k, special in enumerate(reading.special) if not special]
-    ids = reading.ids.repeat(len(places), 1)  # (P, T)
-    ids[range(len(places)), places] = bert.tokenizer.mask_token_id
+    places = _places(positions)
+    reading = bert.read(text, pair, masked=places)
+    words = [unit for unit in units(reading, places) if not reading.special[unit[0]]]
+    ids = reading.ids.repeat(len(words), 1)  # (W, T)
+    for row, unit in zip(ids, words, strict=True):
+        row[unit] = bert.tokenizer.mask_token_id
+    found = torch.cat([fill(bert, reading, part, places, word) for part in ids.split(16)])
     values = torch.full(reading.ids.shape, torch.nan)
-    values[places] = torch.cat([fill(bert, reading, part, position, token) for part in ids.split(16)])
+    for unit, value in zip(words, found, strict=True):
+        values[unit] = value
     return values
 
 
-def fill(bert: Bert, reading: Reading, ids: Tensor, position: int, token: str) -> Tensor:
-    """Probability of `token` at `position` in each of B variants `ids` (B, T) of a reading, (B,)."""
-    segments = torch.tensor(reading.segments, device=bert.device).expand(ids.shape)
-    with torch.no_grad():
-        out = bert.model(input_ids=ids.to(bert.device), token_type_ids=segments).last_hidden_state  # no padding here
-    return words_for(bert, out[:, position])[:, token_id(bert, token)]
+def fill(bert: Bert, reading: Reading, ids: Tensor, positions: int | Sequence[int], word: str) -> Tensor:
+    """Joint probability of `word` at `positions`, by the chain rule, in each of B variants `ids` (B, T), (B,)."""
+    places = _places(positions)
+    tokens = _standing(bert, reading, places, word) or token_ids(bert, word)
+    ids, joint = ids.clone(), torch.ones(len(ids))
+    if len(tokens) != len(places):
+        cut = bert.tokenizer.convert_ids_to_tokens(tokens)
+        raise ValueError(f"{bert.name} reads {word!r} as {cut}, for {len(places)} position(s): give one for each token")
+    for place, token in zip(places, tokens, strict=True):
+        joint = joint * words_for(bert, _last(bert, reading, ids)[:, place])[:, token]
+        ids[:, place] = token
+    return joint
 
 
 def words_for(bert: Bert, vectors: Tensor) -> Tensor:
     """Probabilities (..., V) of all tokens of the vocabulary, by the mask head, for last hidden states (..., D)."""
-    if bert.mask_head is None:
-        raise ValueError(f"{bert.name} has no mask head and cannot fill masks: load() the embedded model instead")
-    with torch.no_grad():
-        return bert.mask_head(vectors.to(bert.device)).softmax(-1).cpu()
+    return bert.mask_scores(vectors).softmax(-1)[..., : bert.vocabulary]  # a model may have rows to spare
+
+
+def token_ids(bert: Bert, word: str) -> list[int]:
+    """The numbers of the tokens that make up a word (or of a piece, "##ing"); ValueError for what is not known."""
+    vocabulary = bert.tokenizer.get_vocab()
+    pieces = [word] if word in vocabulary else bert.tokenizer.tokenize(word)
+    if not pieces or bert.tokenizer.unk_token in pieces:
+        raise ValueError(f"{bert.name} does not know {word!r} and reads it as {pieces}: give another word")
+    return [vocabulary[piece] for piece in pieces]
 
 
 def token_id(bert: Bert, token: str) -> int:
     """The number of a token of the vocabulary; ValueError for what is not one token of it."""
-    vocabulary = bert.tokenizer.get_vocab()
-    pieces = [token] if token in vocabulary else bert.tokenizer.tokenize(token)
-    if len(pieces) != 1 or pieces[0] == bert.tokenizer.unk_token:
+    ids = token_ids(bert, token)
+    if len(ids) != 1:
+        pieces = bert.tokenizer.convert_ids_to_tokens(ids)
         raise ValueError(f"{token!r} is not one token of {bert.name}, which reads it as {pieces}: give one token")
-    return vocabulary[pieces[0]]
+    return ids[0]
+
+
+def _standing(bert: Bert, reading: Reading, places: Sequence[int], word: str) -> list[int]:
+    """The tokens at `places` before they were masked, if it is `word` that stands there: its pieces may be others
+    than those of the word alone."""
+    text = reading.pair if reading.segments[places[0]] else reading.text
+    if text[reading.offsets[places[0]][0] : reading.offsets[places[-1]][1]] != word:
+        return []
+    ids = bert.tokenizer(reading.text, reading.pair, verbose=False)["input_ids"]
+    found = [ids[place] for place in places]
+    return [] if bert.tokenizer.unk_token_id in found else found
+
+
+def _last(bert: Bert, reading: Reading, ids: Tensor) -> Tensor:
+    """Last hidden states (B, T, D) of variants `ids` (B, T) of a reading."""
+    return bert.last_hidden(ids, torch.tensor(reading.segments).expand(ids.shape))
+
+
+def _places(positions: int | Sequence[int]) -> list[int]:
+    places = [positions] if isinstance(positions, int) else list(positions)
+    if not places:
+        raise ValueError("give at least one position to mask")
+    if len(set(places)) < len(places):
+        raise ValueError(f"the positions {places} name one token twice: give each once")
+    return places
+
+
+def _check_top(bert: Bert, top: int) -> None:
+    if not 1 <= top <= bert.vocabulary:
+        raise ValueError(f"top must be from 1 to {bert.vocabulary}, not {top}")
 
 
 def head_patterns(readings: Reading | Sequence[Reading]) -> dict[str, Tensor]:

@@ -28,6 +28,7 @@ class Reading:
     ids: Tensor  # (T,) int64
     segments: list[int]  # 0 in the text, 1 in the pair
     special: list[bool]  # True for [CLS], [SEP] and [PAD]
+    unknown: list[bool]  # True where the vocabulary has nothing for what stands there
     offsets: list[tuple[int, int]]  # the characters of its text or pair that a token covers; (0, 0) for specials
     hidden_states: Tensor  # (L + 1, T, D): the embedding layer, then every block
     attentions: Tensor  # (L, H, T, T): each row (query) adds up to 1 over the last axis (key)
@@ -55,6 +56,7 @@ class Bert:
     model: BertModel
     mask_head: nn.Module | None
     answer_head: nn.Module | None
+    given: str | None = None  # what `load` was given, and would take again
 
     @property
     def layers(self) -> int:
@@ -73,6 +75,11 @@ class Bert:
         return self.model.device
 
     @property
+    def vocabulary(self) -> int:
+        """Tokens that have a name; the model may have rows to spare for more."""
+        return len(self.tokenizer)
+
+    @property
     def limit(self) -> int:
         """Tokens that the model can read at once, [CLS] and [SEP] included."""
         return self.model.config.max_position_embeddings
@@ -89,6 +96,8 @@ class Bert:
         cannot be read (the message says why), IndexError or ValueError for positions that cannot be masked.
         """
         encoded = self._encode(text, pair)
+        if masked and self.tokenizer.mask_token_id is None:
+            raise ValueError(f"the tokenizer of {self.name} has no mask token, so nothing can be masked")
         for position in masked:
             if not 0 <= position < len(encoded["ids"]):
                 raise IndexError(f"there is no token {position}: the text has tokens 0 to {len(encoded['ids']) - 1}")
@@ -96,6 +105,7 @@ class Bert:
                 raise ValueError(f"token {position} is {encoded['tokens'][position]}, which cannot be masked")
             encoded["ids"][position] = self.tokenizer.mask_token_id
             encoded["tokens"][position] = self.tokenizer.mask_token
+            encoded["unknown"][position] = False
         return self._read([encoded], attentions=True)[0]
 
     def read_many(
@@ -119,10 +129,18 @@ class Bert:
 
     def mask_logits(self, ids: Tensor, segments: Tensor | None = None) -> Tensor:
         """Scores (B, T, V) of every token of the vocabulary at every place of `ids` (B, T); padding is ignored."""
+        return self.mask_scores(self.last_hidden(ids, segments))
+
+    def last_hidden(self, ids: Tensor, segments: Tensor | None = None) -> Tensor:
+        """The last layer's hidden states (B, T, D) of `ids` (B, T), on the model's device; padding is ignored."""
+        with torch.no_grad():
+            return self._forward(ids, segments).last_hidden_state
+
+    def mask_scores(self, hidden: Tensor) -> Tensor:
+        """Scores (.., V) of every token of the vocabulary, float32 on the CPU, for last hidden states (.., D)."""
         if self.mask_head is None:
             raise ValueError(f"{self.name} has no mask head and cannot fill masks: load() the embedded model instead")
-        with torch.no_grad():
-            return self.mask_head(self._forward(ids, segments).last_hidden_state).cpu()
+        return self._apply(self.mask_head, hidden)
 
     def answer(self, question: str, context: str, *, longest: int = 60) -> Answer:
         """The span of `context`, at most `longest` tokens, with the highest sum of start and end score.
@@ -148,6 +166,8 @@ class Bert:
             max_length=self.limit,
             stride=room // 3,
             return_overflowing_tokens=True,
+            return_token_type_ids=True,
+            padding_side="right",
             return_offsets_mapping=True,
             padding=True,
             return_tensors="pt",
@@ -155,9 +175,8 @@ class Bert:
         inside = torch.tensor([[k == 1 for k in windows.sequence_ids(row)] for row in range(len(windows["input_ids"]))])
         if not inside.any():
             raise ValueError("the context holds no character that the tokenizer keeps: give it at least one word")
-        with torch.no_grad():
-            parts = zip(windows["input_ids"].split(8), windows["token_type_ids"].split(8), strict=True)
-            scores = torch.cat([self.answer_head(self._forward(*part).last_hidden_state).cpu() for part in parts])
+        parts = zip(windows["input_ids"].split(8), windows["token_type_ids"].split(8), strict=True)
+        scores = torch.cat([self._apply(self.answer_head, self.last_hidden(*part)) for part in parts])
         start, end = scores.masked_fill(~inside[..., None], -torch.inf).unbind(-1)  # (W, T) each
         row, first, last = best_span(start, end, longest, self.length_penalty)
         begin, finish = int(windows["offset_mapping"][row, first, 0]), int(windows["offset_mapping"][row, last, 1])
@@ -182,6 +201,7 @@ class Bert:
             "ids": ids,
             "segments": encoded["token_type_ids"],
             "special": [token in apart for token in ids],
+            "unknown": [token == self.tokenizer.unk_token_id for token in ids],
             "offsets": [tuple(span) for span in encoded["offset_mapping"]],
         }
 
@@ -201,9 +221,9 @@ class Bert:
             )
         readings = []
         for row, (one, length) in enumerate(zip(encoded, lengths, strict=True)):
-            hidden = torch.stack([layer[row, :length] for layer in out.hidden_states]).cpu()
+            hidden = torch.stack([layer[row, :length] for layer in out.hidden_states]).cpu().float()
             if attentions:
-                weights = torch.stack([layer[row, :, :length, :length] for layer in out.attentions]).cpu()
+                weights = torch.stack([layer[row, :, :length, :length] for layer in out.attentions]).cpu().float()
             else:
                 weights = torch.empty(self.layers, self.heads, 0, 0)
             readings.append(
@@ -213,12 +233,19 @@ class Bert:
 
     def _forward(self, ids: Tensor, segments: Tensor | None, **wanted):
         ids = ids.to(self.device)
+        if segments is not None:  # a model with one type of segment reads a pair as one text
+            segments = segments.to(self.device).clamp(max=self.model.config.type_vocab_size - 1)
         return self.model(
             input_ids=ids,
             attention_mask=(ids != self.tokenizer.pad_token_id).long(),
-            token_type_ids=None if segments is None else segments.to(self.device),
+            token_type_ids=segments,
             **wanted,
         )
+
+    def _apply(self, head: nn.Module, hidden: Tensor) -> Tensor:
+        """What a head makes of hidden states, in the precision of the model, as float32 on the CPU."""
+        with torch.no_grad():
+            return head(hidden.to(self.device, self.model.dtype)).cpu().float()
 
 
 def load(name: str | Path | None = None, *, device: str | None = None) -> Bert:
@@ -239,6 +266,7 @@ def load(name: str | Path | None = None, *, device: str | None = None) -> Bert:
         model=model.bert,
         mask_head=model.cls.predictions if has_mask else None,
         answer_head=model.qa_outputs if has_answer else None,
+        given=None if name is None else str(name),
     )
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import difflib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,9 +45,16 @@ def find(name: str | Path | None) -> tuple[Path, str]:
         return EMBEDDED, EMBEDDED.name
     if not isinstance(name, str | Path):
         raise TypeError(f"name must be a folder, a name on the hub or None, not {type(name).__name__}")
+    if isinstance(name, str):
+        # As it is pasted: in quotes, as the address of the model's page, with a slash behind.
+        name = re.sub(r"^https?://[^/]+/", "", name.strip(" \t\n'\"")).rstrip("/") or name
     folder = Path(name).expanduser()
-    if folder.is_dir() and str(name).strip():
-        return folder, folder.resolve().name
+    # A path may count from the root of the lesson, which is not where a notebook opened alone runs.
+    inside = [place for place in (folder, ROOT / folder) if place.is_dir()]
+    if inside and str(name).strip():
+        return inside[0], inside[0].resolve().name
+    if name == EMBEDDED.name:
+        return find(None)
     if folder.is_file():
         raise ValueError(f"{name} is a file: give the folder with config.json, tokenizer and weights in it")
     if isinstance(name, Path) or name.startswith((".", "/", "~")) or "\\" in name or name.count("/") > 1:

@@ -9,10 +9,12 @@ from pathlib import Path
 import torch
 import transformers
 from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+from tokenizers import Tokenizer
 from torch import nn
 from transformers import BertConfig, BertForMaskedLM, BertTokenizer
 
 TOKENIZERS = ("tokenizer.json", "vocab.txt")
+USUAL = {"normalizer": "BertNormalizer", "pre_tokenizer": "BertPreTokenizer", "model": "WordPiece"}
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 LENGTH_PENALTY = "answer_length_penalty"  # in config.json, of a model whose answers were trained with one
 
@@ -51,7 +53,17 @@ def read_tokenizer(folder: Path, name: str, config: BertConfig) -> BertTokenizer
     if not any((folder / file).is_file() for file in TOKENIZERS):
         raise FileNotFoundError(f"{name} holds no tokenizer ({' or '.join(TOKENIZERS)}): copy it beside the weights")
     with _refused(f"the tokenizer of {name}"):
-        tokenizer = BertTokenizer.from_pretrained(folder)
+        settings, pipeline = (_facts(folder / file) for file in ("tokenizer_config.json", "tokenizer.json"))
+        told = "do_lower_case" in settings
+        # transformers takes capitals away where it is not told, and forgets most of what tokenizer.json says.
+        tokenizer = BertTokenizer.from_pretrained(
+            folder, **({} if told or pipeline else {"do_lower_case": _uncased(folder / "vocab.txt")})
+        )
+        if pipeline:
+            own = Tokenizer.from_file(str(folder / "tokenizer.json"))
+            for part, usual in USUAL.items():
+                if not told or (pipeline[part] or {}).get("type") != usual:
+                    setattr(tokenizer.backend_tokenizer, part, getattr(own, part))
         tokenizer("?")  # an empty vocabulary fails only here
         if len(tokenizer) > config.vocab_size:
             raise LookupError(f"it has {len(tokenizer)} tokens, the model {config.vocab_size}")
@@ -86,6 +98,19 @@ def read_model(folder: Path, name: str, config: BertConfig) -> tuple[BertWithHea
     if not all(torch.isfinite(weights).all() for weights in model.parameters()):
         raise ValueError(f"the weights of {name} hold NaN or infinite numbers: copy or download it again")
     return model.eval().requires_grad_(False), "cls" not in missing, "qa_outputs" not in missing
+
+
+def _facts(file: Path) -> dict:
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+
+
+def _uncased(vocabulary: Path) -> bool:
+    """Whether no word of a vocab.txt has a capital letter, so that they must be taken away.
+
+    Single letters and names in brackets, [UNK] or <S>, do not count: Chinese vocabularies have such.
+    """
+    words = (line.strip().removeprefix("##") for line in vocabulary.read_text(encoding="utf-8").splitlines())
+    return not any(word != word.lower() and len(word) > 1 and word[0] not in "[<" for word in words)
 
 
 @contextlib.contextmanager

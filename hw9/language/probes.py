@@ -34,17 +34,20 @@ def ablated(bert: Bert, heads: Mapping[int, Sequence[int]]) -> Iterator[None]:
         yield
 
 
-def ablation_effect(bert: Bert, text: str, position: int, token: str, *, pair: str | None = None) -> Tensor:
-    """Change of the probability of `token` at `position`, masked, when each head in its turn is ablated, (L, H).
+def ablation_effect(
+    bert: Bert, text: str, positions: int | Sequence[int], word: str, *, pair: str | None = None
+) -> Tensor:
+    """Change of the probability of `word` at `positions`, masked, when each head in its turn is ablated, (L, H).
 
-    Below 0: without this head the token is less likely, so the head spoke for it.
+    Below 0: without this head the word is less likely, so the head spoke for it. A word of several tokens has the
+    joint probability of `attention.masked_probability`.
     """
-    reading = bert.read(text, pair, masked=[position])
-    whole = fill(bert, reading, reading.ids[None], position, token)
+    reading = bert.read(text, pair, masked=[positions] if isinstance(positions, int) else positions)
+    whole = fill(bert, reading, reading.ids[None], positions, word)
     effects = []
     for layer in range(bert.layers):
         with _kept(bert, layer, 1 - torch.eye(bert.heads)):  # copy h is without head h
-            effects.append(fill(bert, reading, reading.ids.expand(bert.heads, -1), position, token) - whole)
+            effects.append(fill(bert, reading, reading.ids.expand(bert.heads, -1), positions, word) - whole)
     return torch.stack(effects)
 
 

@@ -81,15 +81,17 @@ def locate(
     return readings, [positions(r, token, which) for r, which in zip(readings, chosen, strict=True)]
 
 
-def equal_at_layer_0(vectors: Tensor, places: Sequence[Sequence[int]]) -> Tensor:
-    """Which pairs of vectors (N, D) of the embedding layer are equal, (N, N); they are asserted to be those of a place.
+def equal_at_layer_0(vectors: Tensor, readings: Sequence[Reading], places: Sequence[Sequence[int]]) -> Tensor:
+    """Which pairs of vectors (N, D) of the embedding layer are equal, (N, N); asserted: those of a token and a place.
 
     The embedding layer adds up token, position and segment: the same token at the same position is the same vector,
-    whatever the sentence. Raises AssertionError where that does not hold.
+    whatever the sentence; "Apple" and "apple" may be two tokens. `readings` and `places` are what `locate` gives.
+    Raises AssertionError where that does not hold.
     """
     equal = euclidean(vectors) == 0
-    same_place = torch.tensor([[list(a) == list(b) for a in places] for b in places])
-    assert torch.equal(equal, same_place), "layer 0 depends on more than token and position"
+    found = [(list(place), reading.ids[place].tolist()) for reading, place in zip(readings, places, strict=True)]
+    same = torch.tensor([[a == b for a in found] for b in found])
+    assert torch.equal(equal, same), "layer 0 depends on more than token and position"
     return equal
 
 

@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO
 
 from tqdm import tqdm
@@ -40,7 +40,7 @@ def extract(archive: str | Path, *, into: str | Path | None = None, wanted: Call
     interrupted extraction goes on where it stopped; a complete one of the same archive is returned at once.
     Raises FileNotFoundError (no such archive), ValueError (damaged or unsafe archive, in one line), OSError (disk).
     """
-    archive = Path(archive)
+    archive = Path(archive).expanduser()
     if not archive.is_file():
         raise FileNotFoundError(f"{archive}: there is no such archive")
     status, places = archive.stat(), _places(archive, into)
@@ -53,7 +53,7 @@ def extract(archive: str | Path, *, into: str | Path | None = None, wanted: Call
         chosen = [member for member in members if wanted(member[0])]
         _prepare(target, identity, sum(size for _, size, _ in chosen))
         for name, size, opener in tqdm(chosen, f"Extracting {archive.name}", leave=False, delay=1, mininterval=0.5):
-            path = target.joinpath(*_parts(name))
+            path = target / name
             if not (path.is_file() and path.stat().st_size == size):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 with replacing(path) as part, opener() as source, open(part, "wb") as sink:
@@ -167,7 +167,7 @@ def _reading(archive: Path) -> Iterator[list[tuple[str, int, Opener]]]:
     except FileExistsError:
         raise
     except (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError) as error:
-        if getattr(error, "errno", None) is not None:  # the disk's complaint, not one about what the archive holds
+        if getattr(error, "errno", None) not in (None, errno.EINVAL):  # the disk's complaint, not one about the archive
             raise
         problem = "truncated or damaged, or not a zip or tar archive"
         if start.lstrip()[:1] == b"<":
@@ -215,6 +215,7 @@ def _checked(members: Iterator[tuple[str, int, str | None, Opener]], archive: Pa
             raise ValueError(f"{archive}: unsafe archive, {what} would come out of it; nothing was extracted")
         if _leaves(name) or (link is not None and _leaves(link, posixpath.dirname(name))):
             raise ValueError(f"{archive}: unsafe archive, {name!r} leads out of its folder; nothing was extracted")
+        name = name.replace("\\", "/")  # as some tools on Windows write it
         if link is None and not name.endswith("/"):
             files.append((name, size, opener))
     return files
@@ -227,10 +228,6 @@ def _leaves(name: str, folder: str = "") -> bool:
         return True
     climbs = posixpath.normpath(posixpath.join(folder, name)).split("/")[0] == ".."
     return climbs or (not folder and ".." in name.split("/"))
-
-
-def _parts(name: str) -> tuple[str, ...]:
-    return PurePosixPath(name.replace("\\", "/")).parts
 
 
 def _copy(source: IO[bytes], sink: IO[bytes], size: int, name: str) -> None:

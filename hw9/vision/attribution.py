@@ -6,6 +6,7 @@ same thing, gradients with respect to the pixels of altered copies of the pictur
 """
 
 import math
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -28,7 +29,7 @@ def saliency(
     sure. Raises TypeError, ValueError or IndexError for pictures, targets or a model that cannot be used.
     """
     course = _is_course(recipe)
-    with differentiable(model):
+    with differentiable(model) as model:
         pictures, labels = on_device(model, images, targets)
         gradients = sum_gradients(model, pictures, labels, 1, lambda rows, _: pictures[rows], loss=course, chunk=chunk)
     return gradients.to(images.device)
@@ -55,22 +56,20 @@ def smoothgrad(
     With `return_kept` also the share (N,) of noisy copies that get the class of the clean picture: where it is low,
     the map explains pictures which the network misreads.
     `recipe="course"` (500 samples, noise 0.4): standard deviation (noise / range)^2, and the mean of the absolute
-    gradients of the loss. Raises what `saliency` raises, and ValueError for settings out of range.
+    gradients of the loss; a picture of one colour, which has no range to divide by, is named and gets
+    0. Raises what `saliency` raises, and ValueError for settings out of range.
     """
     course = _is_course(recipe)
     samples = check_whole("samples", (500 if course else 50) if samples is None else samples)
     noise = (0.4 if course else 0.15) if noise is None else noise
     if not (0 <= noise < math.inf and seed >= 0):
         raise ValueError(f"noise and seed must be 0 or more, not noise={noise} and seed={seed}")
-    with differentiable(model):
+    with differentiable(model) as model:
         pictures, labels = on_device(model, images, targets)
         count = len(pictures)
         spread = pictures.amax((1, 2, 3), keepdim=True) - pictures.amin((1, 2, 3), keepdim=True)  # (N, 1, 1, 1)
-        if course and not spread.all():
-            raise ValueError(
-                "one picture is of a single colour, and the course divides by its range: use recipe='paper'"
-            )
-        deviation = (noise / spread) ** 2 if course else noise * spread
+        plain = _of_one_colour(spread) if course else []
+        deviation = (noise / spread).square().nan_to_num(posinf=0) if course else noise * spread
         named = torch.empty(samples * count, dtype=torch.long, device=pictures.device)
 
         def noisy(rows: Tensor, draws: Tensor) -> Tensor:
@@ -82,6 +81,7 @@ def smoothgrad(
             return gradients.abs() if course else gradients
 
         mean = sum_gradients(model, pictures, labels, samples, noisy, weigh, loss=course, chunk=chunk) / samples
+        mean[plain] = 0
         clean = scores(model, pictures, chunk).argmax(1) if return_kept else None  # (N,)
     if clean is None:
         return mean.to(images.device)
@@ -112,11 +112,12 @@ def integrated_gradients(
     """
     course = _is_course(recipe)
     steps = check_whole("steps", (10 if course else 64) if steps is None else steps)
-    with differentiable(model):
+    with differentiable(model) as model:
         pictures, labels = on_device(model, images, targets)
         start = make_baseline(pictures, baseline)
         way = pictures - start
-        nodes, weights = (part.to(pictures).view(-1, 1, 1, 1) for part in _path_rule(steps, course))  # (S, 1, 1, 1)
+        rule = (part.to(pictures.dtype).to(pictures.device) for part in _path_rule(steps, course))
+        nodes, weights = (part.view(-1, 1, 1, 1) for part in rule)  # (S, 1, 1, 1)
 
         def on_the_way(rows: Tensor, step: Tensor) -> Tensor:
             return nodes[step] * way[rows] + start[rows]  # (B, 3, H, W), in memory as `way`
@@ -129,10 +130,10 @@ def integrated_gradients(
             return mean.to(images.device)
         shares = mean * way  # (N, 3, H, W)
         if settle:
-            rest = _change(model, pictures, start, labels, chunk) - shares.double().sum((1, 2, 3))  # (N,)
+            rest = _change(model, pictures, start, labels, chunk) - _sum(shares)  # (N,)
             size = shares.abs()
-            part = rest / size.double().sum((1, 2, 3)).clamp_min(torch.finfo(torch.float32).tiny)
-            shares = shares + part.clamp(-0.01, 0.01).to(size).view(-1, 1, 1, 1) * size
+            part = (rest / _sum(size).clamp_min(torch.finfo(torch.float32).tiny)).clamp(-0.01, 0.01)
+            shares = shares + part.to(size.dtype).to(size.device).view(-1, 1, 1, 1) * size
     return shares.to(images.device)
 
 
@@ -150,12 +151,12 @@ def completeness_gap(
     |sum of a picture's attributions - change| / |change|, where change = F(x) - F(baseline) in the class score. Where
     the score hardly changes the share is large whatever the method (the divisor is at least 1e-6).
     """
-    with differentiable(model):
+    with differentiable(model) as model:
         pictures, labels = on_device(model, images, targets)
         _check_shape(attributions, pictures.shape)
         change = _change(model, pictures, make_baseline(pictures, baseline), labels, chunk)
-    gap = (attributions.to(change).sum((1, 2, 3)) - change).abs() / change.abs().clamp_min(1e-6)
-    return gap.to(images.device, pictures.dtype)
+    gap = (_sum(attributions) - change).abs() / change.abs().clamp_min(1e-6)
+    return gap.to(pictures.dtype).to(images.device)
 
 
 def gap_by_steps(
@@ -196,11 +197,28 @@ def heatmap_of(maps: Tensor | Sequence, *, percentile: float = 100.0) -> Tensor:
     _check_shape(maps, (None, None, None))
     if not 0 < percentile <= 100:
         raise ValueError(f"percentile is {percentile}: it must be above 0 and at most 100")
-    values = maps.detach().double().flatten(1)  # double: gradients of a sure network can be as small as 1e-40
+    # In double, as gradients of a sure network can be as small as 1e-40; on the CPU, as Apple's GPUs have no double.
+    values = maps.detach().cpu().double().flatten(1)
     low = values.amin(1, keepdim=True)
     high = values.kthvalue(math.ceil(percentile / 100 * values.shape[1]), 1, keepdim=True).values
     span = torch.where(high > low, high - low, math.inf)
-    return ((values - low) / span).clamp(0, 1).view(maps.shape).float()
+    return ((values - low) / span).clamp(0, 1).view(maps.shape).float().to(maps.device)
+
+
+def _of_one_colour(spread: Tensor) -> list[int]:
+    """The rows of pictures without a range, named in a warning; ValueError where that is all of them."""
+    rows = (spread.flatten() == 0).nonzero().flatten().tolist()
+    if len(rows) == len(spread):
+        raise ValueError("every picture is of a single colour, and the course divides by its range: use recipe='paper'")
+    if rows:
+        text = f"picture {', '.join(map(str, rows))} is of a single colour and has no range to divide by: left out"
+        warnings.warn(text, RuntimeWarning, stacklevel=3)
+    return rows
+
+
+def _sum(values: Tensor) -> Tensor:
+    """The sum of each picture's values (N, 3, H, W), (N,) float64, on the CPU as Apple's GPUs have no float64."""
+    return values.detach().cpu().double().sum((1, 2, 3))
 
 
 def _unit_noise(seed: int, draw: int, like: Tensor) -> Tensor:
@@ -218,9 +236,9 @@ def _path_rule(steps: int, course: bool) -> tuple[Tensor, Tensor]:
 
 
 def _change(model: nn.Module, pictures: Tensor, start: Tensor, targets: Tensor, chunk: int | None) -> Tensor:
-    """F(pictures) - F(start) in each picture's own class score, (N,) float64."""
-    ends, starts = scores(model, torch.cat([pictures, start]), chunk).double().chunk(2)  # (N, K) each
-    check_targets(targets, len(targets), ends.shape[1])
+    """F(pictures) - F(start) in each picture's own class score, (N,) float64, on the CPU."""
+    ends, starts = scores(model, torch.cat([pictures, start]), chunk).cpu().double().chunk(2)  # (N, K) each
+    targets = check_targets(targets, len(targets), ends.shape[1]).cpu()
     return (ends - starts).gather(1, targets[:, None])[:, 0]
 
 

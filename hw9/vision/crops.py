@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from hw9.vision.ascent import climbable
-from hw9.vision.inference import check_images, device_of, frozen, in_chunks
+from hw9.vision.inference import check_images, device_of, frozen, gradient, in_chunks
 from hw9.vision.layers import finite, up_to
 
 
@@ -52,7 +52,7 @@ def top_crops_many(
         rows = best.indices // maps.shape[3], best.indices % maps.shape[3]
         parts[start] = best.values.cpu(), torch.stack(rows, 2).cpu()
 
-    with frozen(model), up_to(model, layer, channels) as run:
+    with frozen(model) as model, up_to(model, layer, channels) as run:
         with torch.inference_mode():
             in_chunks(work, len(images), chunk)
         field, centre = _receptive_field(model, run, images.shape[2:])
@@ -76,8 +76,8 @@ def _receptive_field(model: nn.Module, run: Callable, size: Sequence[int]) -> tu
         noise.requires_grad_()
         maps = run(noise)
         middle = [side // 2 for side in maps.shape[2:]]
-        (gradient,) = torch.autograd.grad(maps[:, :, middle[0], middle[1]].sum(), noise)
-    reached, spans, centres, strides = (gradient != 0).any(0).any(0), [], [], []  # (H, W)
+        slopes = gradient(maps[:, :, middle[0], middle[1]].sum(), noise, "the layer's activations")
+    reached, spans, centres, strides = (slopes != 0).any(0).any(0), [], [], []  # (H, W)
     for axis, length in enumerate(size):
         stride = max(1, round(length / maps.shape[2 + axis]))
         seen = reached.any(1 - axis).nonzero().flatten().tolist() or [0, length - 1]

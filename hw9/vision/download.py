@@ -33,7 +33,7 @@ def download_food11(
     extraction goes on at the next call. A number of pictures other than Food-11's is told by a warning. Raises
     ImportError (no kagglehub), ConnectionError, OSError (disk full) or ValueError (bad archive), each in one line.
     """
-    destination = Path(destination)
+    destination = Path(destination).expanduser()
     found = locate.locate(destination) if destination.is_dir() and not force else None
     if found:
         print(f"Food-11 is already in {found[0]}")

@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from scipy.ndimage import gaussian_filter
 from scipy.stats import rankdata
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -9,7 +10,7 @@ from torch.nn import functional as F
 from hw9.vision.attribution import heatmap_of
 from hw9.vision.baselines import make_baseline
 from hw9.vision.gradients import chunk_size, differentiable, on_device
-from hw9.vision.inference import check_logits, check_targets, in_chunks
+from hw9.vision.inference import check_logits, check_targets, gradient, in_chunks, no_gradient, probabilities
 from hw9.vision.layers import find_layer
 
 
@@ -20,6 +21,15 @@ def agreement(heatmaps: dict[str, Tensor], *, grid: int = 16) -> tuple[list[str]
     methods that mark the same place should agree even if their neighbouring pixels differ. 1 is the same order of
     importance, 0 none, -1 the opposite. A constant map has no order; its picture is left out, or NaN if no other is.
     """
+    correlations = rank_correlations(heatmaps, grid=grid)  # (N, M, M)
+    known = ~np.isnan(correlations)
+    count = known.sum(0)
+    total = np.where(known, correlations, 0).sum(0)
+    return list(heatmaps), np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+
+
+def rank_correlations(heatmaps: dict[str, Tensor], *, grid: int = 16) -> np.ndarray:
+    """What `agreement` averages: for every picture the rank correlations of all pairs of methods, (N, M, M)."""
     names = list(heatmaps)
     maps = [_maps(heatmaps[name]) for name in names]
     if not maps:
@@ -32,11 +42,7 @@ def agreement(heatmaps: dict[str, Tensor], *, grid: int = 16) -> tuple[list[str]
     ranks -= ranks.mean(2, keepdims=True)
     length = np.linalg.norm(ranks, axis=2, keepdims=True)  # 0 for a constant map
     ranks = np.divide(ranks, length, out=np.full_like(ranks, np.nan), where=length > 0)
-    correlations = ranks @ ranks.transpose(0, 2, 1)  # (N, M, M)
-    known = ~np.isnan(correlations)
-    count = known.sum(0)
-    total = np.where(known, correlations, 0).sum(0)
-    return names, np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    return ranks @ ranks.transpose(0, 2, 1)
 
 
 def inside_share(heatmaps: Tensor, masks: Tensor) -> Tensor:
@@ -59,6 +65,7 @@ def deletion_curve(
     targets: Tensor,
     heatmaps: Tensor,
     *,
+    least_first: bool = False,
     steps: int = 20,
     baseline: Tensor | str | None = None,
     chunk: int | None = None,
@@ -67,29 +74,31 @@ def deletion_curve(
 
     Entry k has k/steps of the pixels replaced by the `baseline` (see `make_baseline`; None is black). The faster it
     falls, the more those pixels mattered to the network; compare with the curve of a random map (Petsiuk, Das &
-    Saenko 2018, "RISE", section 4.2). Of equal pixels the upper left one goes first.
+    Saenko 2018, "RISE", section 4.2). With `least_first` they go in exactly the reverse order. Of equal pixels the one
+    in the stronger neighbourhood counts as more important, so that the negative map has the reverse order, too.
     """
-    pictures, labels = on_device(model, images, targets)
     maps = _maps(heatmaps)
     if maps.shape != (len(images), *images.shape[2:]):
         raise ValueError(f"the maps have shape {tuple(maps.shape)}, which does not fit pictures {tuple(images.shape)}")
     if steps < 1:
         raise ValueError(f"steps must be 1 or more, not {steps}")
-    order = maps.flatten(1).sort(descending=True, stable=True).indices
-    place = order.argsort(1).view(maps.shape).to(pictures.device)  # (N, H, W): 0 for the pixel that goes first
-    empty = make_baseline(pictures, baseline)
-    gone = torch.linspace(0, place[0].numel(), steps + 1).round().to(pictures.device)  # (steps + 1,) pixels
+    order = torch.stack([_rising(part) for part in maps.numpy()])
+    order = order if least_first else order.flip(1)
     curve = torch.empty(len(images) * (steps + 1))
 
     def work(first: int, last: int) -> None:
         numbers = torch.arange(first, last)
         rows, step = numbers // (steps + 1), numbers % (steps + 1)
         deleted = place[rows] < gone[step][:, None, None]  # (B, H, W)
-        probabilities = check_logits(model(torch.where(deleted[:, None], empty[rows], pictures[rows]))).softmax(1)
-        check_targets(labels, len(labels), probabilities.shape[1])
-        curve[first:last] = probabilities.gather(1, labels[rows][:, None])[:, 0].cpu()
+        said = probabilities(check_logits(model(torch.where(deleted[:, None], empty[rows], pictures[rows]))))
+        check_targets(labels, len(labels), said.shape[1])
+        curve[first:last] = said.gather(1, labels[rows][:, None])[:, 0].cpu()
 
-    with differentiable(model), torch.no_grad():
+    with differentiable(model) as model, torch.no_grad():
+        pictures, labels = on_device(model, images, targets)
+        place = order.argsort(1).view(maps.shape).to(pictures.device)  # (N, H, W): 0 for the pixel that goes first
+        empty = make_baseline(pictures, baseline)
+        gone = torch.linspace(0, place[0].numel(), steps + 1).round().to(pictures.device)  # (steps + 1,) pixels
         in_chunks(work, len(curve), chunk_size(chunk, pictures))
     return curve.view(len(images), steps + 1)
 
@@ -102,10 +111,13 @@ def strongest_filter(
     "Uses most": the sum over places of activation times the gradient of the class score with respect to it is largest
     (that is the weight of the channel's map in Grad-CAM, Selvaraju et al. 2017, section 3, place by place).
     """
-    pictures, labels = on_device(model, images, targets)
     caught, parts = [], {}
 
-    def catch(module: nn.Module, inputs: tuple, output: Tensor) -> Tensor:
+    def catch(module: nn.Module, inputs: tuple, output: Tensor) -> Tensor | None:
+        if caught:  # a layer used twice: its first maps, as everywhere else
+            return None
+        if not torch.is_grad_enabled():
+            raise no_gradient("the model's scores")
         caught.append(output.detach().requires_grad_())
         return caught[-1].clone()  # a copy: the next layer may work in place
 
@@ -117,18 +129,31 @@ def strongest_filter(
             what = f"returns {tuple(caught[0].shape)}" if caught else "takes no part in the model's forward pass"
             raise ValueError(f"layer {layer!r} {what}: choose one with maps (N, C, h, w)")
         maps = caught[0]
-        (gradients,) = torch.autograd.grad(logits.gather(1, labels[first:last, None]).sum(), maps)
+        gradients = gradient(logits.gather(1, labels[first:last, None]).sum(), maps)
         best = (gradients * maps).sum((2, 3)).argmax(1)  # (B,)
         chosen = maps.detach()[torch.arange(last - first), best][:, None]  # (B, 1, h, w)
         parts[first] = F.interpolate(chosen, images.shape[2:], mode="bilinear", align_corners=False)[:, 0].cpu()
 
-    handle = find_layer(model, layer).register_forward_hook(catch)
-    try:
-        with differentiable(model):
+    with differentiable(model) as model:
+        pictures, labels = on_device(model, images, targets)
+        handle = find_layer(model, layer).register_forward_hook(catch)
+        try:
             in_chunks(work, len(images), chunk_size(chunk, pictures))
-    finally:
-        handle.remove()
+        finally:
+            handle.remove()
     return heatmap_of(torch.cat([parts[first] for first in sorted(parts)]))
+
+
+def _rising(values: np.ndarray) -> Tensor:
+    """The pixels of a map (H, W) from the least to the most important, (H * W,); those of -values the other way round.
+
+    Ties go by a weighted sum of all pixels, near ones first and a little lopsided, so that symmetric maps have none.
+    """
+    kinds = ((1.0, 0), (0.01, (0, 1)), (0.02, (1, 0)))  # weight; which derivative of the blurred map
+    blurred = [
+        w * gaussian_filter(values, min(values.shape) / 8, kind, mode="nearest", truncate=8) for w, kind in kinds
+    ]
+    return torch.from_numpy(np.lexsort((sum(blurred).ravel(), values.ravel())))
 
 
 def _maps(values: Tensor) -> Tensor:

@@ -10,10 +10,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from matplotlib.patheffects import withStroke
 from skimage.segmentation import find_boundaries
 
 # Blue and orange stay apart for every common kind of colour blindness; red and green do not.
 FOR, AGAINST = np.array([0.10, 0.45, 0.95]), np.array([1.00, 0.55, 0.00])
+OUTLINE = [withStroke(linewidth=1.6, foreground="black")]  # white numbers stay legible on any picture
 COURSE_FOR, COURSE_AGAINST = np.array([0.0, 1.0, 0.0]), np.array([1.0, 0.0, 0.0])
 
 
@@ -37,7 +39,7 @@ def _title(figure: Figure, title: str) -> None:
 
 
 def _wrapped(note: str) -> str:
-    return "\n".join(fill(line, 19) for line in note.split("\n"))
+    return "\n".join(fill(line, 24) for line in note.split("\n"))
 
 
 def _name(ax, text: str, size: float = 9) -> None:
@@ -45,33 +47,49 @@ def _name(ax, text: str, size: float = 9) -> None:
     ax.set_ylabel(text, rotation=0, ha="right", va="center", labelpad=6, fontsize=size)
 
 
-def rows(names: Sequence[str], content: dict[str, tuple], *, title: str = "", width: float = 13.0) -> Figure:
+def rows(
+    names: Sequence[str], content: dict[str, tuple], *, title: str = "", width: float = 9.4, across: int = 5
+) -> Figure:
     """A table of pictures: one column per name; each row is (pictures or maps, colour map or None).
 
     `content` maps a row's name to `(array, colour map)`: (N, 3, H, W) pictures take None, (N, H, W) maps a name such
-    as "hot", drawn from 0 to 1. A third entry, a list of N strings, is written below the pictures of the row.
+    as "hot", drawn from 0 to 1. A third entry, a list of N strings, is written below the pictures of the row. More
+    than `across` columns continue below, so that pictures stay large beside a file browser.
     """
-    count, side = len(names), width / (len(names) + 1)
+    count, blocks = min(across, len(names)), -(-len(names) // across)
+    side = width / (count + 0.6)
     notes = {label: [_wrapped(note) for note in row[2]] if len(row) > 2 else [] for label, row in content.items()}
-    heights = [side + 0.13 * max((note.count("\n") + 1.3 for note in notes[label]), default=0) for label in content]
+    above = 0.16 * max(name.count("\n") + 1.6 for name in names)
+    heights = [side + 0.15 * max((note.count("\n") + 1.5 for note in notes[label]), default=0) for label in content]
     figure, grid = plt.subplots(
-        len(content), count, figsize=(width, 1.04 * sum(heights) + 0.5), height_ratios=heights, squeeze=False
+        blocks * len(content),
+        count,
+        figsize=(width, 1.02 * blocks * (sum(heights) + above) + 0.45),
+        height_ratios=heights * blocks,
+        squeeze=False,
     )
     _off(grid)
-    for line, (label, row) in zip(grid, content.items(), strict=True):
-        _name(line[0], label)
-        for column, ax in enumerate(line):
-            item = np.asarray(row[0][column])
-            if item.ndim == 3:
-                ax.imshow(_hwc(item), interpolation="antialiased")
-            else:
-                ax.imshow(item, cmap=row[1], vmin=0, vmax=1, interpolation="nearest")
-            if notes[label]:
-                ax.set_xlabel(notes[label][column], fontsize=7.5, labelpad=2)
-    for ax, name in zip(grid[0], names, strict=True):
-        ax.set_title(name, fontsize=7.2)  # "✓ Dairy product 91%" beside its like
+    for block in range(blocks):
+        chosen = range(block * across, min((block + 1) * across, len(names)))
+        for line, (label, row) in zip(grid[block * len(content) :], content.items(), strict=False):
+            _name(line[0], label)
+            for ax, column in zip(line, chosen, strict=False):
+                _draw(ax, row[0][column], row[1])
+                if notes[label]:
+                    ax.set_xlabel(notes[label][column], fontsize=7.5, labelpad=2)
+        for ax, column in zip(grid[block * len(content)], chosen, strict=False):
+            ax.set_title(names[column], fontsize=7.6)  # "✓ Dairy product 91%" beside its like
     _title(figure, title)
     return figure
+
+
+def _draw(ax, item, colours: str | None) -> None:
+    """One picture (3, H, W), or a map (H, W) from 0 to 1 in the colour map `colours`."""
+    item = np.asarray(item)
+    if item.ndim == 3:
+        ax.imshow(_hwc(item), interpolation="antialiased")
+    else:
+        ax.imshow(item, cmap=colours, vmin=0, vmax=1, interpolation="nearest")
 
 
 def unit(maps) -> np.ndarray:
@@ -91,20 +109,20 @@ def captions(labels, probabilities, class_names: Sequence[str]) -> list[str]:
     ]
 
 
-def classes(pictures, labels, class_names: Sequence[str], *, each: int = 6, title: str = "") -> Figure:
+def classes(pictures, labels, class_names: Sequence[str], *, each: int = 5, title: str = "") -> Figure:
     """The first `each` pictures of every class, a row per class in two columns of classes."""
     labels = np.asarray(labels)
     half = (len(class_names) + 1) // 2
-    shape = {"width_ratios": [1] * each + [1.5] + [1] * each, "wspace": 0.04, "hspace": 0.06}
-    figure, grid = plt.subplots(half, 2 * each + 1, figsize=(13, half * 0.93 + 0.35), squeeze=False, gridspec_kw=shape)
+    shape = {"width_ratios": [1] * each + [1.9] + [1] * each, "wspace": 0.04, "hspace": 0.06}
+    figure, grid = plt.subplots(half, 2 * each + 1, figsize=(9.8, half * 0.74 + 0.4), squeeze=False, gridspec_kw=shape)
     _off(grid)
     for number, name in enumerate(class_names):
         line = grid[number % half][(number // half) * (each + 1) :][:each]
         for ax, row in zip(line, np.flatnonzero(labels == number), strict=False):
             ax.imshow(_hwc(pictures[row] / 255), interpolation="antialiased")
-        _name(line[0], f"{number} {name}", 8)
+        _name(line[0], f"{number} {name.replace('/', '/' + chr(10))}", 8)
     figure.suptitle(title, fontsize=11, y=1.0)
-    figure.subplots_adjust(left=0.08, right=0.995, top=0.93, bottom=0.01)
+    figure.subplots_adjust(left=0.125, right=0.995, top=0.93, bottom=0.01)
     return figure
 
 
@@ -129,17 +147,19 @@ def history(epochs: list[dict], *, others: dict[str, float] | None = None) -> Fi
 
 def confusion(matrices: dict[str, np.ndarray], class_names: Sequence[str]) -> Figure:
     """One confusion matrix (true x predicted counts) per name, in per cent of the true class."""
-    figure, axes = plt.subplots(1, len(matrices), figsize=(6.4 * len(matrices), 5.6), squeeze=False)
+    wide = (4.6 * len(matrices) + 0.9, 5.2)
+    figure, axes = plt.subplots(1, len(matrices), figsize=wide, squeeze=False, sharey=True)
     for ax, (name, matrix) in zip(axes[0], matrices.items(), strict=True):
         share = matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
         ax.imshow(share, cmap="Blues", vmin=0, vmax=1)
         for i, j in np.ndindex(*share.shape):
             if share[i, j] >= 0.005:
-                ax.text(j, i, f"{100 * share[i, j]:.0f}", ha="center", va="center", fontsize=8,
+                ax.text(j, i, f"{100 * share[i, j]:.0f}", ha="center", va="center", fontsize=7.8,
                         color="white" if share[i, j] > 0.55 else "black")  # fmt: skip
         ax.set_xticks(range(len(class_names)), class_names, rotation=45, ha="right")
         ax.set_yticks(range(len(class_names)), class_names)
-        ax.set(xlabel="predicted class", ylabel="true class", title=f"{name}: per cent of each true class")
+        ax.set(xlabel="predicted class", ylabel="true class", title=f"{name}: % of each true class")
+        ax.label_outer()
         ax.spines[:].set_visible(False)
     figure.tight_layout()
     return figure
@@ -189,28 +209,35 @@ def lime(names: Sequence[str], pictures, explanations, *, top: int = 8, recipe: 
     figure = rows(names, {"picture": (pictures, None), "LIME": (overlays, None, notes)})
     colours = (FOR, AGAINST) if recipe == "paper" else (COURSE_FOR, COURSE_AGAINST)
     parts = [Patch(color=c, label=t) for c, t in zip(colours, ("for the class", "against it"), strict=True)]
-    figure.legend(handles=parts, loc="lower center", ncol=2, frameon=False, bbox_to_anchor=(0.5, -0.06))
+    figure.legend(handles=parts, loc="upper center", ncol=2, frameon=False, bbox_to_anchor=(0.5, 0.0))
     return figure
 
 
 def lime_stability(picture, explanations: Sequence, overlap: float, *, top: int = 5) -> Figure:
-    """The same picture under several seeds, side by side, and the weights of the superpixels most often on top."""
+    """The same picture under several seeds, and the weights of the superpixels most often on top, numbered in both."""
     count = len(explanations)
-    figure, axes = plt.subplots(1, count + 2, figsize=(13, 2.1), width_ratios=[1] * count + [0.35, 2.6])
-    _off(axes[: count + 1])
-    for number, (ax, e) in enumerate(zip(axes, explanations, strict=False)):
-        ax.imshow(lime_overlay(picture, e.segments, e.weights, top=top))
-        ax.set_title(f"seed {number}, R² = {e.score:.2f}", fontsize=8)
+    figure = plt.figure(figsize=(9.4, 4.5))
+    above, below = figure.subfigures(2, 1, height_ratios=(1, 1.15))
+    axes = above.subplots(1, count)
+    _off(axes)
     weights = np.stack([e.weights for e in explanations])  # (seeds, K)
     order = np.argsort(-np.abs(weights).mean(0))[: 2 * top]
-    axes[-1].axhline(0, color="black", lw=0.6)
+    for number, (ax, e) in enumerate(zip(axes, explanations, strict=True)):
+        ax.imshow(lime_overlay(picture, e.segments, e.weights, top=top))
+        ax.set_title(f"seed {number}, R² = {e.score:.2f}", fontsize=8)
+        for k in order:
+            y, x = 4 * np.argwhere(e.segments == k).mean(0)
+            ax.text(x, y, str(k), fontsize=7.5, ha="center", va="center", color="white", path_effects=OUTLINE)
+    ax = below.subplots()
+    ax.axhline(0, color="black", lw=0.6)
     for place, k in enumerate(order):
         colour = FOR if weights[:, k].mean() > 0 else AGAINST
-        axes[-1].plot([place] * count, weights[:, k], "o", color=colour, ms=4, alpha=0.7)
-    axes[-1].set_xticks(range(len(order)), order)
-    axes[-1].set(xlabel="superpixel", ylabel="weight")
-    axes[-1].set_title(f"a dot per seed; mean overlap of the top {top}: {overlap:.0%}", fontsize=8)
-    figure.subplots_adjust(left=0.005, right=0.995, top=0.88, bottom=0.2, wspace=0.06)
+        ax.plot([place] * count, weights[:, k], "o", color=colour, ms=5, alpha=0.7)
+    ax.set_xticks(range(len(order)), order)
+    ax.set(xlabel="superpixel (its number stands in the pictures)", ylabel="weight")
+    ax.set_title(f"a dot per seed; mean overlap of the top {top}: {overlap:.0%}", fontsize=9)
+    above.subplots_adjust(left=0.01, right=0.99, top=0.87, bottom=0.02, wspace=0.05)
+    below.subplots_adjust(left=0.08, right=0.99, top=0.88, bottom=0.22)
     return figure
 
 
@@ -235,7 +262,7 @@ def completeness(steps: Sequence[int], gaps: dict[str, np.ndarray]) -> Figure:
 def filters(layers: dict[str, np.ndarray], channels: Sequence[int], *, title: str = "") -> Figure:
     """Visualised filters: a row per layer, (C, 3, H, W) each, a column per channel."""
     content = {name: (pictures, None) for name, pictures in layers.items()}
-    return rows([f"filter {c}" for c in channels], content, title=title, width=1.25 * (len(channels) + 1.6))
+    return rows([f"filter {c}" for c in channels], content, title=title, across=len(channels))
 
 
 def filter_and_crops(
@@ -243,16 +270,14 @@ def filter_and_crops(
 ) -> Figure:
     """For each channel, its visualisation and, right of it, the real crops that activate it most with their values."""
     count = min(len(c) for c in crops)
-    figure, grid = plt.subplots(
-        len(channels), count + 1, figsize=(1.25 * (count + 1.6), 1.5 * len(channels) + 0.5), squeeze=False
-    )
+    figure, grid = plt.subplots(len(channels), count + 1, figsize=(9.4, 1.12 * len(channels) + 0.5), squeeze=False)
     _off(grid)
     for line, channel, picture, found, height in zip(grid, channels, visualised, crops, values, strict=True):
         _name(line[0], f"filter {channel}")
         line[0].imshow(_hwc(picture))
         for ax, crop, value in zip(line[1:], found, height, strict=False):
             ax.imshow(_hwc(crop), interpolation="antialiased")
-            ax.set_xlabel(f"{float(value):.1f}", fontsize=7, labelpad=1)
+            ax.set_xlabel(f"{float(value):.1f}", fontsize=7.5, labelpad=1)
     grid[0][0].set_title("visualised", fontsize=8)
     grid[0][1].set_title("real crops →", fontsize=8)
     _title(figure, title)
@@ -269,7 +294,7 @@ def activation_maps(names: Sequence[str], pictures, maps: dict[str, np.ndarray],
 
 def strip(frames, steps: Sequence[int], *, title: str = "") -> Figure:
     """Frames (T, 3, H, W) of one optimisation, left to right."""
-    return rows([f"step {s}" for s in steps], {"": (frames, None)}, title=title, width=1.3 * (len(steps) + 1))
+    return rows([f"step {s}" for s in steps], {"": (frames, None)}, title=title, across=len(steps))
 
 
 def agreement(names: Sequence[str], matrix: np.ndarray, *, title: str = "") -> Figure:
@@ -293,15 +318,15 @@ def side_by_side(names: Sequence[str], columns: dict[str, tuple], *, title: str 
     """A row per picture, a column per method: `columns` as the `content` of `rows`."""
     count = len(names)
     figure, grid = plt.subplots(
-        count, len(columns), figsize=(1.45 * len(columns) + 1.8, 1.42 * count + 0.5), squeeze=False
+        count, len(columns), figsize=(9.8, (9.8 - 1.3) / len(columns) * count + 0.5), squeeze=False
     )
     _off(grid)
     for i, line in enumerate(grid):
         _name(line[0], names[i], 8)
-        for ax, (items, colours) in zip(line, columns.values(), strict=True):
-            item = np.asarray(items[i])
-            ax.imshow(_hwc(item) if item.ndim == 3 else item, cmap=colours, vmin=0, vmax=1,
-                      interpolation="antialiased" if item.ndim == 3 else "nearest")  # fmt: skip
+        for ax, (items, colours, *notes) in zip(line, columns.values(), strict=True):
+            _draw(ax, items[i], colours)
+            if notes:
+                ax.set_xlabel(notes[0][i], fontsize=7.5, labelpad=1)
     for ax, name in zip(grid[0], columns, strict=True):
         ax.set_title(name, fontsize=9)
     _title(figure, title)
@@ -312,7 +337,7 @@ def bars(
     values: dict[str, np.ndarray], names: Sequence[str], *, chance=None, ylabel: str = "", title: str = ""
 ) -> Figure:
     """Grouped bars: a group per picture, a bar per method; `chance` (N,) is drawn as a black line in each group."""
-    figure, ax = plt.subplots(figsize=(13, 3.2))
+    figure, ax = plt.subplots(figsize=(9.4, 3.2))
     width = 0.8 / len(values)
     place = np.arange(len(names))
     chance = None if chance is None else np.asarray(chance)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from hw9.vision.ascent import Course, Paper, climbable
-from hw9.vision.inference import check_images, device_of, frozen, in_chunks
+from hw9.vision.inference import check_images, device_of, frozen, gradient, in_chunks, no_gradient
 from hw9.vision.layers import finite, up_to
 
 
@@ -24,7 +24,7 @@ def activations(model: nn.Module, images: Tensor, layer: int | str, *, chunk: in
     def work(start: int, stop: int) -> None:
         parts[start] = finite(run(images[start:stop].to(device))).cpu()
 
-    with frozen(model), torch.inference_mode(), up_to(model, layer) as run:
+    with frozen(model) as model, torch.inference_mode(), up_to(model, layer) as run:
         in_chunks(work, len(images), chunk)
     return torch.cat([parts[start] for start in sorted(parts)])
 
@@ -89,7 +89,9 @@ def visualize_many(
             if watch:
                 watch(step, way.pictures().detach().cpu())
             loss, excited = way.loss(run, wanted, step)
-            (way.variables.grad,) = torch.autograd.grad(finite(loss), way.variables)
+            if not excited.requires_grad:  # the price of roughness has a gradient of its own
+                raise no_gradient(f"the activations of layer {layer!r}")
+            way.variables.grad = gradient(finite(loss), way.variables)
             optimizer.param_groups[0]["lr"] = way.rate(step / steps)
             optimizer.step()
         parts[first] = way.pictures().detach().cpu()
@@ -98,7 +100,7 @@ def visualize_many(
                 text = f"filter {channel} of layer {layer!r} stays off, its picture shows nothing: try another seed"
                 warnings.warn(text, RuntimeWarning, stacklevel=4)
 
-    with frozen(model), climbable(model, leaky=recipe == "paper"), up_to(model, layer, channels) as run:
+    with frozen(model) as model, climbable(model, leaky=recipe == "paper"), up_to(model, layer, channels) as run:
         in_chunks(work, len(channels), chunk)
     return torch.cat([parts[first] for first in sorted(parts)])
 

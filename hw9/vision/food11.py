@@ -90,7 +90,8 @@ class Food11(Dataset):
             warnings.warn(line, stacklevel=3)
         if empty:
             line = f"{self.root}, {self.split}: no pictures of {', '.join(empty)}"
-            warnings.warn(f"{line}; a model trained on it cannot learn this", stacklevel=3)
+            hint = " (or do the class numbers start at 1? They are read from 0)" if empty[0] == CLASS_NAMES[0] else ""
+            warnings.warn(f"{line}{hint}; a model trained on it cannot learn this", stacklevel=3)
 
 
 def find_food11(path: str | Path | None = None) -> Path | None:

@@ -4,26 +4,37 @@ Pictures go through the model in its fastest memory layout, a chunk of copies at
 """
 
 import contextlib
+import warnings
 from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hw9.vision.inference import check_images, check_logits, check_targets, device_of, fastest_layout, frozen, in_chunks
+from hw9.vision.inference import (
+    are_probabilities,
+    check_images,
+    check_logits,
+    check_targets,
+    device_of,
+    fastest_layout,
+    frozen,
+    gradient,
+    in_chunks,
+)
 
 # Network evaluations at a time, counted in pixels: 64 copies of 64x64, 16 of 128x128.
 PIXELS_AT_A_TIME = 64 * 64 * 64
 
 
 @contextlib.contextmanager
-def differentiable(model: nn.Module) -> Iterator[None]:
-    """The model frozen, in full precision, with gradients to the pixels, whatever the caller has switched on or off."""
+def differentiable(model: nn.Module) -> Iterator[nn.Module]:
+    """The network frozen, in full precision, with gradients to the pixels, whatever the caller has switched on."""
     cudnn = torch.backends.cudnn
     exact = cudnn.flags(enabled=cudnn.enabled, deterministic=True, allow_tf32=False)
     plain = torch.autocast(device_of(model).type, enabled=False)
-    with torch.inference_mode(False), torch.enable_grad(), plain, exact, frozen(model):
-        yield
+    with torch.inference_mode(False), torch.enable_grad(), plain, exact, frozen(model) as model:
+        yield model
 
 
 def sum_gradients(
@@ -54,6 +65,9 @@ def sum_gradients(
         _add(total, values, first)  # last: nothing may fail after it
 
     in_chunks(work, draws * count, chunk_size(chunk, pictures))
+    if not total.any():
+        text = "the gradients are exactly 0 at every pixel of every picture: does the model round or cut off its input?"
+        warnings.warn(text, RuntimeWarning, stacklevel=3)
     return total.contiguous()
 
 
@@ -65,10 +79,11 @@ def _gradients(model: nn.Module, pictures: Tensor, targets: Tensor, loss: bool) 
     pictures = pictures.detach().requires_grad_()
     logits = check_logits(model(pictures))
     check_targets(targets, len(targets), logits.shape[1])
-    if not logits.requires_grad:
-        raise ValueError("the model's scores have no gradient with respect to the pixels: does it detach its input?")
-    value = F.cross_entropy(logits, targets, reduction="sum") if loss else logits.gather(1, targets[:, None]).sum()
-    return torch.autograd.grad(value, pictures)[0], logits.detach()
+    if loss and are_probabilities(logits):
+        value = F.nll_loss(logits.clamp_min(torch.finfo(logits.dtype).tiny).log(), targets, reduction="sum")
+    else:
+        value = F.cross_entropy(logits, targets, reduction="sum") if loss else logits.gather(1, targets[:, None]).sum()
+    return gradient(value, pictures), logits.detach()
 
 
 def _add(total: Tensor, values: Tensor, first: int) -> None:
@@ -94,7 +109,7 @@ def scores(model: nn.Module, pictures: Tensor, chunk: int | None) -> Tensor:
 
 
 def on_device(model: nn.Module, images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    """Checked pictures and targets on the model's device, the pictures in the precision of its weights.
+    """Checked pictures and targets on the device of a frozen model, the pictures in the precision of its weights.
 
     They lie in memory as the model takes them fastest, and so do copies of them (`pictures[rows]`).
     """
@@ -102,8 +117,6 @@ def on_device(model: nn.Module, images: Tensor, targets: Tensor) -> tuple[Tensor
     targets = check_targets(targets, len(images))
     least = torch.promote_types(images.dtype, torch.float32)
     dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), least)
-    if dtype not in (torch.float32, torch.float64):
-        raise ValueError(f"small gradients vanish in {dtype}: call model.float() before explaining it")
     pictures = images.detach().to(device_of(model), dtype)
     pictures = pictures.contiguous(memory_format=fastest_layout(model, pictures[:1]))
     return pictures, targets.to(device_of(model))

@@ -1,37 +1,90 @@
 """What every explanation needs of a model: a frozen state, its fastest layout, checked inputs, work in chunks."""
 
 import contextlib
+import traceback
 import warnings
 from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+
+SHELLS = (nn.DataParallel, nn.parallel.DistributedDataParallel, AveragedModel)  # what they hold is `.module`
+
+
+class Refused(RuntimeError):
+    """The model's own forward pass failed on the pictures; the message says with what."""
+
+
+def unwrapped(model: nn.Module) -> nn.Module:
+    """The network itself, out of DataParallel and its like and of torch.compile, whose graph runs no later hook."""
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"the model must be a torch.nn.Module, not {type(model).__name__}: put it into one's forward")
+    while isinstance(model, SHELLS) or "_orig_mod" in model._modules:
+        model = model.module if isinstance(model, SHELLS) else model._orig_mod
+    return model
 
 
 @contextlib.contextmanager
 def frozen(model: nn.Module) -> Iterator[nn.Module]:
-    """Evaluation mode without parameter gradients; on leaving, also by an exception, everything is as it was.
+    """The network itself (see `unwrapped`) as explanations want it; on leaving everything is as it was.
 
-    Parameters that ask for no gradient save a third of the backward pass: only the input's gradient is computed.
+    Evaluation mode, no parameter gradients (which saves a third of the backward pass), no compiled graph, and half
+    precision raised to float32, in which small gradients do not vanish. It gets its own copy of the pictures, in the
+    precision of its weights, and may work in place. An error within its forward pass is raised as `Refused`.
     """
-    modes = [(module, module.training) for module in model.modules()]
+    model = unwrapped(model)
+    if isinstance(model, torch.jit.ScriptModule):
+        model = nn.Sequential(model)  # it takes no hooks itself
+    modes = [(module, module.training, vars(module).get("_compiled_call_impl")) for module in model.modules()]
     wanted = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
+    values = [value for value in (*model.parameters(), *model.buffers()) if value.is_floating_point()]
+    halves = [(value, value.data) for value in values if value.dtype.itemsize < 4]
+    hook = None
     try:
         model.eval()
+        for module, _, compiled in modes:
+            if compiled:
+                module._compiled_call_impl = None
         for parameter, _ in wanted:
             parameter.requires_grad_(False)
+        for value, data in halves:
+            value.data = data.float()
+        dtype = next((value.dtype for value in values), None)
+        hook = model.register_forward_pre_hook(lambda _, inputs: tuple(part.to(dtype, copy=True) for part in inputs))
         yield model
+    except RuntimeError as error:
+        raise (_told(error) or error) from error.__cause__
     finally:
-        for module, training in modes:
+        if hook:
+            hook.remove()
+        for module, training, compiled in modes:
             module.training = training
+            if compiled:
+                module._compiled_call_impl = compiled
         for parameter, requires_grad in wanted:
             parameter.requires_grad_(requires_grad)
+        for value, data in halves:
+            value.data = data
+
+
+def _told(error: RuntimeError) -> Refused | None:
+    """For an error of torch's within the model's forward pass: the same, with what was given and what to do."""
+    calls = [
+        frame for frame, _ in traceback.walk_tb(error.__traceback__) if frame.f_code is nn.Module._call_impl.__code__
+    ]
+    if not calls or isinstance(error, Refused) or _out_of_memory(error):
+        return None
+    shape = next((tuple(part.shape) for part in calls[0].f_locals["args"] if isinstance(part, Tensor)), "no")
+    reason = str(error).strip().split("\n")[0]
+    advice = "does it take RGB pictures (N, 3, H, W) of this size, in this precision? If not, resize them or wrap it"
+    return Refused(f"{type(calls[0].f_locals['self']).__name__} fails on pictures {shape} ({reason}): {advice}")
 
 
 def device_of(model: nn.Module) -> torch.device:
     """The device of the model's parameters (the CPU if it has none)."""
-    return next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
+    return next((parameter.device for parameter in unwrapped(model).parameters()), torch.device("cpu"))
 
 
 def fastest_layout(model: nn.Module, picture: Tensor) -> torch.memory_format:
@@ -41,7 +94,7 @@ def fastest_layout(model: nn.Module, picture: Tensor) -> torch.memory_format:
     one pass of `picture` (1, 3, H, W), on the model's device, tells.
     """
     try:
-        with frozen(model), torch.no_grad():
+        with frozen(model) as model, torch.no_grad():
             model(picture.clone(memory_format=torch.channels_last))  # of one picture .contiguous may be no copy
     except RuntimeError:  # whatever else is wrong shows again, to the caller, in the contiguous layout
         return torch.contiguous_format
@@ -56,7 +109,10 @@ def check_whole(name: str, value: int) -> int:
 
 
 def check_images(images: Tensor) -> None:
-    """Raise unless `images` is a finite floating-point (N, 3, H, W) tensor with at least one picture."""
+    """Raise unless `images` is a floating-point (N, 3, H, W) tensor in [0, 1] with at least one picture.
+
+    A tenth more on either side passes, as resizing and noise leave it; so do toys of a few pixels, which are numbers.
+    """
     if not isinstance(images, Tensor):
         raise TypeError(f"images must be a torch tensor (N, 3, H, W), not {type(images).__name__}")
     if images.ndim != 4 or images.shape[1] != 3 or 0 in images.shape:
@@ -65,6 +121,13 @@ def check_images(images: Tensor) -> None:
         raise TypeError(f"images must be floating point in [0, 1], not {images.dtype}: divide by 255 first")
     if not torch.isfinite(images).all():
         raise ValueError("images contain NaN or infinite values: look at how they were loaded")
+    low, high = float(images.detach().min()), float(images.detach().max())
+    if (low < -0.1 or high > 1.1) and images[0, 0].numel() >= 16:
+        what = "divide them by 255" if low >= 0 else "undo their normalisation, or clamp(0, 1) what noise has added"
+        raise ValueError(
+            f"a picture has values from {low:.3g} to {high:.3g}: it must be in [0, 1]; {what} "
+            "(a model that wants normalised input normalises inside its own forward)"
+        )
 
 
 def check_targets(targets: Tensor, count: int, classes: int | None = None) -> Tensor:
@@ -81,13 +144,50 @@ def check_targets(targets: Tensor, count: int, classes: int | None = None) -> Te
 
 
 def check_logits(logits: Tensor) -> Tensor:
-    """The model's output, or an error when it is no finite (N, K) table of class scores."""
+    """The model's output, or an error when it is no finite (N, K) table of class scores; says if they are softmaxed."""
     if not isinstance(logits, Tensor) or logits.ndim != 2:
         what = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
-        raise ValueError(f"the model must return class scores (N, classes), not {what}")
+        raise ValueError(f"the model must return class scores (N, classes), not {what}: wrap it in a Module that does")
     if not torch.isfinite(logits).all():
         raise ValueError("the model returns NaN or infinite scores: its weights are damaged, load a good checkpoint")
+    if are_probabilities(logits):
+        warnings.warn(
+            "the model ends in a softmax: its outputs are taken as probabilities, not softmaxed again. Where it is "
+            "sure they hardly change, and gradients fade: give the network without that layer for clear maps",
+            RuntimeWarning,
+            stacklevel=1,  # one place, so that it is said once and not chunk by chunk
+        )
+    elif logits.numel() >= 8 and ((logits > 0) & (logits < 1)).all():
+        text = "all scores lie between 0 and 1, as after a sigmoid: give the network without it (softmax is taken here)"
+        warnings.warn(text, RuntimeWarning, stacklevel=1)
     return logits
+
+
+def are_probabilities(outputs: Tensor) -> bool:
+    """True when a model's outputs (N, K) come out of a softmax: rows that sum to 1, none negative, not all 0 or 1."""
+    outputs = outputs.detach()
+    if len(outputs) == 0 or outputs.shape[1] < 2 or (outputs < 0).any():
+        return False
+    return bool(((outputs.sum(1) - 1).abs() < 1e-4).all() and (outputs != outputs.round()).any())
+
+
+def probabilities(outputs: Tensor) -> Tensor:
+    """Class probabilities (N, K) of what a model returns: the softmax of scores; probabilities stay as they are."""
+    return outputs.float() if are_probabilities(outputs) else outputs.float().softmax(1)
+
+
+def gradient(value: Tensor, inputs: Tensor, what: str = "the model's scores") -> Tensor:
+    """d value / d inputs; ValueError where `what` does not depend on the pixels in a way that has a gradient."""
+    found = torch.autograd.grad(value, inputs, allow_unused=True)[0] if value.requires_grad else None
+    if found is None:
+        raise no_gradient(what)
+    return found
+
+
+def no_gradient(what: str) -> ValueError:
+    """The error to raise where `what` has no gradient with respect to the pixels."""
+    why = "does its forward run under no_grad, or detach them?"
+    return ValueError(f"{what} have no gradient with respect to the pixels: {why} LIME needs none")
 
 
 def in_chunks(work: Callable[[int, int], None], count: int, chunk: int) -> None:
@@ -109,23 +209,28 @@ def in_chunks(work: Callable[[int, int], None], count: int, chunk: int) -> None:
             start = stop
             continue
         # Outside the except block: the traceback there would keep the failed tensors alive.
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        for device in (torch.cuda, torch.mps):
+            if device.is_available():
+                device.empty_cache()
 
 
 def _out_of_memory(error: BaseException) -> bool:
-    # The CPU allocator raises a plain RuntimeError ("... can't allocate memory ...").
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "allocate memory" in str(error)
+    # CPUs and Apple's GPUs raise a plain RuntimeError: "... can't allocate memory ...", "MPS backend out of memory".
+    text = str(error)
+    return (
+        isinstance(error, torch.OutOfMemoryError | MemoryError) or "allocate memory" in text or "out of memory" in text
+    )
 
 
 def predict(model: nn.Module, images: Tensor, *, chunk: int = 64) -> Tensor:
     """Class probabilities (N, K), on the CPU, of `images` (N, 3, H, W) in [0, 1]."""
     check_images(images)
-    device, parts = device_of(model), {}
+    parts = {}
 
     def work(start: int, stop: int) -> None:
-        parts[start] = check_logits(model(images[start:stop].to(device))).float().softmax(1).cpu()
+        parts[start] = probabilities(check_logits(model(images[start:stop].to(device)))).cpu()
 
-    with frozen(model), torch.inference_mode():
+    with frozen(model) as model, torch.inference_mode():
+        device = device_of(model)
         in_chunks(work, len(images), chunk)
     return torch.cat([parts[start] for start in sorted(parts)])

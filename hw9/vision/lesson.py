@@ -1,19 +1,26 @@
-"""Which pictures the CNN lesson uses, and how long it trains on them: embedded by default, Food-11 by choice."""
+"""Which pictures the CNN lesson uses, and how its network comes about: embedded by default, Food-11 by choice."""
 
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import skimage.data
 import torch
 from torch import Tensor, nn
 
-from hw9.notebook import ROOT
-from hw9.vision.classifier import CompactCNN, load_checkpoint
-from hw9.vision.food11 import CLASS_NAMES, Food11, download_food11, find_food11, read_folder, read_picture
-from hw9.vision.sprites import LESSON_LABELS, SpriteFood11, lesson_pictures
-from hw9.vision.training import History, as_float, augmentation, train
+from hw9.notebook import ROOT, figures_folder
+from hw9.vision.augmentation import augmentation
+from hw9.vision.classifier import CompactCNN, load_checkpoint, save_checkpoint
+from hw9.vision.food11 import CLASS_NAMES, Food11, download_food11, find_food11, read_folder
+from hw9.vision.photographs import Photographs, free_photographs, lesson_photographs
+from hw9.vision.pictures import files_of
+from hw9.vision.sprites import LESSON_LABELS, Objects, SpriteFood11, lesson_objects, lesson_pictures
+from hw9.vision.training import History, as_float, toward, train
+
+START = ROOT / "checkpoints" / "compact-photographs.safetensors"  # has seen photographs, none of the embedded dishes
+TIMES = 3  # each free photograph is that often among the training pictures
+KEPT = 0.2  # of what START knew: less of it and unseen dishes, more of it and known ones are recognised worse
+READER = ROOT / "checkpoints" / "compact-food11.safetensors"  # reads photographs, in the last section
 
 # The layers whose filters the lesson shows, early to late; the course's quiz asks about 6, 15, 21 and 23 of its own.
 LAYERS = {
@@ -21,6 +28,7 @@ LAYERS = {
     "CourseCNN": {6: "convolution", 15: "ReLU", 21: "BatchNorm", 23: "convolution"},
 }
 
+PHOTOS_AT_MOST = 12  # photographs of a user's own in one figure
 Split = tuple[np.ndarray, np.ndarray]  # pictures uint8 (N, 3, size, size), labels int64 (N,)
 
 
@@ -29,7 +37,8 @@ class Lesson:
     """Pictures of one data set, all of side `size`, and the ten that every explanation is shown on.
 
     `splits` maps a name to (pictures, labels); "training" and "validation" are always there, a third is named after
-    what it holds. `masks` (10, size, size) tells the food from the rest of the ten pictures, where that is known.
+    what it holds. `masks` (10, size, size) tells the food of the class from the rest of the ten pictures, and `objects`
+    what else lies on them, where that is known.
     """
 
     name: str
@@ -39,6 +48,7 @@ class Lesson:
     labels: Tensor  # (10,)
     names: list[str]
     masks: Tensor | None
+    objects: list[Objects] | None
     figures: Path  # photographs of Food-11 have no licence: their figures go where git does not look
     class_names: tuple[str, ...] = CLASS_NAMES
 
@@ -46,26 +56,27 @@ class Lesson:
 def choose(data: str = "auto", *, size: int | None = None, device: str = "cpu") -> Lesson:
     """The pictures to use, with a line that says which and how to change it.
 
-    `data` is "sprites" (embedded, synthetic), a path of Food-11, or "auto": Food-11 where `find_food11` finds it, on
-    Colab or a GPU also by download, and the sprites otherwise, loudly so when a download failed.
-    `size` is the side in pixels (default: 64 on a CPU, 128 on a GPU).
+    `data` is "sprites" (embedded: real food on composed tables), a path of Food-11, or "auto": Food-11 where
+    `find_food11` finds it, on Colab or a GPU also by download, and the embedded scenes otherwise, loudly so when a
+    download failed.
+    `size` is the side in pixels (default: 96 on a CPU, 128 on a GPU).
     """
-    size = size or (128 if device == "cuda" else 64)
+    size = size or (128 if device == "cuda" else 96)
     where = _food11(data, device)
     if where is None:
         print(
-            f"In use: the embedded synthetic pictures at {size} px (drawn food, not photographs). "
+            f"In use: the embedded scenes at {size} px (photographed food on composed tables). "
             'For Food-11 set DATA to its folder or archive, or run "python -m hw9 data" once.'
         )
         return _sprites(size)
-    print(f'In use: Food-11 from {where} at {size} px. For the embedded synthetic pictures set DATA = "sprites".')
+    print(f'In use: Food-11 from {where} at {size} px. For the embedded scenes set DATA = "sprites".')
     return _photographs(where, size)
 
 
 def _food11(data: str, device: str) -> Path | None:
-    if data == "sprites":
+    if data.strip().lower() == "sprites":
         return None
-    if data != "auto":
+    if data.strip().lower() != "auto":
         return find_food11(data)
     found = find_food11()
     if found is not None or not (device == "cuda" or "google.colab" in sys.modules):
@@ -73,15 +84,20 @@ def _food11(data: str, device: str) -> Path | None:
     try:
         return download_food11(ROOT / "data" / "food11")
     except (OSError, ValueError, ImportError) as error:
-        print(f"!!! Food-11 could not be downloaded: {error}\n!!! The lesson goes on with synthetic pictures instead.")
+        print(f"!!! Food-11 could not be downloaded: {error}\n!!! The lesson goes on with the embedded scenes instead.")
         return None
 
 
 def _sprites(size: int) -> Lesson:
-    counts = {"training": (4400, "train"), "validation": (660, "known"), "pictograms never seen": (660, "unseen")}
+    counts = {"training": (4400, "train"), "validation": (660, "known"), "dishes never seen": (660, "unseen")}
     splits = {name: SpriteFood11(n, size, split=split).arrays()[:2] for name, (n, split) in counts.items()}
+    # A few hundred real photographs among the scenes: dishes never seen are then recognised a little better.
+    real = free_photographs("train", size)
+    pictures = (real.images * 255).round().to(torch.uint8).numpy()
+    parts = [splits["training"], *[(pictures, real.labels.numpy())] * TIMES]
+    splits["training"] = tuple(np.concatenate(part) for part in zip(*parts, strict=True))
     images, labels, masks, names = lesson_pictures(size)
-    return Lesson("sprites", size, splits, images, labels, names, masks, ROOT / "figures")
+    return Lesson("scenes", size, splits, images, labels, names, masks, lesson_objects(size), figures_folder())
 
 
 def _photographs(where: Path, size: int) -> Lesson:
@@ -90,64 +106,90 @@ def _photographs(where: Path, size: int) -> Lesson:
         sets["evaluation"] = Food11(where, "evaluation", size)
     except FileNotFoundError:
         print("There is no evaluation split here: validation figures only.")
+    except ValueError as error:  # hand-outs whose test pictures have no labels
+        print(f"The evaluation split is left out: {error}")
     validation = sets["validation"]
     chosen: list[int] = []
     for label in LESSON_LABELS:  # the first pictures of each class
         left = [int(i) for i in np.flatnonzero(validation.labels == label) if i not in chosen]
-        if not left:
-            raise ValueError(f"too few pictures of {CLASS_NAMES[label]} in the validation split of {where}: add some")
-        chosen.append(left[0])
+        if left:
+            chosen.append(left[0])
+        else:
+            lacking = f"the validation split of {where} has too few pictures of {CLASS_NAMES[label]}"
+            print(f"The lesson's pictures are one less: {lacking}")
+    if not chosen:
+        raise ValueError(f"the validation split of {where} has no picture of the lesson's classes: add some")
     splits = {name: (part.pictures, part.labels) for name, part in sets.items()}
     names = [Path(validation.names[i]).name for i in chosen]
-    images, labels = as_float(validation.pictures[chosen]), torch.tensor(LESSON_LABELS)
-    return Lesson("Food-11", size, splits, images, labels, names, None, ROOT / "figures" / "own")
+    images, labels = as_float(validation.pictures[chosen]), torch.from_numpy(validation.labels[chosen])
+    return Lesson("Food-11", size, splits, images, labels, names, None, None, figures_folder("own"))
 
 
 def train_or_load(
-    lesson: Lesson, model: str, *, device: str = "cpu", seed: int = 0
+    lesson: Lesson, model: str = "auto", *, device: str = "cpu", seed: int = 0
 ) -> tuple[nn.Module, History | None]:
-    """A CompactCNN trained now (`model="train"`, with its history) or the network of a checkpoint (with None).
+    """The network of the lesson: trained now, with its history, or that of a checkpoint, with None.
 
-    On a CPU with the embedded pictures training takes about two minutes; with Food-11 and a GPU some minutes.
-    An interrupted training goes on where it stopped when it is called again.
+    `model` is "fine-tune" (go on from a network that knows photographs of food, Yosinski et al. 2014), "train" (from
+    random weights), "auto" (train with Food-11 on a GPU, fine-tune otherwise) or the path of a checkpoint. Fine-tuning
+    on the embedded scenes takes up to two minutes on two CPU cores. An interrupted training goes on where it stopped
+    when it is called again.
     """
-    if model != "train":
-        path = Path(model) if Path(model).is_file() else ROOT / model
+    small, word = lesson.name == "scenes", model.strip().lower()
+    model = word if word in ("auto", "train", "fine-tune") else model
+    if model == "auto":
+        model = "train" if device == "cuda" and not small else "fine-tune"
+    if model not in ("train", "fine-tune"):
+        path = Path(model).expanduser()
+        path = path if path.exists() else ROOT / path
         loaded = load_checkpoint(path, device)
         if len(loaded.class_names) != len(CLASS_NAMES):
             raise ValueError(f"{path} tells {len(loaded.class_names)} classes apart, the lesson has {len(CLASS_NAMES)}")
         print(f"Loaded {type(loaded).__name__} from {path.name}")
         return loaded, None
     torch.manual_seed(seed)
-    network = CompactCNN().to(device)
+    if model == "train":
+        print("Training from random weights")
+        network, epochs, rate = CompactCNN().to(device), (6 if small else 40), 4e-3
+        fixed = []
+    else:
+        print(f"Fine-tuning a network that knows photographs of food ({START.name})")
+        network, epochs, rate = load_checkpoint(START, device), (4 if small else 8), 2e-3
+        fixed = network.features[:4]  # edges, colours and simple textures are known already
     network.input_size = lesson.size
-    small = lesson.name == "sprites"
+    checkpoint = ROOT / "runs" / f"{lesson.name.lower()}-{lesson.size}-{model}.safetensors"
     history = train(
         network,
         *lesson.splits["training"],
         lesson.splits["validation"],
-        checkpoint=ROOT / "runs" / f"{lesson.name.lower()}-{lesson.size}.safetensors",
-        epochs=5 if small else 40,
+        checkpoint=checkpoint,
+        epochs=epochs,
         batch=48 if small else 128,
-        learning_rate=4e-3,
+        learning_rate=rate,
         mix=0.0 if small else 0.2,
-        augment=augmentation(lesson.size, strength=0.3 if small else 1.0, first_size=lesson.size // 2),
+        augment=augmentation(lesson.size, strength=0.35 if small else 1.0, first_size=lesson.size // 2),
+        fixed=fixed,
         seed=seed,
     )
+    if model == "fine-tune":
+        toward(network, load_checkpoint(START, device), KEPT)
+        save_checkpoint(checkpoint, network, network.metrics)
     return network, history
 
 
-def own_photographs(folder: str, size: int) -> tuple[Tensor, list[str]]:
-    """The photographs of a folder, (N, 3, size, size) in [0, 1], at most twelve, with their names.
+def photographs(folder: str, size: int) -> Photographs:
+    """The photographs of a folder at `size` pixels, at most twelve; "" takes the ten free ones that ship.
 
-    Without a folder, two free photographs that come with scikit-image: a cup of coffee (Rachel Michetti, CC0) and
-    the cat Chelsea (Stefan van der Walt, CC0). Files that cannot be read are named.
+    Files that cannot be read are named.
     """
     if not folder:
-        files = [Path(skimage.data.data_dir) / name for name in ("coffee.png", "chelsea.png")]
-        print('No folder in PHOTOS: two photographs from scikit-image stand in. Set PHOTOS = "a folder" to use yours.')
-        return as_float(np.stack([read_picture(file, size) for file in files])), ["a cup of coffee", "a cat"]
-    images, names, skipped = read_folder(folder, size, limit=12)
+        print('No folder in PHOTOS: ten free photographs stand in. Set PHOTOS = "a folder" to use yours.')
+        return lesson_photographs(size)
+    files = files_of(folder)
+    if len(files) > PHOTOS_AT_MOST:
+        some = f"{folder} holds {len(files)} files: the first {PHOTOS_AT_MOST} pictures are explained here"
+        print(f'{some}. For all of them run: python -m hw9 explain "{folder}"')
+    images, names, skipped = read_folder(folder, size, limit=PHOTOS_AT_MOST)
     for name, reason in skipped:
         print(f"left out: {name} ({reason})")
-    return images, names
+    return Photographs(images, names)

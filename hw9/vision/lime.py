@@ -5,6 +5,7 @@ them in one tensor operation on the model's device instead of one by one in NumP
 """
 
 import itertools
+import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,9 +16,9 @@ from lime.lime_image import ImageExplanation
 from torch import Tensor, nn
 
 from hw9.vision.baselines import make_baseline
-from hw9.vision.inference import check_images, check_logits, check_targets, device_of, frozen
+from hw9.vision.inference import check_images, check_logits, check_targets, device_of, frozen, predict, probabilities
 from hw9.vision.perturbation import TensorExplainer
-from hw9.vision.superpixels import FIRST, check_segments, superpixels
+from hw9.vision.superpixels import FIRST, NothingToHide, check_segments, superpixels
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ def explain(
         raise ValueError(f"samples={samples} does not do: take 10 or more")
     how = RECIPES[recipe]
     image = _one_picture(image)
-    with frozen(model), torch.inference_mode():
+    with frozen(model) as model, torch.inference_mode():
         logits = check_logits(model(image[None].to(device_of(model))))  # (1, classes)
     target = logits.argmax() if target is None else target
     target = int(check_targets(torch.as_tensor(target).reshape(-1), 1, logits.shape[1]))
@@ -143,10 +144,10 @@ def explain(
         warnings.warn(f"{few}: take at least twice as many samples as superpixels", RuntimeWarning, stacklevel=2)
     random = seed if isinstance(seed, np.random.RandomState) else np.random.RandomState(how.seed + seed)
     explainer = TensorExplainer(model, target, how.paired, dtype, random)
-    with frozen(model), torch.inference_mode():
+    with frozen(model) as model, torch.inference_mode():
         found = explainer.explain_instance(
             np.ascontiguousarray(image.permute(1, 2, 0).cpu()),
-            lambda logits: logits.softmax(1) if how.probabilities else logits,
+            lambda logits: probabilities(logits) if how.probabilities else logits,
             labels=(target,),
             top_labels=None,
             hide_color=_hidden(image, how.hide_color if hide_color is None else hide_color),
@@ -171,23 +172,54 @@ def explain(
     )
 
 
+def explain_each(
+    model: nn.Module, images: Tensor, targets: Tensor | None = None, *, names: Sequence[str] | None = None, **options
+) -> list[Explanation]:
+    """`explain` each of `images` (N, 3, H, W) for its class in `targets` (N,) (None: the predicted one).
+
+    A picture of which nothing can be hidden, such as a blank one, is named in a warning (by `names`, or its number) and
+    gets an empty explanation: one superpixel of weight 0, and NaN as its score.
+    """
+    check_images(images)
+    targets = predict(model, images).argmax(1) if targets is None else check_targets(targets, len(images))
+    found = []
+    for number, (image, target) in enumerate(zip(images, targets.tolist(), strict=True)):
+        try:
+            found.append(explain(model, image, target=target, **options))
+        except NothingToHide as error:
+            name = names[number] if names else f"picture {number}"
+            warnings.warn(f"LIME leaves out {name}: {error}", RuntimeWarning, stacklevel=2)
+            found.append(_empty(image, target, options.get("recipe", "paper")))
+    return found
+
+
+def _empty(image: Tensor, target: int, recipe: str) -> Explanation:
+    segments = np.zeros(tuple(image.shape[1:]), np.int64)
+    unknown = dict.fromkeys(("score", "intercept", "local_prediction", "prediction"), math.nan)
+    nothing = ImageExplanation(image.permute(1, 2, 0).cpu().numpy(), segments)
+    return Explanation(
+        segments, np.zeros(1), target, **unknown, dtype=torch.float32, recipe=recipe, image_explanation=nothing
+    )
+
+
 def stability(
     model: nn.Module,
     image: Tensor,
     *,
     target: int | None = None,
     seeds: Sequence[int] = (0, 1, 2, 3, 4),
-    top: int = 5,
+    top: int | None = None,
     **options,
 ) -> Stability:
     """Explain `image` (3, H, W) once per seed, on the same superpixels, and say how far the explanations agree.
 
-    `options` are those of `explain`. Raises ValueError for fewer than two seeds, or where `top` superpixels would be
-    all there are.
+    `top` is 5, or less where there are not more superpixels. `options` are those of `explain`. Raises
+    ValueError for fewer than two seeds, or where `top` superpixels would be all there are.
     """
     if len(seeds) < 2:
         raise ValueError(f"stability compares explanations: give at least two seeds, not {len(seeds)}")
     first = explain(model, image, target=target, seed=seeds[0], **options)
+    top = min(5, len(first.weights) - 1) if top is None else top
     if not 1 <= top < len(first.weights):
         raise ValueError(f"top={top} does not do for {len(first.weights)} superpixels: take fewer, but at least 1")
     shared = options | {"target": first.target, "segments": first.segments}

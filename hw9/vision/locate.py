@@ -2,6 +2,7 @@
 
 import os
 import re
+import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -79,10 +80,11 @@ def layout(names: Iterable[str], top: str = "") -> Splits:
     """Which of the files are Food-11's, by split; {} when none is. `top` is the name of the folder they are in.
 
     Several copies may lie side by side: the one with most splits, then most pictures, is taken, never a mixture.
+    Class numbers that go from 1 to 11 are taken as such, with a warning.
     """
-    copies: dict[tuple, dict[str, dict[tuple, list[Entry]]]] = {}
+    copies: dict[tuple, dict[str, dict[tuple, list[tuple[str, tuple]]]]] = {}
     for name in sorted(names):
-        parts = (top, *name.split("/"))
+        parts = (top, *name.replace("\\", "/").split("/"))  # back-slashes: a Windows zip, unpacked elsewhere
         depth = next((k for k in reversed(range(len(parts) - 1)) if _alias(parts[k])), None)
         if depth is None or any(pictures.is_clutter(part) for part in parts[1:]):
             continue
@@ -90,12 +92,31 @@ def layout(names: Iterable[str], top: str = "") -> Splits:
         while copy and _alias(parts[copy - 1]) == split:  # training/training/...
             copy -= 1
         folders = copies.setdefault(parts[:copy], {}).setdefault(split, {})
-        folders.setdefault(parts[:depth], []).append((name, _label(parts[depth + 1 :])))
+        folders.setdefault(parts[:depth], []).append((name, parts[depth + 1 :]))
     best: Splits = {}
-    for _, copy in sorted(copies.items()):
-        splits = {split: max(copy[split].values(), key=labelled) for split in ALIASES if split in copy}
+    for place, copy in sorted(copies.items()):
+        first = _first_number(below for folders in copy.values() for files in folders.values() for _, below in files)
+        splits = {}
+        for split in (split for split in ALIASES if split in copy):
+            parts_of = [[(name, _label(below, first)) for name, below in files] for files in copy[split].values()]
+            splits[split] = max(parts_of, key=labelled)
+        if "evaluation" in splits:
+            splits["evaluation"] = _judged(splits["evaluation"])
+        if first and _richness(splits) > _richness(best):
+            where = "/".join(filter(None, place)) or "this folder"
+            text = f"the class numbers in {where} go from 1 to {len(CLASS_NAMES)}: 1 is taken as {CLASS_NAMES[0]}"
+            warnings.warn(text, stacklevel=2)
         best = max(best, splits, key=_richness)
     return best
+
+
+def _judged(entries: list[Entry]) -> list[Entry]:
+    """A test split's files; without labels where all lie in one folder 00, as ML2021 hands them out."""
+    classes = [(name, label) for name, label in entries if isinstance(label, int)]
+    if not classes or not all(re.search(r"(^|[/\\])0+[/\\](?!0_)[^/\\]*$", name) for name, _ in classes):
+        return entries
+    reason = "unlabelled: all pictures of this split are in one folder, 00"
+    return [(name, reason if isinstance(label, int) else label) for name, label in entries]
 
 
 def labelled(entries: list[Entry]) -> int:
@@ -131,21 +152,37 @@ def _richness(splits: Splits) -> tuple[int, int]:
     return sum(count > 0 for count in counts), sum(counts)
 
 
-def _label(parts: tuple[str, ...]) -> int | str:
-    """The class of a file from its path below the split's folder, or why it has none."""
+def _label(parts: tuple[str, ...], first: int = 0) -> int | str:
+    """The class of a file from its path below the split's folder, or why it has none; numbers begin at `first`."""
     *folders, name = parts
     if not is_picture(name):
         return "not the file name of a picture"
+    if folders and folders[0].lower() in ("unlabeled", "unlabelled"):
+        return f"unlabelled, as its folder, {folders[0]}, says"
+    if folders and folders[0].lower() in ("labeled", "labelled"):
+        folders = folders[1:]
+    number = _number(parts)
+    if number is not None and first <= number < first + len(CLASS_NAMES):
+        return number - first
     if not folders:
-        number = re.match(r"(\d{1,2})_", name)
-        if number and int(number[1]) < len(CLASS_NAMES):
-            return int(number[1])
         return "the file name does not begin with a class from 0 to 10 (<class>_<n>.jpg)"
-    if len(folders) == 1 and re.fullmatch(r"\d{1,2}", folders[0]) and int(folders[0]) < len(CLASS_NAMES):
-        return int(folders[0])
     plain = _plain("".join(folders))  # "Noodles/Pasta" may be two folders
     label = next((k for k, class_name in enumerate(CLASS_NAMES) if _plain(class_name) == plain), None)
     return f"its folder, {'/'.join(folders)}, is none of the 11 classes" if label is None else label
+
+
+def _number(parts: tuple[str, ...]) -> int | None:
+    """The class number that a file's path below the split's folder names, if it names one."""
+    *folders, name = parts
+    folders = folders[1:] if folders and folders[0].lower() in ("labeled", "labelled") else folders
+    found = re.match(r"(\d{1,2})_", name) if not folders else re.fullmatch(r"(\d{1,2})", folders[0])
+    return int(found[1]) if found and len(folders) < 2 else None
+
+
+def _first_number(paths: Iterable[tuple[str, ...]]) -> int:
+    """1 where the classes are numbered 1 to 11, else 0."""
+    numbers = {_number(below) for below in paths if is_picture(below[-1])}
+    return int(len(CLASS_NAMES) in numbers and 0 not in numbers)
 
 
 def _plain(name: str) -> str:

@@ -8,6 +8,7 @@ from lime.lime_image import LimeImageExplainer
 from torch import Tensor, nn
 
 from hw9.vision.inference import check_logits, device_of, fastest_layout, in_chunks
+from hw9.vision.superpixels import NothingToHide
 
 PROBE = 8  # perturbed pictures on which bfloat16 is compared with float32
 
@@ -24,7 +25,7 @@ class TensorExplainer(LimeImageExplainer):
     def data_labels(self, image, fudged_image, segments, classifier_fn, num_samples, batch_size=10):
         """Shown (1) or hidden (0) superpixels (samples, K); `classifier_fn` of the logits (samples, C)."""
         if np.abs(image - fudged_image).max() < 1e-4:
-            raise ValueError(
+            raise NothingToHide(
                 "hiding superpixels does not change this picture, they look like that already: take another picture, "
                 "or a hide_color such as 0.0"
             )
@@ -47,7 +48,8 @@ class TensorExplainer(LimeImageExplainer):
             def work(start: int, stop: int) -> None:
                 pictures = torch.where(keep[start:stop][:, labels].unsqueeze(3), shown, hidden)  # (n, H, W, 3)
                 pictures = pictures.permute(0, 3, 1, 2).contiguous(memory_format=layout)  # (n, 3, H, W)
-                with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+                rounded = dtype != torch.float32  # None: of the types a device knows it warns of those it does not
+                with torch.autocast(device.type, dtype if rounded else None, enabled=rounded):
                     logits = self.model(pictures)
                 parts[start] = classifier_fn(check_logits(logits).float()).cpu()  # (n, C)
 

@@ -44,7 +44,7 @@ def read_picture(path: str | Path, size: int | None = None) -> np.ndarray:
     without `size`).
     """
     check_size(size or 1)
-    path = Path(path)
+    path = Path(path).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no such picture file")
     picture = attempt(path, size)
@@ -64,15 +64,7 @@ def read_folder(
     """
     check_size(size)
     check_limit(limit)
-    folder = Path(folder)
-    if not folder.is_dir():
-        problem = "is a file, not a folder" if folder.exists() else "there is no such folder"
-        raise FileNotFoundError(f"{folder}: {problem}; put your photographs in a folder and give its path")
-    files = [path for path in folder.iterdir() if path.is_file() and not is_clutter(path.name)]
-    if not files:
-        raise FileNotFoundError(f"{folder}: no pictures here; put your photographs (.jpg, .png, ...) in this folder")
-    files.sort(key=lambda path: natural(path.name))
-
+    files = files_of(folder)
     pictures, names, skipped = [], [], []
     with decoding(files, size) as results:
         for path, picture in zip(files, results, strict=True):
@@ -87,6 +79,21 @@ def read_folder(
         name, reason = skipped[0]
         raise ValueError(f"{folder}: none of its {len(files)} files is a readable picture; {name}: {reason}")
     return torch.from_numpy(np.stack(pictures)).float() / 255, names, skipped  # (N, 3, size, size)
+
+
+def files_of(folder: str | Path) -> list[Path]:
+    """The files of one folder, not of folders in it, in natural order; FileNotFoundError when there are none."""
+    folder = Path(folder).expanduser()
+    if not folder.is_dir():
+        problem = "is a file, not a folder" if folder.exists() else "there is no such folder"
+        raise FileNotFoundError(f"{folder}: {problem}; put your photographs in a folder and give its path")
+    inside = [path for path in folder.iterdir() if not is_clutter(path.name)]
+    files = [path for path in inside if path.is_file()]
+    if not files:
+        only = "only folders" if inside else "no pictures"
+        advice = "put your photographs (.jpg, .png, ...) in this folder, or give one that holds them"
+        raise FileNotFoundError(f"{folder}: {only} here; {advice}")
+    return sorted(files, key=lambda path: natural(path.name))
 
 
 @contextmanager

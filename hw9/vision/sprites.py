@@ -1,49 +1,50 @@
-"""The embedded picture set: food pictograms composed into synthetic pictures, each with the exact mask of its food.
+"""The embedded picture set: cut-outs of real food composed into scenes, each with the exact mask of its food.
 
-It stands in for Food-11 where that is not at hand: same classes, same labels, but drawings, not photographs. The
-pictograms lie in data/sprites (origin and licences there); index.csv says which foods are kept back as "unseen".
+It stands in for Food-11 where that is not at hand: same classes, same labels, photographed food, but composed tables.
+The cut-outs lie in data/sprites (origin and licences there); index.csv says which dishes are kept back as "unseen".
 """
 
-import csv
-import io
+import os
 import sys
-from functools import cache
+import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from PIL import Image
+from joblib import Parallel, delayed
 from torch import Tensor
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
-from hw9.vision.food11 import CLASS_NAMES
-from hw9.vision.scenes import Scene, Sprite, paint
-
-SPLITS = {"train": 0, "known": 1, "unseen": 2}  # each is its own stream of random numbers
-ROOT = Path(__file__).resolve().parents[2] / "data" / "sprites"
+from hw9.vision import archives
+from hw9.vision.food11 import CACHE, CLASS_NAMES
+from hw9.vision.library import ROOT, SPLITS, fingerprint, load_library, paint_block
+from hw9.vision.painting import Still
 
 LESSON_LABELS = (0, 1, 1, 2, 2, 3, 5, 6, 8, 9)  # the course's ten pictures
-LESSON_INDICES = (280, 149, 199, 133, 334, 3, 386, 308, 16, 433)  # chosen by eye from split "known", seed 0
+LESSON_INDICES = (137, 178, 78, 47, 112, 320, 182, 124, 144, 433)  # chosen by eye from split "known", seed 0
 
 
-class Library(NamedTuple):
-    foods: dict[tuple[int, str], list[dict[str, Sprite]]]  # (label, "known" | "unseen") -> foods, each {style: sprite}
-    things: list[dict[str, Sprite]]  # distractors, each in both styles
+class Objects(NamedTuple):
+    """The objects of one scene: the foods of its class first, then other food, things, and dishes."""
+
+    names: list[str]
+    labels: list[int | None]  # class of a food; None for a thing or a dish
+    masks: Tensor  # bool (K, size, size): where each is visible
+    without: Tensor  # float32 (K, 3, size, size): the scene as if object k had never lain there
 
 
 class SpriteFood11(Dataset):
-    """`count` synthetic pictures as (image float32 (3, size, size) in [0, 1], label int, mask bool (size, size)).
+    """`count` composed scenes as (image float32 (3, size, size) in [0, 1], label int, mask bool (size, size)).
 
-    The mask is True where food of the labelled class is visible; a pictogram is one object, so its own bowl or pan
-    counts, a plate of the scene below it does not. Picture i depends on (seed, split, i) only: not on `count`, on
-    order, or on the worker; another `size` shows the same scene. Labels are balanced: each block of 11 pictures holds
-    every class once. `split`:
+    The mask is True where food of the labelled class is visible; the plate or bowl below it does not count. Picture i
+    depends on (seed, split, i) only: not on `count`, on order, or on the worker; another `size` shows the same scene.
+    Labels are balanced: each block of 11 pictures holds every class once. `split`:
 
-    "train"   compositions of the known pictograms
-    "known"   other compositions of the same pictograms
-    "unseen"  compositions of pictograms that occur in neither of them
+    "train"   compositions of the known dishes, on known tables
+    "known"   other compositions of the same dishes
+    "unseen"  compositions of dishes and tables that occur in neither of them
 
     Attributes: labels int64 (count,), class_names. Raises ValueError for a bad count, size, seed or split,
     FileNotFoundError when `root` (default: data/sprites beside the package) lacks a file, ValueError for a damaged one.
@@ -69,77 +70,83 @@ class SpriteFood11(Dataset):
         return self.count
 
     def __getitem__(self, index: int) -> tuple[Tensor, int, Tensor]:
-        image, mask, _ = self._picture(index)
-        pixels = torch.from_numpy(image.transpose(2, 0, 1).astype(np.float32)) / 255  # (3, size, size)
-        return pixels, int(self.labels[index]), torch.from_numpy(mask)
+        still = self._still(index)
+        return _pixels(still.paint()), int(self.labels[index]), torch.from_numpy(still.food)
 
     def describe(self, index: int) -> str:
         """What picture `index` shows, for example "croissant, fork and knife, on checked cloth"."""
-        return self._picture(index)[2]
+        return self._still(index).words()
+
+    def objects(self, index: int) -> Objects:
+        """What lies on picture `index`, where it is seen, and the scene rendered again without it."""
+        still = self._still(index)
+        labels = [label if label in range(len(CLASS_NAMES)) else None for label in still.labels]
+        without = [_pixels(still.paint(without=number)) for number in range(len(still.names))]
+        return Objects(still.names, labels, torch.from_numpy(still.visible), torch.stack(without))
 
     def arrays(self, progress: bool = True) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """All pictures at once: images uint8 (N, 3, size, size), labels int64 (N,), masks bool (N, size, size)."""
+        """All pictures at once: images uint8 (N, 3, size, size), labels int64 (N,), masks bool (N, size, size).
+
+        All cores paint; the result is kept in a cache that is used as long as nothing it was made from has changed.
+        """
+        key = f"{self.split}-{self.size}-{self.seed}-{self.count}-{fingerprint(self.root)}"
+        folders = (self.root.parent / CACHE, archives.cache_folder())
+        for folder in folders:
+            if (kept := _load(folder / f"{key}.npz", self.count, self.size)) is not None:
+                return kept[0], self.labels.copy(), kept[1]
         images = np.empty((self.count, 3, self.size, self.size), np.uint8)
         masks = np.empty((self.count, self.size, self.size), bool)
-        bar = {
-            "desc": f"synthetic pictures ({self.split})",
-            "disable": not progress,
-            "file": sys.stdout,
-            "mininterval": 1,
-        }
-        for index in tqdm(range(self.count), **bar):
-            image, masks[index], _ = self._picture(index)
-            images[index] = image.transpose(2, 0, 1)
+        block = 110
+        starts = range(0, self.count, block)
+        jobs = min(os.process_cpu_count() if sys.version_info >= (3, 13) else os.cpu_count() or 1, len(starts))
+        bar = tqdm(
+            total=self.count, desc=f"scenes ({self.split})", disable=not progress, file=sys.stdout, mininterval=1
+        )
+        with bar:
+            tasks = (
+                delayed(paint_block)(self.root, self.seed, self.split, self.labels[a : a + block], a, self.size)
+                for a in starts
+            )
+            for start, (some, of_food) in zip(starts, Parallel(jobs, return_as="generator")(tasks), strict=True):
+                images[start : start + block], masks[start : start + block] = some, of_food
+                bar.update(len(some))
+        _keep(folders, key, images, masks)
         return images, self.labels.copy(), masks
 
-    def _picture(self, index: int) -> tuple[np.ndarray, np.ndarray, str]:
+    def _still(self, index: int) -> Still:
         if not -self.count <= index < self.count:
             raise IndexError(f"there is no picture {index}; the set has 0 to {self.count - 1}")
         index = int(index) % self.count
-        library, stream = load_library(self.root), SPLITS[self.split]
-        scene = Scene.draw(np.random.default_rng((self.seed, stream, 1, index)), len(library.things))
-        choice = np.random.default_rng((self.seed, stream, 2, index))
-        menu = library.foods[int(self.labels[index]), "unseen" if self.split == "unseen" else "known"]
-        first = int(choice.integers(len(menu)))
-        same = choice.random() < 0.7
-        picks = [first] + [first if same else int(choice.integers(len(menu))) for _ in scene.foods[1:]]
-        foods = [menu[k].get(scene.style) or next(iter(menu[k].values())) for k in picks]
-        things = [library.things[number][scene.style] for number, _, _ in scene.things]
-        return paint(scene, foods, things, self.size)
+        return load_library(self.root).still(self.seed, self.split, index, int(self.labels[index]), self.size)
 
 
-@cache
-def load_library(root: Path) -> Library:
-    """All pictograms below `root`, as index.csv lists them."""
-    index = root / "index.csv"
+def _pixels(picture: np.ndarray) -> Tensor:
+    return torch.from_numpy(picture.transpose(2, 0, 1).astype(np.float32)) / 255  # (3, size, size)
+
+
+def _load(path: Path, count: int, size: int) -> tuple[np.ndarray, np.ndarray] | None:
     try:
-        with open(index, newline="", encoding="utf-8") as stream:
-            rows = [(row["kind"], row) for row in csv.DictReader(stream)]
-        foods = {(label, side): {} for label in range(len(CLASS_NAMES)) for side in ("known", "unseen")}
-        things = {}
-        for kind, row in rows:
-            menu = foods[int(row["label"]), row["split"]] if kind == "food" else things
-            menu.setdefault(row["name"], {})[row["style"]] = _sprite(root / row["file"], row["name"])
-    except OSError as error:
-        line = f"{error.filename} cannot be read: restore data/sprites, or give its folder as root="
-        raise FileNotFoundError(line) from None
-    except (KeyError, TypeError, ValueError, csv.Error) as error:
-        raise ValueError(f"{index} is damaged ({type(error).__name__}: {error}): restore data/sprites") from None
-    for (label, side), menu in foods.items():
-        if not menu:
-            raise ValueError(f"{index} lists no {side} food of class {CLASS_NAMES[label]}: restore data/sprites")
-    if not things or any(not {"fluent3d", "noto"} <= styles.keys() for styles in things.values()):
-        raise ValueError(f"{index} does not list every distractor in both styles: restore data/sprites")
-    return Library({key: list(menu.values()) for key, menu in foods.items()}, list(things.values()))
+        with np.load(path) as kept:
+            images, masks = kept["images"], np.unpackbits(kept["masks"], axis=-1, count=size).astype(bool)
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None  # none yet, or damaged
+    fits = images.shape == (count, 3, size, size) and masks.shape == (count, size, size) and images.dtype == np.uint8
+    return (images, masks) if fits else None
 
 
-def _sprite(path: Path, name: str) -> Sprite:
-    content = io.BytesIO(path.read_bytes())
-    try:
-        with Image.open(content) as picture:
-            return Sprite.of(name, picture.convert("RGBA"))
-    except (OSError, SyntaxError):
-        raise ValueError(f"pictogram {path.name} is not a picture") from None
+def _keep(folders: tuple[Path, ...], key: str, images: np.ndarray, masks: np.ndarray) -> None:
+    """Write the pictures into the first folder that takes them; where none does they are painted again next time."""
+    like = "-".join(key.split("-")[:-1])  # older versions of the same pictures give way
+    for folder in folders:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for old in folder.glob(f"{like}-*.npz"):
+                old.unlink()
+            with archives.replacing(folder / f"{key}.npz") as part, open(part, "wb") as file:
+                np.savez(file, images=images, masks=np.packbits(masks, axis=-1))
+            return
+        except OSError:
+            continue
 
 
 def lesson_pictures(
@@ -151,11 +158,21 @@ def lesson_pictures(
     food, and what each picture shows. With seed 0 they were chosen by eye; any other seed takes its first pictures
     with these labels.
     """
-    chosen = LESSON_INDICES
-    if seed:
-        labels = SpriteFood11(44, size, seed, split="known", root=root).labels
-        chosen = [int(np.flatnonzero(labels == k)[LESSON_LABELS[:n].count(k)]) for n, k in enumerate(LESSON_LABELS)]
-    pictures = SpriteFood11(max(chosen) + 1, size, seed, split="known", root=root)
+    pictures, chosen = _lesson(size, seed, root)
     images, labels, masks = zip(*(pictures[index] for index in chosen), strict=True)
     names = [pictures.describe(index) for index in chosen]
     return torch.stack(images), torch.tensor(labels), torch.stack(masks), names
+
+
+def lesson_objects(size: int = 128, seed: int = 0, *, root: str | Path | None = None) -> list[Objects]:
+    """For each of `lesson_pictures`, what lies on it and the scene without each of these objects."""
+    pictures, chosen = _lesson(size, seed, root)
+    return [pictures.objects(index) for index in chosen]
+
+
+def _lesson(size: int, seed: int, root: str | Path | None) -> tuple[SpriteFood11, list[int]]:
+    chosen = list(LESSON_INDICES)
+    if seed:
+        labels = SpriteFood11(44, size, seed, split="known", root=root).labels
+        chosen = [int(np.flatnonzero(labels == k)[LESSON_LABELS[:n].count(k)]) for n, k in enumerate(LESSON_LABELS)]
+    return SpriteFood11(max(chosen) + 1, size, seed, split="known", root=root), chosen

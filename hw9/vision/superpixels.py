@@ -7,6 +7,10 @@ from torch import Tensor
 FIRST = {"paper": 0, "course": 1}  # number of the first superpixel; the lime package hides those numbered 0 to K-1
 
 
+class NothingToHide(ValueError):
+    """A picture of which no part can be hidden, such as a blank one: LIME has nothing to say of it."""
+
+
 def superpixels(image: Tensor, *, recipe: str = "paper") -> np.ndarray:
     """Cut `image` (3, H, W) into regions of like colour, (H, W) int64, by slic (Achanta et al. 2012).
 
@@ -20,7 +24,7 @@ def superpixels(image: Tensor, *, recipe: str = "paper") -> np.ndarray:
     count, compactness, sigma = 200, 1.0, 1.0
     if recipe == "paper":
         count, compactness, sigma = max(1, min(64, height * width // 16)), 20.0, max(1.0, max(height, width) / 64)
-    pixels = image.permute(1, 2, 0).double().cpu().numpy()  # (H, W, 3)
+    pixels = image.permute(1, 2, 0).cpu().double().numpy()  # (H, W, 3)
     start_label = FIRST[recipe]
     for stiffness in (1, 10, 100):
         found = slic(pixels, count, compactness * stiffness, sigma=sigma, start_label=start_label)
@@ -38,7 +42,7 @@ def check_segments(segments: np.ndarray, image: Tensor, start_label: int) -> np.
         raise ValueError(f"segments must be numbered {start_label}, {start_label + 1}, ... without a gap")
     if len(numbers) < 2:
         size = " x ".join(map(str, segments.shape))
-        raise ValueError(
+        raise NothingToHide(
             f"this picture ({size} pixels) is one single superpixel, LIME needs two or more: take a larger picture"
         )
     return segments.astype(np.int64)

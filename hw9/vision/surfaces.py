@@ -1,4 +1,4 @@
-"""What the synthetic pictures lie on: tables, cloths and dishes, painted once per kind and variant and then cut from.
+"""What the food of the scenes lies on: painted tables and cloths, plates and bowls, made once and then cut from.
 
 A variant is a number; the same number gives the same surface everywhere. Nothing here knows about classes.
 """
@@ -138,7 +138,7 @@ def surface(kind: int, variant: int) -> Image.Image:
     return Image.fromarray((np.clip(painted, 0, 1) * 255 + 0.5).astype(np.uint8))
 
 
-DISHES = (
+PLATES = (  # name, colour of the rim, colour of the well
     ("white plate", "#f6f5f2", "#f6f5f2"),
     ("white plate", "#fbfaf7", "#e9e6e0"),
     ("blue plate", "#5f8fc0", "#dfe9f2"),
@@ -146,17 +146,26 @@ DISHES = (
     ("green plate", "#9db89a", "#dbe6d6"),
     ("pink plate", "#e2a9a0", "#f7e7e1"),
     ("yellow plate", "#dfb354", "#f5e7c4"),
+    ("dark blue plate", "#27405f", "#35547a"),
+    ("terracotta plate", "#a5583a", "#b86d4d"),
     ("wooden board", "", ""),
 )
+BOWLS = (
+    ("white bowl", "#f4f2ee", "#dcd8d0"),
+    ("blue bowl", "#4f7fb5", "#e6edf3"),
+    ("black bowl", "#2f3136", "#3f4248"),
+    ("clay bowl", "#9c5a3c", "#7d442c"),
+    ("green bowl", "#7fa383", "#e3ebdd"),
+    ("yellow bowl", "#dba93f", "#f6ead0"),
+)
+WELL = 0.78  # radius of a bowl's opening, in parts of its own
 
 
 @cache
-def dish(number: int) -> Image.Image:
-    """Dish number `number` of DISHES, seen from above, lit from the upper left: RGBA (SIDE, SIDE)."""
-    name, rim, well = DISHES[number]
-    x, y = X * 2 - 1, Y * 2 - 1
-    r = np.hypot(x, y) / 0.98
-    slope = -(x + 1.3 * y) / np.maximum(r, 0.05) / 1.64  # 1 where the outward normal looks to the light
+def plate(number: int) -> Image.Image:
+    """Plate number `number` of PLATES, seen from above, lit from the upper left: RGBA (SIDE, SIDE)."""
+    name, rim, well = PLATES[number]
+    r, slope = _radius_and_slope()
     if name == "wooden board":
         colour = np.asarray(surface(0, 1), np.float32) / 255 * (1 + 0.25 * slope * (r > 0.93))[..., None]
     else:
@@ -164,5 +173,31 @@ def dish(number: int) -> Image.Image:
         colour = mix(rgb(rim), rgb(well), (0.72 - r) / 0.06) * (1 + ring * slope + 0.05 * slope * r)[..., None]
         gloss = np.exp(-(((r - 0.82) / 0.05) ** 2)) * np.clip(slope, 0, 1) ** 6
         colour = colour + 0.35 * gloss[..., None]
-    alpha = np.clip((1 - r) * SIDE / 2.5, 0, 1)[..., None]
-    return Image.fromarray((np.clip(np.concatenate([colour, alpha], -1), 0, 1) * 255 + 0.5).astype(np.uint8), "RGBA")
+    return _rgba(colour, (1 - r) * SIDE / 2.5)
+
+
+@cache
+def bowl(number: int) -> tuple[Image.Image, Image.Image]:
+    """Bowl number `number` of BOWLS from above: the whole of it, and its rim alone, to lay over what is in it."""
+    _, outside, inside = BOWLS[number]
+    r, slope = _radius_and_slope()
+    lip = np.exp(-(((r - (1 + WELL) / 2) / 0.09) ** 2))
+    rim = rgb(outside) * (1 + 0.30 * slope * (r - (1 + WELL) / 2) / (1 - WELL) + 0.12 * lip)[..., None]
+    rim = rim + (0.3 * np.exp(-(((r - 0.88) / 0.03) ** 2)) * np.clip(slope, 0, 1) ** 6)[..., None]
+    wall = rgb(inside) * (0.86 - 0.30 * slope * (r / WELL) ** 3)[..., None]
+    whole = np.where((r < WELL)[..., None], wall, rim)
+    shade = 0.45 * np.clip((r - WELL + 0.10) / 0.10, 0, 1) * (r < WELL)  # the rim's shadow on the soup
+    over = np.where((r < WELL)[..., None], 0.0, rim)
+    alpha = np.where(r < WELL, shade, np.clip((1 - r) * SIDE / 2.5, 0, 1))
+    return _rgba(whole, (1 - r) * SIDE / 2.5), _rgba(over, alpha)
+
+
+def _radius_and_slope() -> tuple[np.ndarray, np.ndarray]:
+    x, y = X * 2 - 1, Y * 2 - 1
+    r = np.hypot(x, y) / 0.98
+    return r, -(x + 1.3 * y) / np.maximum(r, 0.05) / 1.64  # 1 where the outward normal looks to the light
+
+
+def _rgba(colour: np.ndarray, alpha: np.ndarray) -> Image.Image:
+    both = np.concatenate([colour, np.clip(alpha, 0, 1)[..., None]], -1)
+    return Image.fromarray((np.clip(both, 0, 1) * 255 + 0.5).astype(np.uint8), "RGBA")

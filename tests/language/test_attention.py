@@ -13,8 +13,10 @@ from hw9.language.attention import (
     masked_as_well,
     masked_probability,
     predict_masked,
+    predict_word,
     rollout,
     token_id,
+    token_ids,
     uniform_patterns,
 )
 
@@ -90,15 +92,69 @@ def test_each_other_word_masked_in_its_turn(tiny, pair):
             assert float(found[k]) == pytest.approx(wanted, rel=1e-4)
 
 
-def test_a_token_is_named_by_what_the_vocabulary_holds(tiny):
-    assert tiny.tokenizer.convert_ids_to_tokens([token_id(tiny, t) for t in ("Apple", "##ing", "果")]) == [
+def test_a_word_is_named_by_what_the_vocabulary_holds(tiny):
+    assert tiny.tokenizer.convert_ids_to_tokens(
+        [k for t in ("Apple", "##ing", "蘋果") for k in token_ids(tiny, t)]
+    ) == [
         "apple",
         "##ing",
+        "蘋",
         "果",
     ]
-    for several in ("蘋果", "unknown", "龘", ""):
-        with pytest.raises(ValueError, match="is not one token of"):
-            token_id(tiny, several)
+    for unknown in ("龘", "", "龘果"):
+        with pytest.raises(ValueError, match="does not know"):
+            token_ids(tiny, unknown)
+    assert token_id(tiny, "##ing") == token_ids(tiny, "##ing")[0]
+    with pytest.raises(ValueError, match="is not one token of"):
+        token_id(tiny, "蘋果")
+
+
+PHRASES = [("今天天氣很好", "天氣", [3, 4], ["天", "氣"]), ("the unknown cat", "unknown", [2, 3], ["un", "##known"])]
+
+
+@pytest.mark.parametrize(("text", "word", "places", "tokens"), PHRASES)
+def test_a_word_of_two_tokens_has_their_joint_probability(tiny, filler, text, word, places, tokens):
+    """Both hidden, then the second with the first in place; the sum over all words of two tokens is 1."""
+    first, second = tiny.tokenizer.convert_tokens_to_ids(tokens)
+    batch = tiny.read(text, masked=places).ids[None].repeat(2, 1)
+    batch[1, places[0]] = first
+    chance = tiny.mask_logits(batch).softmax(-1)
+    torch.testing.assert_close(chance[0], filler(tiny, text, places), rtol=1e-4, atol=1e-7)
+    wanted = float(chance[0, places[0], first] * chance[1, places[1], second])
+    assert masked_probability(tiny, text, places, word) == pytest.approx(wanted, rel=1e-4)
+    every = predict_word(tiny, text, places, top=3, word=word)
+    assert every[-1] == (word, pytest.approx(wanted, rel=1e-4))
+    assert wanted < every[2][1] <= every[1][1] <= every[0][1]
+
+
+def test_the_likeliest_words_of_two_tokens_are_those_of_all_pairs(tiny, monkeypatch):
+    """With a beam as wide as the vocabulary the search is complete, and all probabilities add up to 1."""
+    monkeypatch.setattr("hw9.language.attention.BEAM", tiny.vocabulary**2)
+    places = [3, 4]
+    found = predict_word(tiny, "今天天氣很好", places, top=tiny.vocabulary)
+    ids = tiny.read("今天天氣很好", masked=places).ids.repeat(tiny.vocabulary, 1)
+    ids[:, 3] = torch.arange(tiny.vocabulary)
+    first = predict_masked(tiny, "今天天氣很好", places, top=tiny.vocabulary)[0]
+    first = torch.tensor([dict(first)[token] for token in tiny.tokenizer.convert_ids_to_tokens(range(tiny.vocabulary))])
+    joint = first[:, None] * tiny.mask_logits(ids)[:, 4].softmax(-1)
+    assert float(joint.sum()) == pytest.approx(1, rel=1e-4)
+    np.testing.assert_allclose([p for _, p in found], joint.flatten().topk(tiny.vocabulary).values, rtol=1e-3)
+
+
+def test_one_position_is_predict_masked(tiny):
+    for also in ([], [6]):
+        assert predict_word(tiny, TEXT, 2, 4, also=also) == [
+            (token, pytest.approx(p, rel=1e-4)) for token, p in predict_masked(tiny, TEXT, [2, *also], 4)[0]
+        ]
+
+
+def test_other_words_are_hidden_with_all_their_tokens(tiny):
+    text = "我 unknown 今天天氣很好"  # [CLS] 我 un ##known 今 天 天 氣 很 好 [SEP]
+    found = masked_as_well(tiny, text, [6, 7], "天氣")
+    assert found[2] == found[3] != found[4]
+    assert float(found[2]) == pytest.approx(masked_probability(tiny, text, [6, 7], "天氣", also=[2, 3]), rel=1e-4)
+    assert found[6] == found[7] == pytest.approx(masked_probability(tiny, text, [6, 7], "天氣"), rel=1e-4)
+    assert found[[0, -1]].isnan().all()
 
 
 def test_bad_masks_get_one_line(tiny):
@@ -106,6 +162,10 @@ def test_bad_masks_get_one_line(tiny):
         predict_masked(tiny, TEXT, [])
     with pytest.raises(ValueError, match="top must be from 1 to"):
         predict_masked(tiny, TEXT, 2, 0)
+    with pytest.raises(ValueError, match="name one token twice"):
+        predict_word(tiny, TEXT, [2, 2])
+    with pytest.raises(ValueError, match=r"reads '蘋果' as \['蘋', '果'\], for 1 position"):
+        masked_probability(tiny, TEXT, 2, "蘋果")
     with pytest.raises(ValueError, match=r"\[CLS\]"):
         predict_masked(tiny, TEXT, 0)
     with pytest.raises(IndexError, match="no token 99"):

@@ -35,7 +35,11 @@ def test_heat_maps_write_every_number_and_name_every_sentence():
     left, right = figures.heat_maps(matrices, LABELS, SENSES).axes[:2]
     for ax, matrix in ((left, matrices["Euclidean distance"]), (right, matrices["cosine similarity"])):
         assert [t.get_text() for t in ax.texts] == [f"{v:.2f}" for v in matrix.flatten().tolist()]
-        assert frames(ax) == BLOCKS
+        others = [
+            [abs(float(v) - float(matrix[k, k])) + (k == j) * 9e9 for j, v in enumerate(matrix[k])] for k in range(5)
+        ]
+        nearest = [(others[k].index(min(others[k])) - 0.5, k - 0.5, 1, 1, "#000000") for k in range(5)]
+        assert frames(ax) == nearest + BLOCKS
         assert ax.get_title() in matrices
         for labels in (ax.get_xticklabels(), ax.get_yticklabels()):
             assert [label.get_color() for label in labels] == [FRUIT] * 2 + [COMPANY] * 3

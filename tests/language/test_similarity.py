@@ -136,12 +136,12 @@ def test_what_cannot_be_compared_gets_one_line(tiny):
 
 def test_layer_0_knows_token_and_position_alone(tiny):
     texts = ["我吃蘋果", "他賣蘋果的公司", "紅蘋果", "是蘋果"]
-    places = locate(tiny, texts, "果")[1]
+    readings, places = locate(tiny, texts, "果")
     assert places == [[4], [4], [3], [3]]
-    equal = equal_at_layer_0(token_vectors(tiny, texts, "果", 0), places)
+    equal = equal_at_layer_0(token_vectors(tiny, texts, "果", 0), readings, places)
     assert equal.int().tolist() == [[1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 1, 1], [0, 0, 1, 1]]
     with pytest.raises(AssertionError, match="token and position"):
-        equal_at_layer_0(token_vectors(tiny, texts, "果", 1), places)
+        equal_at_layer_0(token_vectors(tiny, texts, "果", 1), readings, places)
 
 
 def test_the_lessons_pair_is_at_distance_0_in_layer_0(tiny):

@@ -1,8 +1,9 @@
 """Where a word is found, and that it is that word."""
 
+import numpy as np
 import pytest
 
-from hw9.language.words import positions, snippet, spans
+from hw9.language.words import most_alike, positions, snippet, spans
 
 
 @pytest.mark.parametrize(
@@ -85,3 +86,15 @@ def test_part_of_a_token_is_refused(tiny, monkeypatch):
 )
 def test_snippets_mark_the_word_and_cut_no_words(text, word, around, wanted):
     assert snippet(text, word, around) == wanted
+
+
+def test_the_tokens_most_alike_are_those_of_the_table_and_never_the_token_itself(tiny):
+    reading = tiny.read("the dog 😀 ate")
+    table = tiny.model.embeddings.word_embeddings.weight.detach().numpy()
+    names = tiny.tokenizer.convert_ids_to_tokens(range(len(table)))
+    found = dict(zip(reading.tokens, most_alike(tiny, reading, 3), strict=True))
+    assert found["[CLS]"] == found["[SEP]"] == found["[UNK]"] == []
+    for token in ("the", "dog", "ate"):
+        own = table[names.index(token)]
+        cosines = table @ own / np.linalg.norm(table, axis=1).clip(1e-9) / np.linalg.norm(own)
+        assert found[token] == [names[k] for k in np.argsort(-cosines) if names[k] != token][:3]

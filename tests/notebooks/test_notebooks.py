@@ -1,9 +1,14 @@
 """The notebooks at the top are built from their sources, run without an error or a warning, and stand on their own."""
 
+import builtins
+import dis
 import json
 import re
 import subprocess
 import sys
+import types
+import zipfile
+from copy import deepcopy
 from pathlib import Path
 
 import nbformat
@@ -11,7 +16,7 @@ import pytest
 
 from hw9.notebook import ROOT
 from hw9.pack import pack
-from hw9.run import built, execute, from_source, sources
+from hw9.run import built, check_built, execute, from_source, sources
 
 SOURCES = sources()
 pytestmark = pytest.mark.parametrize("source", SOURCES, ids=[source.stem for source in SOURCES])
@@ -21,17 +26,10 @@ def code_cells(book: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
     return [cell for cell in book.cells if cell.cell_type == "code"]
 
 
-def test_the_built_notebook_is_in_step_with_its_source(source):
-    book = nbformat.read(built(source), as_version=4)
-    wanted = [(cell.cell_type, cell.source) for cell in from_source(source).cells]
-    assert [(cell.cell_type, cell.source) for cell in book.cells] == wanted, "run: make notebooks"
-
-
-def test_the_built_notebook_was_executed_in_order_without_error_or_warning(source):
+def test_the_built_notebook_is_its_source_executed_in_order_without_a_warning(source):
+    check_built(source)
     cells = code_cells(nbformat.read(built(source), as_version=4))
-    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
     for output in (output for cell in cells for output in cell.outputs):
-        assert output.output_type != "error"
         assert output.get("name") != "stderr", output["text"][:200]
         assert "Warning" not in str(output.get("text", ""))
 
@@ -55,8 +53,29 @@ def test_every_key_idea_has_a_chinese_line(source):
     assert not without
 
 
-def test_it_runs_from_top_to_bottom(source, tmp_path):
+def test_a_notebook_that_is_not_as_it_was_built_is_not_packed(source, tmp_path, monkeypatch):
+    copy = tmp_path / built(source).name
+    monkeypatch.setattr("hw9.run.ROOT", tmp_path)
+    monkeypatch.setattr("hw9.pack.sources", lambda: [source])
+    with pytest.raises(ValueError, match="its cells are not those of notebooks/"):
+        check_built(source)  # there is none
+    book = from_source(source)
+    for number, cell in enumerate(code_cells(book), 1):
+        cell["execution_count"] = number
+    nbformat.write(book, copy)
+    check_built(source)
+    for number, what in ((None, {}), (5, {"outputs": [nbformat.v4.new_output("error")]}), (9, {})):
+        half = deepcopy(book)
+        code_cells(half)[4].update(what, execution_count=number)
+        nbformat.write(half, copy)
+        with pytest.raises(ValueError, match=f"{copy.name} is not as it was built, code cell 5 was not run"):
+            pack(tmp_path / "a.zip")
+    assert not (tmp_path / "a.zip").exists()
+
+
+def test_it_runs_from_top_to_bottom(source, tmp_path, monkeypatch):
     """In an empty folder with nothing but the Colab archive beside it: what a student does who opens it alone."""
+    monkeypatch.setattr("hw9.pack.check_built", lambda source: None)  # the source is run, built or not
     pack(tmp_path / "hw9-colab.zip")
     book = from_source(source)
     execute(book, "test", tmp_path)
@@ -67,10 +86,64 @@ def test_it_runs_from_top_to_bottom(source, tmp_path):
     assert names == {path.name for path in (ROOT / "figures").glob(f"{source.stem.split('_')[1]}_*.png")}
 
 
-def test_opened_alone_with_nothing_beside_it_says_what_to_do(source, tmp_path):
-    setup = code_cells(from_source(source))[0].source
+@pytest.mark.parametrize(
+    ("beside", "repository", "line"),
+    [
+        (None, "", "There is no hw9-colab.zip here, and REPOSITORY is empty"),
+        (None, "no/such/repository", "No lesson in no/such/repository fatal: "),
+        (b"junk", "", "hw9-colab.zip BadZipFile: "),
+        ("damaged", "", "hw9-colab.zip BadZipFile: Bad CRC-32 for file 'hw9/late.py'"),
+        ("other", "", "No lesson in "),
+    ],
+)
+def test_opened_alone_without_a_lesson_says_what_to_do_and_leaves_nothing(source, tmp_path, beside, repository, line):
+    if isinstance(beside, str):
+        with zipfile.ZipFile(tmp_path / "hw9-colab.zip", "w") as archive:
+            archive.writestr("hw9/notebook.py" if beside == "damaged" else "other.py", "")
+            archive.writestr("hw9/late.py", "text that will be spoilt")
+    if beside is not None:
+        data = beside if isinstance(beside, bytes) else (tmp_path / "hw9-colab.zip").read_bytes()
+        data = data.replace(b"will be", b"WILL BE") if beside == "damaged" else data
+        (tmp_path / "hw9-colab.zip").write_bytes(data)
+    setup = code_cells(from_source(source))[0].source.replace('REPOSITORY = ""', f"REPOSITORY = {repository!r}", 1)
     done = subprocess.run([sys.executable, "-I", "-c", setup], cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode and "upload hw9-colab.zip" in done.stderr.splitlines()[-1]
+    last = done.stderr.splitlines()[-1]
+    assert done.returncode and line in last and "upload hw9-colab.zip beside this notebook" in last
+    assert [path.name for path in tmp_path.iterdir()] == ["hw9-colab.zip"] * (beside is not None)
+
+
+def test_the_archive_may_hold_the_lesson_in_a_folder(source, tmp_path):
+    """As some systems pack it again; the set-up cell finds it there, and finds it again the second time."""
+    with zipfile.ZipFile(tmp_path / "hw9-colab.zip", "w") as archive:
+        archive.writestr("hw9-colab/hw9/notebook.py", "def setup(seed): return print('here', __file__)")
+    setup = code_cells(from_source(source))[0].source
+    for _ in range(2):
+        done = subprocess.run([sys.executable, "-I", "-c", setup], cwd=tmp_path, capture_output=True, text=True)
+        assert done.stdout.strip().endswith(str(Path("hw9-lesson", "hw9", "notebook.py"))), done.stderr
+
+
+def test_a_name_that_crosses_cells_means_one_thing(source):
+    """So any cell can be run again alone: what it reads from other cells is bound in one of them only."""
+    cells = [names(compile(cell.source, "cell", "exec")) for cell in code_cells(from_source(source))]
+    for number, (before, later, _) in enumerate(cells):
+        for name in (before | later) - set(dir(builtins)):
+            assert len([k for k, (_, _, bound) in enumerate(cells) if name in bound]) == 1, (number, name)
+
+
+def names(code: types.CodeType) -> tuple[set, set, set]:
+    """Names that a cell reads before it binds them, names that its functions read when called, names that it binds."""
+    before, later, bound = set(), set(), set()
+    for step in dis.get_instructions(code):
+        if step.opname == "STORE_NAME":
+            bound.add(step.argval)
+        elif step.opname in ("LOAD_NAME", "LOAD_GLOBAL") and step.argval not in bound:
+            before.add(step.argval)
+        elif isinstance(step.argval, types.CodeType):
+            inside, deeper, _ = names(step.argval)
+            at_once = step.argval.co_name in ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>")
+            before |= inside - bound if at_once else set()
+            later |= deeper if at_once else inside | deeper
+    return before, later, bound
 
 
 def test_all_notebooks_open_with_the_same_set_up_cell(source):

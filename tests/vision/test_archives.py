@@ -229,6 +229,17 @@ def test_truncated_archive_is_one_clear_line(place, suffix, part):
     refused(archive, r"food\.\S+ \([\d,]+ bytes\) is truncated or damaged")
 
 
+def test_a_zip_whose_directory_points_before_its_start_is_damaged(place):
+    archive = place / "food.zip"
+    with zipfile.ZipFile(archive, "w") as handle:
+        handle.writestr("training/0_0.jpg", b"x" * 50)
+    content = bytearray(archive.read_bytes())
+    content[-6:-2] = (2**31 - 1).to_bytes(4, "little")  # the directory's place: seeking there is an OSError of its own
+    archive.write_bytes(content)
+    with pytest.raises(ValueError, match=r"food\.zip \(\d+ bytes\) is truncated or damaged"):
+        extract(archive, wanted=lambda name: True)
+
+
 def test_damage_inside_a_zip_names_the_archive(place):
     archive = pack(place / "food.zip", {"0_0.jpg": b"x" * 100 + bytes(range(256)) * 20}, ())
     data = bytearray(archive.read_bytes())

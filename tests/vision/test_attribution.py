@@ -10,6 +10,7 @@ from captum.attr import IntegratedGradients, NoiseTunnel, Saliency
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from hw9.vision import evaluation
 from hw9.vision.attribution import (
     completeness_gap,
     gap_by_steps,
@@ -21,6 +22,7 @@ from hw9.vision.attribution import (
 )
 from hw9.vision.baselines import make_baseline
 from hw9.vision.classifier import CompactCNN
+from hw9.vision.superpixels import superpixels
 
 COUNT, SIDE, CLASSES = 5, 12, 4
 
@@ -541,8 +543,10 @@ def test_wrong_pictures_targets_and_models(images, targets, method):
         method(model, images, targets[:2])
     with pytest.raises(IndexError, match="target -1"):
         method(model, images, targets - 1)
-    with pytest.raises(ValueError, match="small gradients vanish"):
-        method(small_cnn().half(), images, targets)
+    with pytest.raises(ValueError, match=r"from -2\.\d+ to .* must be in \[0, 1\]; undo their normalisation"):
+        method(model, (images - 0.485) / 0.229, targets)
+    with pytest.raises(ValueError, match=r"from 0 to 255: it must be in \[0, 1\]; divide them by 255"):
+        method(model, images * 255, targets)
     damaged = small_cnn()
     nn.init.constant_(damaged[3].bias, math.nan)
     with pytest.raises(ValueError, match="weights are damaged"):
@@ -554,6 +558,51 @@ def test_wrong_pictures_targets_and_models(images, targets, method):
 
     with pytest.raises(ValueError, match="no gradient"):
         method(Detached(), images, targets.clamp(max=2))
+
+
+class OnApple(Tensor):
+    """A tensor that knows no float64, as those on Apple's GPUs; what `.cpu()` gives is an ordinary one."""
+
+    @classmethod
+    def __torch_function__(cls, function, types, arguments=(), options=None):
+        result = super().__torch_function__(function, types, arguments, options or {})
+        if function is Tensor.cpu:
+            return result.as_subclass(Tensor)
+        given = [value for value in arguments if isinstance(value, Tensor)]
+        made = [value for value in (result if isinstance(result, tuple | list) else [result]) if isinstance(value, cls)]
+        if any(value.dtype == torch.float64 for value in [*made, *(given if made else [])]):
+            raise TypeError("Cannot convert a MPS Tensor to float64 dtype as the MPS framework doesn't support float64")
+        return result
+
+
+def test_nothing_is_float64_on_the_device(model, images, targets):
+    apple = images.as_subclass(OnApple)
+    with pytest.raises(TypeError, match="float64"):
+        apple.double()
+    assert apple.cpu().double().dtype == torch.float64
+    for recipe in ("paper", "course"):
+        for method in METHODS.values():
+            found = method(model, apple, targets, recipe=recipe)
+            torch.testing.assert_close(found.cpu(), method(model, images, targets, recipe=recipe))
+    found = integrated_gradients(model, apple, targets, steps=3)
+    wanted = integrated_gradients(model, images, targets, steps=3)
+    gap = completeness_gap(model, apple, targets, found)
+    torch.testing.assert_close(gap.cpu(), completeness_gap(model, images, targets, wanted))
+    torch.testing.assert_close(heatmap(found).cpu(), heatmap(wanted))
+    kinds = evaluation.deletion_curve, evaluation.inside_share
+    values, masks = heatmap(found), (images[:, 0] > 0.5).as_subclass(OnApple)
+    torch.testing.assert_close(kinds[0](model, apple, targets, values), kinds[0](model, images, targets, values.cpu()))
+    torch.testing.assert_close(kinds[1](values, masks), kinds[1](values.cpu(), masks.cpu()))
+    assert superpixels(apple[0]).shape == (SIDE, SIDE)
+
+
+def test_the_courses_smoothgrad_leaves_out_a_picture_of_one_colour(images, targets):
+    images[1] = 0.3
+    with pytest.warns(RuntimeWarning, match="picture 1 is of a single colour"):
+        found = smoothgrad(small_cnn(), images, targets, samples=3, recipe="course")
+    wanted = smoothgrad(small_cnn(), images[2:], targets[2:], samples=3, recipe="course")
+    assert not found[1].any()
+    torch.testing.assert_close(found[2:], wanted, rtol=1e-4, atol=1e-6)
 
 
 def test_a_picture_of_one_colour_is_explained(targets):

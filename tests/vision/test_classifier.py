@@ -1,11 +1,13 @@
 """The networks are what the lesson says they are, and a checkpoint is loaded whole or refused in one clear line."""
 
 import pickle
+import re
 
 import pytest
 import torch
 from safetensors.torch import save_file
 from torch import nn
+from torchvision.models import resnet18
 
 from hw9.vision.classifier import CompactCNN, CourseCNN, check_device, load_checkpoint, save_checkpoint
 
@@ -79,7 +81,50 @@ class Evil:
         return (print, ("this code ran",))
 
 
-@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
+WRAPPERS = {  # what the names begin with, and where the dict lies, in files of other people's tools
+    "plain": lambda weights: weights,
+    "state_dict": lambda weights: {"state_dict": weights, "optimizer": {"state": {0: {"step": torch.zeros(1)}}}},
+    "DataParallel": lambda weights: {"model": {f"module.{name}": value for name, value in weights.items()}},
+    "compiled": lambda weights: {f"module._orig_mod.{name}": value for name, value in weights.items()},
+    "a part compiled": lambda weights: {re.sub(r"^(cnn|features)", r"\1._orig_mod", n): v for n, v in weights.items()},
+    "Lightning": lambda weights: {
+        "epoch": 3,
+        "optimizer_states": [{"state": {}}],
+        "state_dict": {f"model.{name}": value for name, value in weights.items()} | {"loss.weight": torch.ones(11)},
+    },
+    "averaged": lambda weights: {"n_averaged": torch.tensor(9)} | {f"module.{n}": v for n, v in weights.items()},
+    "bfloat16": lambda weights: {n: v.bfloat16() if v.is_floating_point() else v for n, v in weights.items()},
+    "no counters": lambda weights: {n: v for n, v in weights.items() if "num_batches" not in n},
+}
+
+
+@pytest.mark.parametrize("suffix", ["pth", "safetensors"])
+@pytest.mark.parametrize("wrapper", WRAPPERS)
+def test_checkpoints_of_other_tools_are_read(tmp_path, course, compact, wrapper, suffix):
+    for model in (compact, CompactCNN(3), course) if suffix == "pth" and wrapper != "plain" else (compact,):
+        saved = WRAPPERS[wrapper](model.state_dict())
+        if suffix == "pth":
+            torch.save(saved, tmp_path / "a")
+        else:
+            saved = saved.get("state_dict", saved.get("model", saved))
+            save_file({name: value.clone() for name, value in saved.items()}, tmp_path / "a")
+        loaded = load_checkpoint(tmp_path / "a")
+        assert type(loaded) is type(model) and len(loaded.class_names) == len(model.class_names)
+        for name, value in model.state_dict().items():
+            found = loaded.state_dict()[name]
+            assert found.dtype == value.dtype
+            wanted = value.bfloat16().float() if wrapper == "bfloat16" and value.is_floating_point() else value
+            assert torch.equal(found, wanted), name
+
+
+def test_a_wrapped_model_is_saved_as_the_network_it_is(tmp_path, compact, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    save_checkpoint("~/a.safetensors", nn.DataParallel(torch.compile(compact, backend="eager")), {})
+    loaded = load_checkpoint("~/a.safetensors")
+    assert torch.equal(loaded.features[0].weight, compact.features[0].weight)
+
+
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol", "ignore::FutureWarning")
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -89,7 +134,10 @@ class Evil:
         (lambda p, m: p.write_bytes(pickle.dumps(Evil())), "pickled Python objects"),
         (lambda p, m: torch.save({"model_state_dict": Evil()}, p), "pickled Python objects"),
         (lambda p, m: torch.save([1, 2], p), "holds no weights"),
-        (lambda p, m: course_file(p, m, model_state_dict=CompactCNN().state_dict()), "not a CourseCNN checkpoint"),
+        (lambda p, m: torch.save(resnet18().state_dict(), p), r"not a CourseCNN .*\(bn1.bias.* build it in Python"),
+        (lambda p, m: torch.jit.script(nn.ReLU()).save(p), "is a TorchScript archive"),
+        (lambda p, m: p.mkdir(), "is a folder, not a checkpoint"),
+        (lambda p, m: save_file({"cnn.0.weight": torch.zeros(2)}, p), "not a CourseCNN checkpoint: 69 entries"),
         (lambda p, m: save_file({"a": torch.zeros(2)}, p), "does not say which network"),
     ],
 )

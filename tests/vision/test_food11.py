@@ -110,6 +110,78 @@ def test_the_split_folder_itself_and_doubled_folders(tmp_path):
     assert len(Food11(tmp_path / "a" / "training", "training", 4)) == 11
 
 
+def hand_out_2021(root):
+    """ML2021's homework 3: labelled and unlabelled training pictures, test pictures in one folder."""
+    make(root / "training", [f"{k:02d}" for k in range(11)], {"labeled": 2})
+    make(root, [f"{k:02d}" for k in range(11)], {"validation": 1})
+    for folder in ("training/unlabeled/00", "testing/00"):
+        (root / folder).mkdir(parents=True)
+        for number in range(3):
+            Image.new("RGB", (12, 9)).save(root / folder / f"{number:04d}.png")
+    return root
+
+
+def hand_out_2022(root):
+    """ML2022's homework 3: flat files, those of the test without a class."""
+    make(root, splits={"training": 2, "validation": 1})
+    (root / "test").mkdir()
+    for number in range(3):
+        Image.new("RGB", (12, 9)).save(root / "test" / f"{number:04d}.png")
+    return root
+
+
+@pytest.mark.filterwarnings("ignore:.*files are left out")
+@pytest.mark.parametrize(
+    ("hand_out", "reason"),
+    [(hand_out_2021, "unlabelled: all pictures .* one folder, 00"), (hand_out_2022, "the file name does not begin")],
+)
+def test_hand_outs_of_the_course_are_read_as_they_come(tmp_path, hand_out, reason):
+    root = hand_out(tmp_path / "food-11")
+    assert is_whole(root, "training") and is_whole(root, "validation") and is_whole(root.parent)
+    with pytest.raises(ValueError, match=rf"evaluation: none of its 3 files has a class; .*{reason}"):
+        Food11(root, "test", 4)
+
+
+def test_unlabelled_training_pictures_are_left_out_and_named(tmp_path):
+    with pytest.warns(
+        UserWarning, match=r"3 files are left out: training/unlabeled/00/0000.png \(unlabelled, as its fold"
+    ):
+        data = Food11(hand_out_2021(tmp_path), "training", 4)
+    assert len(data) == 22 and len(data.skipped) == 3
+    assert layout(["test/00/0_1.jpg"]) == {"evaluation": [("test/00/0_1.jpg", 0)]}  # here the name says it as well
+
+
+@pytest.mark.parametrize("names", [None, [str(k + 1) for k in range(11)], [f"{k + 1:02d}" for k in range(11)]])
+def test_class_numbers_that_start_at_one_are_noticed(tmp_path, names):
+    make(tmp_path / "root", names)
+    for path in (
+        sorted((tmp_path / "root").rglob("*.png"), key=lambda path: path.name, reverse=True) if not names else ()
+    ):
+        label, number = path.stem.split("_")
+        path.rename(path.with_name(f"x{int(label) + 1}_{number}.png"))
+    for path in (tmp_path / "root").rglob("x*.png"):
+        path.rename(path.with_name(path.name[1:]))
+    with pytest.warns(UserWarning, match="the class numbers in root go from 1 to 11: 1 is taken as Bread"):
+        assert is_whole(tmp_path / "root")
+    assert layout(["train/0_0.jpg", "train/11_0.jpg"])["training"][1][1].startswith("the file name does not begin")
+    with pytest.warns(UserWarning, match=r"no pictures of Bread.*do the class numbers start at 1\?"):
+        Food11(make(tmp_path / "ten", splits={"training": 1}, labels=range(1, 11)), "training", 4)
+
+
+def test_back_slashes_of_windows(tmp_path):
+    raw = make(tmp_path / "raw", KAGGLE_NAMES)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "unpacked").mkdir()
+    with zipfile.ZipFile(tmp_path / "folder" / "food.zip", "w") as handle:
+        handle.writestr("food\\training\\", b"")
+        for path in sorted(raw.rglob("*.png")):
+            name = str(path.relative_to(raw)).replace("/", "\\")
+            handle.writestr(f"food\\{name}", path.read_bytes())
+            (tmp_path / "unpacked" / name).write_bytes(path.read_bytes())  # one file, whose name holds back-slashes
+    assert is_whole(tmp_path / "folder") and is_whole(tmp_path / "folder" / "food.zip")
+    assert is_whole(tmp_path / "unpacked")
+
+
 def test_copies_side_by_side_are_not_mixed():
     whole = [f"b/{split}/{label}_0.jpg" for split in SPLITS for label in range(11)]
     part = [f"a/training/{label}_{k}.jpg" for label in range(11) for k in range(9)]

@@ -167,11 +167,18 @@ def test_predict(model):
         (torch.zeros(1, 3, 8, 8, dtype=torch.uint8), TypeError, "divide by 255"),
         (torch.full((1, 3, 8, 8), torch.nan), ValueError, "NaN"),
         (torch.full((1, 3, 8, 8), torch.inf), ValueError, "infinite"),
+        (255 * torch.ones(1, 3, 8, 8), ValueError, r"from 255 to 255: it must be in \[0, 1\]; divide them by 255"),
+        (torch.linspace(-1, 1, 192).view(1, 3, 8, 8), ValueError, r"from -1 to 1: .* undo their normalisation"),
     ],
 )
 def test_wrong_pictures_are_named(images, kind, words):
     with pytest.raises(kind, match=words):
         check_images(images)
+
+
+def test_pictures_a_little_outside_and_toys_of_a_few_pixels_pass():
+    check_images(torch.linspace(-0.09, 1.09, 192).view(1, 3, 8, 8))
+    check_images(torch.full((1, 3, 1, 2), 3.0))
 
 
 def test_targets_are_checked():

@@ -61,13 +61,29 @@ def test_food11_is_used_where_it_is(tmp_path, capsys):
     assert set(found.splits) == {"training", "validation"} and found.figures.name == "own"
 
 
-def test_food11_without_a_class_of_the_ten_pictures_is_one_clear_line(tmp_path):
+def test_a_class_that_is_missing_is_named_and_the_lesson_goes_on_without_it(tmp_path, capsys):
     where = write_food(tmp_path / "food11", per_class=2)
-    for picture in (where / "validation").glob("9_*"):
+    for picture in (*(where / "validation").glob("9_*"), where / "validation" / "1_0.jpg"):
+        picture.unlink()
+    (where / "test").mkdir()
+    Image.new("RGB", (9, 9)).save(where / "test" / "0001.jpg")  # as ML2022 hands it out
+    with pytest.warns(UserWarning, match="no pictures of Soup"):
+        found = lesson.choose(str(where), size=32)
+    wanted = [label for label in LESSON_LABELS if label != 9]
+    wanted.remove(1)
+    assert found.labels.tolist() == wanted and len(found.images) == len(found.names) == 8
+    assert [int(name.split("_")[0]) for name in found.names] == wanted and set(found.splits) == {
+        "training",
+        "validation",
+    }
+    said = capsys.readouterr().out
+    assert "too few pictures of Soup" in said and "too few pictures of Dairy product" in said
+    assert "The evaluation split is left out: " in said and "none of its 1 files has a class; test/0001.jpg" in said
+    for picture in (where / "validation").glob("[0-8]_*"):
         picture.unlink()
     with (
-        pytest.warns(UserWarning, match="no pictures of Soup"),
-        pytest.raises(ValueError, match=r"of Soup in the validation"),
+        pytest.warns(UserWarning, match="no pictures of"),
+        pytest.raises(ValueError, match="no picture of the lesson's"),
     ):
         lesson.choose(str(where), size=32)
 
@@ -92,6 +108,39 @@ def test_a_checkpoint_is_loaded_instead_of_training(tmp_path, capsys):
     save_checkpoint(tmp_path / "b.safetensors", CompactCNN(classes=3), {})
     with pytest.raises(ValueError, match="3 classes"):
         lesson.train_or_load(None, str(tmp_path / "b.safetensors"))
+
+
+def nothing() -> lesson.Lesson:
+    return lesson.Lesson("scenes", 32, {"training": (), "validation": ()}, *[None] * 6)
+
+
+def test_a_home_folder_and_capital_letters_are_understood(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    save_checkpoint(tmp_path / "a.safetensors", CompactCNN(), {})
+    assert isinstance(lesson.train_or_load(nothing(), "~/a.safetensors")[0], CompactCNN)
+    with pytest.raises(FileNotFoundError, match=rf"no checkpoint at {tmp_path}/b.pth"):
+        lesson.train_or_load(nothing(), "~/b.pth")
+    monkeypatch.setattr(lesson, "train", lambda *_, **__: "history")
+    trained, history = lesson.train_or_load(nothing(), " Train")
+    assert history == "history" and trained.input_size == 32 and "random weights" in capsys.readouterr().out
+    Image.new("RGB", (30, 20), "red").save(tmp_path / "a.png")
+    assert lesson.photographs("~", 32).names == ["a.png"]
+    write_food(tmp_path / "food11")
+    assert lesson.choose("~/food11", size=32).name == "Food-11"
+    monkeypatch.setattr(lesson, "_sprites", lambda size: ("sprites", size))
+    assert lesson.choose("Sprites", size=32) == ("sprites", 32)
+
+
+def test_more_photographs_than_are_shown_is_said(tmp_path, capsys):
+    for number in range(15):
+        Image.new("RGB", (30, 20), "red").save(tmp_path / f"photo{number}.png")
+    found = lesson.photographs(str(tmp_path), 32)
+    assert len(found.images) == 12 and found.names[-1] == "photo11.png"
+    said = capsys.readouterr().out
+    assert f"{tmp_path} holds 15 files: the first 12 pictures are explained here" in said and "hw9 explain" in said
+    (tmp_path / "none" / "deeper").mkdir(parents=True)
+    with pytest.raises(FileNotFoundError, match="only folders here; put your photographs"):
+        lesson.photographs(str(tmp_path / "none"), 32)
 
 
 def test_the_shipped_network_reads_photographs():

@@ -9,7 +9,7 @@ from skimage.segmentation import slic
 from torch import nn
 
 from hw9.vision import perturbation
-from hw9.vision.lime import explain, segment_map, stability
+from hw9.vision.lime import explain, explain_each, segment_map, stability
 from hw9.vision.superpixels import superpixels
 
 
@@ -514,6 +514,32 @@ def test_bad_input_gets_one_clear_line(change, error, message):
 def pooled_net():
     torch.manual_seed(0)
     return nn.Sequential(nn.Conv2d(3, 8, 3, 1, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 4))
+
+
+def test_a_blank_picture_is_named_and_left_out_and_the_others_are_explained():
+    net, blank = pooled_net(), torch.full((3, 32, 32), 0.5)
+    images = torch.stack([scene(seed=1), blank, scene(seed=2)])
+    with pytest.warns(RuntimeWarning, match="LIME leaves out picture 1: ") as caught:
+        found = explain_each(net, images, torch.tensor([1, 2, 0]), samples=130)
+    assert len([w for w in caught if "leaves out" in str(w.message)]) == 1
+    for number in (0, 2):
+        alone = explain(net, images[number], target=found[number].target, samples=130)
+        np.testing.assert_array_equal(found[number].weights, alone.weights)
+    assert [e.target for e in found] == [1, 2, 0]
+    assert np.isnan(found[1].score) and not segment_map(found[1]).any() and found[1].segments.shape == (32, 32)
+    with pytest.warns(RuntimeWarning, match=r"leaves out white.png"):
+        (empty,) = explain_each(net, blank[None], names=["white.png"], samples=130, recipe="course")
+    assert empty.target == int(net.eval()(blank[None]).argmax()) and not segment_map(empty).any()
+    with pytest.raises(ValueError, match="NaN"):  # no fault of a picture's
+        explain_each(damaged(), images, samples=130)
+
+
+@pytest.mark.parametrize("count", [2, 3, 6])
+def test_stability_of_a_picture_with_few_superpixels(count):
+    stripes = np.arange(32 * 32).reshape(32, 32) * count // (32 * 32)
+    assert len(np.unique(stripes)) == count
+    found = stability(pooled_net(), scene(), samples=50, segments=stripes)
+    assert found.top == min(5, count - 1) and 0 <= found.overlap <= 1
 
 
 @pytest.mark.parametrize(

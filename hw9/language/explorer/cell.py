@@ -16,8 +16,10 @@ from hw9.language.explorer.page import render
 from hw9.language.explorer.payload import Payload, build
 from hw9.language.explorer.results import corpus_facts, store_searches
 from hw9.language.explorer.still import draw
+from hw9.language.explorer.tour import tour
 from hw9.language.explorer.view import View, check_masks, encode, links
 
+STILL = "A picture of the explorer: run this cell, or trust the notebook, to use it. 這是圖片；執行這一格即可操作。"
 SINGLES_UP_TO = 64  # tokens of a sentence of which a page carries every single mask
 
 
@@ -108,8 +110,11 @@ class Explorer:
         )
         wanted = [(k,) for k in maskable] if singles else []
         wanted += [*self.combinations, *([tuple(sorted(self.view.masked))] if self.view.masked else [])]
+        has_corpus = live or self.corpus is not None
+        cards = [card for card in tour(self.bert, self.reading, self.view) if has_corpus or card["name"] != "corpus"]
+        wanted += [tuple(card["view"]["masked"]) for card in cards if "masked" in card["view"]]
         payload = build(self.bert, self.reading, list(dict.fromkeys(wanted)))
-        payload.meta["live"] = live
+        payload.meta["live"], payload.meta["tour"] = live, cards
         payload.meta["start"] = {name: value for name, value in vars(self.view).items() if value is not None}
         if live:
             corpus = self.corpus.corpus if self.corpus else read_corpus()
@@ -127,14 +132,25 @@ class Explorer:
             from hw9.language.explorer.widget import connect
 
             return bundle | connect(self)
-        # Scripts and styles of the page and of the notebook stay apart in a frame.
+        return bundle | {"text/html": self._frame()}
+
+    def _frame(self) -> str:
+        """The page in a frame, which keeps its scripts and styles and the notebook's apart.
+
+        A notebook that is not trusted, and GitHub, take out frame and style: then the picture and the sentence are
+        seen that the style hides elsewhere.
+        """
+        picture = base64.b64encode(self.still).decode()
+        about = html.escape(f"Attention between the tokens of: {self.reading.text}", quote=True)
+        page = html.escape(self.html, quote=True)
         height = 24 * len(self.reading.tokens) + 1500
-        frame = html.escape(self.html, quote=True)
-        bundle["text/html"] = (
-            f'<iframe srcdoc="{frame}" sandbox="allow-scripts allow-downloads" '
+        return (
+            f"<style>.hw9-still {{ display: none }}</style>"
+            f'<div class="hw9-still"><img src="data:image/png;base64,{picture}" alt="{about}">'
+            f"<p>{STILL}</p></div>"
+            f'<iframe srcdoc="{page}" title="{about}" sandbox="allow-scripts allow-downloads" allow="clipboard-write" '
             f'style="width:100%;height:{height}px;border:0"></iframe>'
         )
-        return bundle
 
 
 def _kernel_is_there() -> bool:

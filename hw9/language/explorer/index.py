@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,18 +42,28 @@ def index(
 ) -> Index:
     """The index of the corpus that ships with the project, or of a text `file` with one sentence a line.
 
-    It is computed once for each model and corpus and kept in `folder`. `progress` is called with the number of
-    sentences read and of all.
+    It is computed once for each model and corpus and kept in `folder`, or among the temporary files where that is
+    read-only. `progress` is called with the number of sentences read and of all.
     """
     corpus = read_corpus(file)
     name = hashlib.sha256(json.dumps([_fingerprint(bert), corpus.texts]).encode()).hexdigest()[:16]
-    place = Path(folder) / f"corpus-{name}"
+    place = _writable(Path(folder)) / f"corpus-{name}"
     if not (place / "facts.npz").exists():
         _build(bert, corpus, place, progress)
     facts = np.load(place / "facts.npz")
     shape = (bert.layers + 1, len(facts["words"]), bert.width)
     hidden = np.memmap(place / "hidden.f16", np.float16, "r", shape=shape)
     return Index(bert, corpus, place, hidden, **facts)
+
+
+def _writable(folder: Path) -> Path:
+    """The folder, or one for temporary files where nothing can be written (a lesson on a read-only disk)."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError:
+        folder = Path(tempfile.gettempdir()) / "hw9-cache"
+    return folder
 
 
 def _build(bert: Bert, corpus: Corpus, place: Path, progress: Callable[[int, int], None] | None) -> None:
@@ -91,5 +102,6 @@ def _build(bert: Bert, corpus: Corpus, place: Path, progress: Callable[[int, int
 
 def _fingerprint(bert: Bert) -> list:
     """What tells one model from another: name, sizes, sums over its weights (rounded: threads change the rest)."""
-    weights = [part for part in bert.model.state_dict().values() if part.is_floating_point()]
-    return [bert.name, bert.layers, bert.width, [f"{float(part.double().abs().sum()):.8e}" for part in weights]]
+    weights = [part.cpu() for part in bert.model.state_dict().values() if part.is_floating_point()]
+    sums = [float(part.double().abs().sum()) for part in weights]  # on the CPU: an Apple GPU has no float64
+    return [bert.name, bert.layers, bert.width, [f"{total:.8e}" for total in sums]]

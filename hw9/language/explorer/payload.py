@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import torch
 
-from hw9.language.attention import head_patterns
+from hw9.language.attention import head_patterns, words_for
 from hw9.language.bert import Bert, Reading
 from hw9.language.explorer.view import encode
 
@@ -38,6 +37,7 @@ def build(bert: Bert, reading: Reading, masks: Sequence[Sequence[int]]) -> Paylo
     payload = Payload(
         {
             "model": bert.name,
+            "load": bert.given,
             "text": reading.text,
             "pair": reading.pair,
             "tokens": reading.tokens,
@@ -86,9 +86,7 @@ def guesses(bert: Bert, reading: Reading) -> list[list[tuple[str, float]]] | Non
     """The likeliest tokens with their probabilities at every position; None for a model without a mask head."""
     if bert.mask_head is None:
         return None
-    with torch.no_grad():
-        chances = bert.mask_head(reading.hidden_states[-1].to(bert.device)).softmax(-1)  # (T, V)
-    values, ids = (part.cpu() for part in chances.topk(GUESSES))
+    values, ids = words_for(bert, reading.hidden_states[-1]).topk(GUESSES)  # (T, 5) each
     names = [bert.tokenizer.convert_ids_to_tokens(row) for row in ids.tolist()]
     return [list(zip(*pair, strict=True)) for pair in zip(names, values.tolist(), strict=True)]
 

@@ -138,7 +138,7 @@ def _attend(bert: Bert, states: Tensor, lengths: Tensor | None, layer: int) -> t
     """What the heads of a layer read, (B, H, T, D / H), and their attention (B, H, T, T), from its input (B, T, D)."""
     own = bert.model.encoder.layer[layer - 1].attention.self
     batch, count, width = states.shape
-    states = states.to(bert.device)
+    states = states.to(bert.device, bert.model.dtype)
     query, key, value = (
         part(states).view(batch, count, bert.heads, width // bert.heads).transpose(1, 2)
         for part in (own.query, own.key, own.value)
@@ -148,4 +148,4 @@ def _attend(bert: Bert, states: Tensor, lengths: Tensor | None, layer: int) -> t
         outside = torch.arange(count) >= lengths[:, None]  # (B, T)
         scores = scores.masked_fill(outside[:, None, None].to(bert.device), -torch.inf)
     weights = scores.softmax(-1)
-    return (weights @ value).cpu(), weights.cpu()
+    return (weights @ value).cpu().float(), weights.cpu().float()

@@ -12,26 +12,39 @@ from matplotlib.colors import PowerNorm, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from hw9.language.figures.cells import COLOURS, WIDTH, outline, token_axes
+from hw9.figure_text import plain
+from hw9.language.figures.cells import WIDTH, colour, outline, token_axes
+
+LONG = 40  # tokens: beyond that three heads side by side cannot be read
 
 
+@plain(WIDTH)
 def matrices(tokens: Sequence[str], heads: dict[str, np.ndarray], *, title: str = "") -> Figure:
-    """Attention (T, T) of one or more heads, by name, with the tokens on both axes; one colour scale from 0 to 1."""
-    count = len(heads)
-    side = min((WIDTH - 1) / count, 6.0)
-    figure, axes = plt.subplots(1, count, figsize=(side * count + 1, side + 0.5), squeeze=False, layout="constrained")
-    size = np.clip(68 * side / len(tokens) / 2.2, 5, 9)
-    for ax, (name, weights) in zip(axes[0], heads.items(), strict=True):
+    """Attention (T, T) of one or more heads, by name, with the tokens on both axes; one colour scale from 0 to 1.
+
+    The heads stand side by side, three to a row, those of a long text one below the other.
+    """
+    columns = min(len(heads), 3) if len(tokens) <= LONG else 1
+    rows = -(-len(heads) // columns)
+    side = min((WIDTH - 1) / columns, 6.0 if len(tokens) <= LONG else 8.0)
+    shape = (side * columns + 1, (side + 0.5) * rows)
+    figure, axes = plt.subplots(rows, columns, figsize=shape, squeeze=False, layout="constrained")
+    size = np.clip(68 * side / len(tokens) / 2.2, 5 if len(tokens) <= LONG else 3, 9)
+    for ax in axes.flat[len(heads) :]:
+        ax.axis("off")
+    for ax, (name, weights) in zip(axes.flat, heads.items(), strict=False):
         picture = ax.imshow(np.asarray(weights), cmap="viridis", norm=PowerNorm(0.5, 0, 1), interpolation="nearest")
         token_axes(ax, tokens, size=size)
         ax.set_title(name)
         ax.set_xlabel("is looked at")
-    axes[0, 0].set_ylabel("looks")
+    for ax in axes[:, 0]:
+        ax.set_ylabel("looks")
     _share_bar(figure, picture, axes, "attention")
     figure.suptitle(title, fontsize=11)
     return figure
 
 
+@plain(WIDTH)
 def grid(attentions, *, marked: Sequence[tuple[int, int]] = (), title: str = "") -> Figure:
     """All heads (L, H, T, T) as thumbnails, a row for each layer, a column for each head.
 
@@ -61,6 +74,7 @@ def grid(attentions, *, marked: Sequence[tuple[int, int]] = (), title: str = "")
     return figure
 
 
+@plain(5.5)
 def lines(
     tokens: Sequence[str],
     heads: dict[str, np.ndarray],
@@ -78,11 +92,11 @@ def lines(
     figure, ax = plt.subplots(figsize=(5.5, 0.27 * count + 0.9), layout="constrained")
     along = np.linspace(0, 1, 40)
     bend = along**2 * (3 - 2 * along)
-    for colour, weights in zip(COLOURS, map(np.asarray, heads.values()), strict=False):
+    for number, weights in enumerate(map(np.asarray, heads.values())):
         shown = [(i, j) for i, j in np.argwhere(weights >= least) if focus is None or i == focus]
         strength = np.array([weights[i, j] for i, j in shown])
         curves = [np.column_stack([along, i + (j - i) * bend]) for i, j in shown]
-        tints = [(*to_rgb(colour), 0.15 + 0.8 * s) for s in strength]
+        tints = [(*to_rgb(colour(number)), 0.15 + 0.8 * s) for s in strength]
         ax.add_collection(LineCollection(curves, linewidths=0.4 + 4.5 * strength, colors=tints, capstyle="round"))
     for k, token in enumerate(tokens):
         ax.text(-0.03, k, token, ha="right", va="center", color="black" if focus in (None, k) else "0.6")
@@ -91,23 +105,24 @@ def lines(
     ax.text(-0.03, -1, "looks", ha="right", va="center", color="0.4")
     ax.text(1.03, -1, "is looked at", ha="left", va="center", color="0.4")
     ax.axis("off")
-    keys = [Line2D([], [], color=c, lw=3, label=n) for c, n in zip(COLOURS, heads, strict=False)]
+    keys = [Line2D([], [], color=colour(number), lw=3, label=name) for number, name in enumerate(heads)]
     ax.legend(handles=keys, loc="upper center", bbox_to_anchor=(0.5, 0), ncol=3, frameon=False)
     figure.suptitle(title, fontsize=11)
     return figure
 
 
+@plain(WIDTH)
 def rollout(tokens: Sequence[str], layers, position: int, *, title: str = "") -> Figure:
     """Rollout (L, T, T): what the token at `position` is made of after each layer, and all tokens after the last."""
     layers = np.asarray(layers)
     figure, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 4.9), layout="constrained", width_ratios=(1, 1))
-    size = np.clip(68 * 4 / len(tokens) / 2.2, 5, 9)
+    size = np.clip(68 * 4 / len(tokens) / 2.2, 3, 9)
     norm = PowerNorm(0.5, 0, 1)
     picture = left.imshow(layers[:, position], cmap="viridis", norm=norm, aspect="auto", interpolation="nearest")
     left.set_yticks(range(len(layers)), range(1, len(layers) + 1))
     left.set(ylabel="after layer", title=f"“{tokens[position]}”, layer by layer")
     right.imshow(layers[-1], cmap="viridis", norm=norm, aspect="auto", interpolation="nearest")
-    right.set_title(f"every token after layer {len(layers)}")
+    right.set_title(f"every token after layer {len(layers)} (framed: “{tokens[position]}”)")
     outline(right, position, 0, 1, len(tokens))
     for ax in (left, right):
         token_axes(ax, tokens, rows=ax is right, size=size)

@@ -3,14 +3,21 @@
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from matplotlib import colors
+from matplotlib import colormaps, colors
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.patches import Rectangle
 
+from hw9.figure_text import readable
+
 # Apart for every common kind of colour blindness (Okabe & Ito).
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 WIDTH = 9.0  # inches: as wide as a notebook's column
+
+
+def colour(number: int) -> str:
+    """A colour for each of any number of things: those above, then paler and darker ones that stay apart."""
+    return COLOURS[number] if number < len(COLOURS) else colors.to_hex(colormaps["tab20b"](number % 20))
 
 
 def cells(
@@ -49,6 +56,7 @@ def layers_and_heads(ax: Axes, layers: int, heads: int, *, names: bool = True, s
 
 def token_axes(ax: Axes, tokens: Sequence[str], *, rows: bool = True, size: float = 8) -> None:
     """Tokens below the columns, and left of the rows; Han characters stay upright, longer tokens are turned."""
+    tokens = [readable(token) for token in tokens]
     ax.set_xticks(range(len(tokens)), tokens, fontsize=size)
     for label, token in zip(ax.get_xticklabels(), tokens, strict=True):
         label.set_rotation(0 if len(token) == 1 else 90)

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
+from hw9.figure_text import plain, readable
 from hw9.language.bert import Reading
 from hw9.language.embeddings import Roles
 
@@ -29,6 +30,7 @@ LEGEND = {"special": "[CLS], [SEP]", "context": "context", "question": "question
 VAN_AKEN = ("equal words", "words of a phrase", "question and its facts", "the answer apart")
 
 
+@plain(12)
 def grid(
     points: Tensor, reading: Reading, roles: Roles, *, layers: Sequence[int] | None = None, variance=None, title=""
 ) -> Figure:
@@ -50,24 +52,33 @@ def grid(
         *axes[0].get_legend_handles_labels(), loc="center", frameon=False, fontsize=10, labelspacing=0.9
     )
     figure.suptitle(title, fontsize=11, y=1 - 0.06 / figure.get_figheight(), va="top")
-    figure.subplots_adjust(0.005, 0.01, 0.995, 1 - (0.62 if title else 0.3) / figure.get_figheight(), 0.04, 0.13)
+    figure.subplots_adjust(
+        0.005,
+        0.01,
+        0.995,
+        1 - (0.45 + 0.17 * (1 + title.count("\n")) if title else 0.3) / figure.get_figheight(),
+        0.04,
+        0.13,
+    )
     marked = roles.answer | roles.predicted | roles.question
     for ax, plane in zip(axes, points, strict=False):
         _label(ax, plane, reading, roles, marked, size=7.5)
     return figure
 
 
+@plain(12)
 def plane(points: Tensor, reading: Reading, roles: Roles, *, title: str = "") -> Figure:
     """One layer's points (T, 2), large: as many tokens named as fit, the answer's and the question's first."""
     figure, ax = plt.subplots(figsize=(12, 7.6))
     _scatter(ax, points, roles, scale=1.5)
     ax.set_title(title, fontsize=11)
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.01), ncol=5, frameon=False, fontsize=10)
-    figure.subplots_adjust(0.005, 0.06, 0.995, 0.95)
+    figure.subplots_adjust(0.005, 0.06, 0.995, 0.95 - 0.022 * title.count("\n"))
     _label(ax, points, reading, roles, ~roles.special, size=10)
     return figure
 
 
+@plain(12)
 def phase_curves(numbers: dict[str, Tensor], *, title: str = "") -> Figure:
     """The four numbers of `phases` over the layers: a thin line per question, a thick mean, its top marked."""
     figure, axes = plt.subplots(1, 4, figsize=(12, 3.1))
@@ -135,8 +146,8 @@ def _label(ax: Axes, points: Tensor, reading: Reading, roles: Roles, marked: Ten
     taken = np.empty((0, 4))
     for token in sorted(np.flatnonzero(marked), key=lambda k: rank[k]):
         colour = STYLES["answer" if answer[token] else "question"][1] if (answer | question)[token] else INK
-        text = ax.text(*points[token], reading.tokens[token], fontsize=size, color=colour,
-                       parse_math=False, ha="center", va="center")  # fmt: skip
+        text = ax.text(*points[token], readable(reading.tokens[token]), fontsize=size, color=colour,
+                       ha="center", va="center")  # fmt: skip
         box = text.get_window_extent()
         gap = np.array([1.0, 0.7]) * pixel * (size * 0.45 + (4, 2, 0)[rank[token]])
         centres = pixels[token] + PLACES * (np.array([box.width, box.height]) / 2 + gap)

@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
+from hw9.figure_text import plain
 from hw9.language.figures.cells import WIDTH, cells, layers_and_heads, outline
 
 PATTERNS = {
@@ -18,6 +19,7 @@ PATTERNS = {
 }
 
 
+@plain(WIDTH)
 def patterns(
     maps: dict[str, np.ndarray], *, uniform: dict[str, float] | None = None, head: int | None = None, title: str = ""
 ) -> Figure:
@@ -58,6 +60,7 @@ def patterns(
     return figure
 
 
+@plain(WIDTH * 0.8)
 def one_head(maps: dict[str, np.ndarray], head: int, *, title: str = "") -> Figure:
     """What one head (from 0) does in every layer: a row for each layer, a column for each pattern, in per cent.
 
@@ -75,7 +78,7 @@ def one_head(maps: dict[str, np.ndarray], head: int, *, title: str = "") -> Figu
             outline(ax, layer, best)
     ax.set_xticks(range(len(names)), [PATTERNS[name].replace(" ", "\n") for name in names], fontsize=8)
     ax.set_yticks(range(len(shares)), range(1, len(shares) + 1))
-    ax.set(ylabel="layer", title="attention, in per cent, to ...")
+    ax.set(ylabel="layer", title="attention, in per cent, to ... (framed: most, if 20 or more)")
     bits = np.asarray(maps["entropy"])[:, head]
     side.barh(range(len(bits)), bits, color="0.6")
     side.set(ylim=ax.get_ylim(), yticks=[], xlabel="bits", title="entropy")
@@ -83,6 +86,7 @@ def one_head(maps: dict[str, np.ndarray], head: int, *, title: str = "") -> Figu
     return figure
 
 
+@plain(WIDTH * 0.7)
 def ablation(effects, *, title: str = "") -> Figure:
     """Change of a probability without each head, (L, H), in percentage points; red: the head spoke for the word."""
     points = 100 * np.asarray(effects)
@@ -91,6 +95,7 @@ def ablation(effects, *, title: str = "") -> Figure:
     digits = 1 if reach >= 0.95 else 2
     picture = cells(ax, points, cmap="RdBu", vmin=-reach, vmax=reach, write=lambda v: _signed(v, digits), size=7)
     layers_and_heads(ax, *points.shape)
+    ax.set_xlabel("head (framed: the largest change)", labelpad=1)
     outline(ax, *np.unravel_index(np.abs(points).argmax(), points.shape), edgecolor="black")
     bar = figure.colorbar(picture, ax=ax, label="percentage points (red: the head spoke for the word)", pad=0.01)
     bar.outline.set_visible(False)
@@ -98,6 +103,7 @@ def ablation(effects, *, title: str = "") -> Figure:
     return figure
 
 
+@plain(WIDTH * 0.7)
 def coreference(accuracy, baselines: dict[str, float], limit: float, *, title: str = "") -> Figure:
     """Accuracy (L, H) of each head in finding a pronoun's antecedent, in per cent.
 

@@ -7,9 +7,12 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from hw9.figure_text import plain, readable
 from hw9.language.figures.cells import COLOURS, WIDTH
+from hw9.language.words import spelled
 
 
+@plain(WIDTH)
 def predictions(columns: dict[str, Sequence[tuple[str, float]]], *, expected: str = "", title: str = "") -> Figure:
     """Likeliest words for a mask and their probabilities, side by side by name; the `expected` word in orange."""
     rows = max(map(len, columns.values()))
@@ -18,10 +21,10 @@ def predictions(columns: dict[str, Sequence[tuple[str, float]]], *, expected: st
     highest = max(p for column in columns.values() for _, p in column)
     for ax, (name, column) in zip(axes[0], columns.items(), strict=True):
         words, values = zip(*column, strict=True)
-        ax.barh(range(len(words)), values, color=[COLOURS[1] if w == expected else COLOURS[0] for w in words])
+        ax.barh(range(len(words)), values, color=[COLOURS[w.casefold() == expected.casefold()] for w in words])
         ax.set_yticks(range(len(words)), words, fontsize=10)
         for row, value in enumerate(values):
-            ax.text(value, row, f" {value:.1%}", va="center", fontsize=8)
+            ax.text(value, row, f" {_share(value)}", va="center", fontsize=8)
         ax.set(xlim=(0, 1.22 * highest), ylim=(rows - 0.5, -0.5), title=name)
         ax.xaxis.set_major_formatter(PercentFormatter(1))
         ax.xaxis.set_major_locator(plt.MaxNLocator(4))
@@ -29,17 +32,40 @@ def predictions(columns: dict[str, Sequence[tuple[str, float]]], *, expected: st
     return figure
 
 
-def masked_as_well(tokens: Sequence[str], values, position: int, *, token: str = "", title: str = "") -> Figure:
-    """Probability of the word at `position` when each other token is masked as well, (T,); the line: it alone."""
-    values = np.asarray(values)
+@plain(WIDTH * 0.7)
+def masked_as_well(
+    tokens: Sequence[str],
+    values,
+    positions: int | Sequence[int],
+    *,
+    units: Sequence[Sequence[int]] | None = None,
+    token: str = "",
+    title: str = "",
+) -> Figure:
+    """Probability of the word at `positions` when each other one is masked as well, (T,); the line: it alone.
+
+    `units` says which tokens make up each word (see `words.units`); None: each token is one.
+    """
+    hidden = [positions] if isinstance(positions, int) else list(positions)
+    units = [[k] for k in range(len(tokens))] if units is None else units
+    values = np.asarray(values)[[unit[0] for unit in units]]  # (W,)
+    own = next(k for k, unit in enumerate(units) if unit[0] in hidden)
+    names = ["[MASK]" if k == own else readable(spelled([tokens[p] for p in unit])) for k, unit in enumerate(units)]
     figure, ax = plt.subplots(figsize=(WIDTH, 2.8), layout="constrained")
-    shown = np.flatnonzero(np.isfinite(values) & (np.arange(len(values)) != position))
-    ax.bar(shown, values[shown], color=[COLOURS[1] if k == np.nanargmin(values) else COLOURS[0] for k in shown])
-    ax.axhline(values[position], color="black", lw=1.2, ls="--", label=f"nothing else masked: {values[position]:.1%}")
-    names = ["[MASK]" if k == position else name for k, name in enumerate(tokens)]
-    turn = 0 if sum(map(len, names)) < 70 else 60
-    ax.set_xticks(range(len(names)), names, rotation=turn, ha="right" if turn else "center")
-    ax.set(ylim=(0, 1.15 * np.nanmax(values)), xlabel="masked as well", ylabel=f"probability of “{token}”", title=title)
+    shown = np.flatnonzero(np.isfinite(values) & (np.arange(len(values)) != own))
+    lowest = shown[values[shown].argmin()] if len(shown) else own
+    ax.bar(shown, values[shown], color=[COLOURS[1] if k == lowest else COLOURS[0] for k in shown])
+    ax.axhline(values[own], color="black", lw=1.2, ls="--", label=f"nothing else masked: {_share(values[own])}")
+    turn = 0 if sum(map(len, names)) < 70 else 60 if len(names) <= 40 else 90
+    size = min(9, 560 / len(names))
+    ax.set_xticks(range(len(names)), names, rotation=turn, ha="right" if turn == 60 else "center", fontsize=size)
+    ax.set(ylim=(0, 1.15 * np.nanmax(values)), xlabel="masked as well", ylabel=f"probability of “{token}”")
+    ax.set_title(title, loc="left")
     ax.yaxis.set_major_formatter(PercentFormatter(1))
     ax.legend(frameon=False, loc="upper right", bbox_to_anchor=(1, 1.18))
     return figure
+
+
+def _share(value: float) -> str:
+    """In per cent, or as a power of ten where that would be 0.0 %: a word of many tokens is rarely likely."""
+    return f"{value:.1%}" if value >= 0.0005 or value == 0 else f"{value:.0e}"

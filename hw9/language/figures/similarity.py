@@ -9,41 +9,51 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from scipy.cluster.hierarchy import dendrogram
 
-from hw9.language.figures.cells import WIDTH, cells, outline
+from hw9.figure_text import plain
+from hw9.language.figures.cells import WIDTH, cells, colour, outline
 from hw9.language.similarity import Curves
 
-COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7")  # a sense each; apart for every colour blindness
+MOST_NUMBERS = 16  # sentences: in more, a cell has no room for its number
+# Of the first senses, and of the curves; apart for every colour blindness.
+COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7")
 
 
+@plain(WIDTH)
 def heat_maps(
     matrices: dict[str, np.ndarray], labels: Sequence[str], senses: Sequence[str], *, title: str = ""
 ) -> Figure:
     """Matrices (N, N) side by side, with their numbers; blocks of one sense have a frame in the sense's colour.
 
     Matrices whose name holds "distance" are drawn with small values bright, others with large ones: bright is alike.
-    The colours leave the diagonal out, a sentence beside itself.
+    The colours leave the diagonal out, a sentence beside itself. In each row, a thin frame marks the most alike other.
     """
     count, names = len(labels), list(matrices)
     apart = ~np.eye(count, dtype=bool)
     numbered = [f"{label}  {k + 1}" for k, label in enumerate(labels)]
+    size = min(8, 200 / count)  # of labels, in points
     figure, axes = plt.subplots(1, len(names), figsize=(WIDTH, 3.9), layout="constrained", squeeze=False)
     for ax, name in zip(axes[0], names, strict=True):
         matrix = np.asarray(matrices[name])
         scale = {"vmin": matrix[apart].min(), "vmax": matrix[apart].max()}
-        write = _three_digits(scale["vmax"] - scale["vmin"])
+        write = _three_digits(scale["vmax"] - scale["vmin"]) if count <= MOST_NUMBERS else None
         drawn = cells(ax, matrix, cmap=_bright_is_alike(name), write=write, size=min(7.5, 66 / count), **scale)
         ax.set_aspect("equal")
-        ax.set_xticks(range(count), range(1, count + 1), fontsize=8)
-        ax.set_yticks(range(count), numbered if ax is axes[0, 0] else range(1, count + 1), fontsize=8)
+        ax.set_xticks(range(count), range(1, count + 1), fontsize=size)
+        ax.set_yticks(range(count), numbered if ax is axes[0, 0] else range(1, count + 1), fontsize=size)
         ax.set_title(name)
+        for row, nearest in enumerate(_nearest(matrix, name)):
+            outline(ax, row, nearest, edgecolor="black", linewidth=1.1)
         _blocks(ax, senses)
         _colour_labels(ax, senses)
         figure.colorbar(drawn, ax=ax, fraction=0.04, pad=0.02).outline.set_visible(False)
-    _name_senses(figure, senses)
+    _name_senses(
+        figure, senses, also=[Line2D([], [], marker="s", ls="", mfc="none", mec="black", label="nearest of a row")]
+    )
     figure.suptitle(title, fontsize=11)
     return figure
 
 
+@plain(WIDTH)
 def all_layers(matrices, senses: Sequence[str], *, name: str, shared: bool = True, title: str = "") -> Figure:
     """A matrix (N, N) for each layer of (L + 1, N, N), with frames around the senses; `name` as in `heat_maps`.
 
@@ -74,6 +84,7 @@ def all_layers(matrices, senses: Sequence[str], *, name: str, shared: bool = Tru
     return figure
 
 
+@plain(WIDTH * 0.8)
 def curves(found: Curves, *, title: str = "") -> Figure:
     """Similarity within and between senses, raw and corrected for anisotropy, their gap, nearest-neighbour accuracy."""
     figure, axes = plt.subplots(4, 1, figsize=(WIDTH * 0.85, 7.6), sharex=True, layout="constrained")
@@ -102,6 +113,7 @@ def curves(found: Curves, *, title: str = "") -> Figure:
     return figure
 
 
+@plain(WIDTH * 0.8)
 def tree(table, labels: Sequence[str], senses: Sequence[str], *, title: str = "") -> Figure:
     """The clustering of `similarity.tree`, (N - 1, 4): what joins further right is more alike."""
     figure, ax = plt.subplots(figsize=(WIDTH * 0.8, 0.27 * len(labels) + 1.3), layout="constrained")
@@ -123,8 +135,14 @@ def _bright_is_alike(name: str) -> str:
     return "viridis_r" if "distance" in name else "viridis"
 
 
+def _nearest(matrix: np.ndarray, name: str) -> np.ndarray:
+    """For each row the column of the sentence that is most alike, itself left out."""
+    worth = np.where(np.eye(len(matrix), dtype=bool), -np.inf, -matrix if "distance" in name else matrix)
+    return worth.argmax(1)
+
+
 def _tints(senses: Sequence[str]) -> dict[str, str]:
-    return dict(zip(dict.fromkeys(senses), COLOURS, strict=False))
+    return {sense: COLOURS[k] if k < len(COLOURS) else colour(k) for k, sense in enumerate(dict.fromkeys(senses))}
 
 
 def _blocks(ax: Axes, senses: Sequence[str], linewidth: float = 2.2) -> None:
@@ -143,9 +161,10 @@ def _colour_labels(ax: Axes, senses: Sequence[str]) -> None:
             label.set_color(_tints(senses)[sense])
 
 
-def _name_senses(figure: Figure, senses: Sequence[str]) -> None:
+def _name_senses(figure: Figure, senses: Sequence[str], also: Sequence[Line2D] = ()) -> None:
     keys = [Line2D([], [], marker="s", ls="", color=c, label=s) for s, c in _tints(senses).items()]
-    figure.legend(handles=keys, loc="outside lower center", ncol=len(keys), frameon=False)
+    keys += also
+    figure.legend(handles=keys, loc="outside lower center", ncol=min(len(keys), 5), frameon=False)
 
 
 def _three_digits(extent: float) -> Callable[[float], str]:

@@ -1,21 +1,28 @@
 """The layers as one picture whose points move from layer to layer: a slider that needs no kernel, widget or network.
 
-Jupyter, VS Code and Colab run the script of an output; GitHub and untrusted notebooks take it out and leave one
-sentence, so the figure with all layers belongs below. All text reaches the page as data of the script and from there
-as text nodes, never as HTML.
+Jupyter, VS Code and Colab run the script of an output; GitHub and untrusted notebooks take it out and leave a picture
+of the first layer and one sentence. All text reaches the page as data of the script and from there as text nodes, or
+escaped, never as HTML.
 """
 
+import base64
 import hashlib
+import html
+import io
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import HTML
+from PIL import Image
 from torch import Tensor
 
 from hw9.language.bert import Reading
 from hw9.language.embeddings import Roles
+from hw9.language.figures.embeddings import plane
 
 PAGE = Path(__file__).with_name("stepper.html")
 
@@ -58,7 +65,23 @@ def stepper(
     # Inside a script only "<" can end it or open a comment, and JSON has it in strings alone, where it may be escaped.
     text = text.replace("<", "\\u003c")
     key = hashlib.sha256(text.encode()).hexdigest()[:12]
-    return HTML(PAGE.read_text(encoding="utf-8").replace("__KEY__", key).replace("__DATA__", text))
+    filled = {
+        "KEY": key,
+        "TITLE": html.escape(title),
+        "STILL": _still(points[start], reading, roles, names[start]),
+        "DATA": text,
+    }
+    return HTML(re.sub(r"__(KEY|TITLE|STILL|DATA)__", lambda place: filled[place[1]], PAGE.read_text(encoding="utf-8")))
+
+
+def _still(points: Tensor, reading: Reading, roles: Roles, name: str) -> str:
+    """The points (T, 2) of one layer as a PNG, in base64."""
+    figure = plane(points, reading, roles, title=name)
+    drawn, small = io.BytesIO(), io.BytesIO()
+    figure.savefig(drawn, dpi=72)
+    plt.close(figure)
+    Image.open(drawn).convert("RGB").quantize(32).save(small, "PNG", optimize=True)
+    return base64.b64encode(small.getvalue()).decode()
 
 
 def _names(roles: Roles) -> list[str]:

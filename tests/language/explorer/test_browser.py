@@ -70,6 +70,7 @@ def test_layer_and_heads_show_the_attentions_that_python_holds(tiny, reading, vi
     assert np.abs(drawn(page, size) - expected(reading, layer=2, heads=[1, 3], top=100)).max() < 1e-12
     page.get_by_role("button", name="none").click()
     assert not drawn(page, size).any()
+    assert page.locator(".status").first.inner_text() == "No head is chosen: choose one, or all"
     page.get_by_role("button", name="all", exact=True).click()
     assert np.abs(drawn(page, size) - expected(reading, layer=2, top=100)).max() < 1e-12
 
@@ -250,11 +251,18 @@ def test_the_line_of_code_and_the_link_bring_the_view_back(tiny, visit):
     settings = {"layer": 2, "heads": [1, 3], "top": 35, "hide_special": True, "renormalise": True, "query": "a",
                 "key": "b", "pin": 2, "side": "right", "masked": [2]}  # fmt: skip
     page = visit(explorer(tiny, text, pair, **settings))
-    again = eval(ask(page, "code()"), {"explorer": explorer, "bert": tiny})
+    *imports, line = ask(page, "code()").splitlines()
+    names = {}
+    exec("\n".join(imports), names)
+    again = eval(line, names)  # as pasted, with nothing else there
+    assert all(torch.equal(a, b) for a, b in zip(again.bert.model.parameters(), tiny.model.parameters(), strict=True))
     assert (again.reading.text, again.reading.pair) == (text, pair)
     assert {name: getattr(again.view, name) for name in settings} == settings
     page.get_by_role("button", name="Copy link").click()
     link = page.locator(".code").input_value()
+    slide(page, 36)
+    assert page.locator(".code").is_hidden()
+    slide(page, 35)
     state = ask(page, "state")
     page = visit(explorer(tiny, text, pair), "#" + link.split("#")[1])
     assert ask(page, "state") == state
@@ -271,6 +279,33 @@ def test_a_thumbnail_opens_its_head_and_they_stand_in_the_order_of_what_they_do(
     assert [caption.split("\n")[0].split("0.")[0] for caption in captions] == first
 
 
+def test_the_tour_sets_the_view_lights_up_one_part_and_asks_in_both_languages(tiny, reading, corpus, visit):
+    page = visit(explorer(tiny, reading, corpus=corpus, top=20))
+    page.get_by_role("button", name="Guided tour").focus()
+    page.keyboard.press("Enter")
+    cards = explorer(tiny, reading, corpus=corpus).payload(singles=False).meta["tour"]
+    for card in cards:
+        wanted = View(**{name: value for name, value in card["view"].items() if name not in ("tab", "sort")})
+        until(page, lambda wanted=wanted: ask(page, "state.masked") == list(wanted.masked))
+        state = ask(page, "state")
+        assert (state["layer"] + 1, state["top"], state["renormalise"]) == (wanted.layer, 70, wanted.renormalise)
+        assert state["heads"] == [wanted.heads is None or h + 1 in wanted.heads for h in range(4)]
+        assert (state["tab"], state["sort"]) == (card["view"].get("tab", "grid"), card["view"].get("sort", "layer"))
+        assert state["pin"] == (None if wanted.pin is None else {"side": "left", "at": wanted.pin})
+        assert page.locator(".lit").count() == 1 and page.locator(".lit").is_visible()
+        question = page.locator(".tour .asked").inner_text()
+        assert question.endswith(("?", ".")) and "?" in question and "{" not in page.locator(".tour").inner_text()
+        page.keyboard.press("ArrowRight")
+    assert page.locator(".tour").is_hidden() and page.locator(".lit").count() == 0
+    assert page.evaluate("document.activeElement.textContent") == "Guided tour"
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="中文").click()
+    assert page.locator(".tour .asked").inner_text().endswith("比一比。")
+    page.locator(".tour").focus()
+    page.keyboard.press("Escape")
+    assert page.locator(".tour").is_hidden()
+
+
 def test_languages_and_themes(tiny, reading, visit):
     page = visit(explorer(tiny, reading, labels="zh", theme="dark"))
     assert page.locator("header strong").inner_text() == "注意力瀏覽器"
@@ -281,6 +316,17 @@ def test_languages_and_themes(tiny, reading, visit):
     assert page.locator("header strong").inner_text() == "Attention explorer"
     assert page.evaluate(ground) == "rgb(255, 255, 255)"
     assert page.evaluate("document.documentElement.scrollWidth") <= 900
+    page = visit(explorer(tiny, reading))
+    assert page.evaluate(ground) == "rgb(255, 255, 255)"
+    page.emulate_media(color_scheme="dark")  # what surrounds the page changes while it is open
+    until(page, lambda: page.evaluate(ground) == "rgb(20, 24, 31)")
+    page.get_by_role("button", name="light / dark").click()
+    page.emulate_media(color_scheme="light")
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_timeout(200)
+    assert page.evaluate(ground) == "rgb(255, 255, 255)"  # what was chosen stays
+    page.set_viewport_size({"width": 400, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400
 
 
 def test_the_widget_asks_the_kernel_for_what_it_does_not_hold(tiny, reading, corpus, page, tmp_path):

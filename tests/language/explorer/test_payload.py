@@ -76,5 +76,5 @@ def test_a_page_of_32_tokens_with_its_masks_stays_below_a_megabyte_and_a_half(ti
     shown = explorer(large, text)
     assert len(shown.reading.tokens) == 32
     carried = shown.payload(singles=True).meta["variants"]
-    assert [variant["masked"] for variant in carried] == [[], *([k] for k in range(1, 31))]
+    assert [variant["masked"] for variant in carried[:31]] == [[], *([k] for k in range(1, 31))]
     assert len(shown.html.encode()) < 1_500_000

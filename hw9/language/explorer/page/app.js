@@ -5,12 +5,14 @@ import { maskKey } from "./codec.js";
 import { makeCorpus } from "./corpus.js";
 import { cells, curveList, drawCells } from "./curves.js";
 import { make, palette, rgb, weightText } from "./dom.js";
-import { codeLine, download, drawSvg, linkHash, settings, toPng } from "./export.js";
+import { codeLines, download, drawSvg, linkHash, settings, toPng } from "./export.js";
 import { makeGrid } from "./grid.js";
 import { makePanel } from "./panel.js";
 import { makePainter } from "./raster.js";
 import { say } from "./strings.js";
+import { followTheme, surroundingTheme } from "./theme.js";
 import { makeToolbar } from "./toolbar.js";
+import { makeTour } from "./tour.js";
 
 /**
  * @typedef {import("./attention.js").View & {
@@ -24,14 +26,6 @@ import { makeToolbar } from "./toolbar.js";
  */
 
 const CELL = 11; // pixels of a matrix cell's width, for 12 heads
-
-/** What the surroundings use: the notebook's theme where it says so, else the system's. @returns {"light" | "dark"} */
-function surroundingTheme() {
-  const jupyter = document.body.dataset.jpThemeLight;
-  if (jupyter) return jupyter === "true" ? "light" : "dark";
-  if (document.body.classList.contains("vscode-dark") || document.documentElement.getAttribute("theme") === "dark") return "dark";
-  return matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
-}
 
 /**
  * A state from the settings that Python or a link gives, counted as people count.
@@ -83,13 +77,18 @@ export async function mount(root, meta, asked, backend) {
   /** @type {Record<string, any>} */
   let colours = {};
   let searched = "";
+  let follows = asked.theme !== "light" && asked.theme !== "dark"; // the theme of what is around, until one is chosen
 
   const toolbar = makeToolbar(meta, {
     set: update,
     toggleHead: (h) => update({ heads: state.heads.map((on, i) => (i === h ? !on : on)) }),
     onlyHead,
-    theme: () => update({ theme: state.theme === "dark" ? "light" : "dark" }),
+    theme: () => {
+      follows = false;
+      update({ theme: state.theme === "dark" ? "light" : "dark" });
+    },
     language: () => update({ language: state.language === "en" ? "zh" : "en" }),
+    tour: () => tour.start(),
     save,
   });
   const panel = makePanel(meta, { mask: toggleMask, setMasks: (masked) => update({ masked }), pin: (at) => togglePin("left", at) });
@@ -102,7 +101,7 @@ export async function mount(root, meta, asked, backend) {
   const paintCurves = makePainter(canvas);
   const middle = make("div", { class: "middle" }, [canvas]);
   const status = make("p", { class: "status", role: "status" });
-  const code = make("input", { class: "code", readonly: true, hidden: true, "aria-label": "code" });
+  const code = make("textarea", { class: "code", readonly: true, hidden: true, spellcheck: "false", "aria-label": "code" });
   const heading = Object.fromEntries(["gives", "from", "gap", "to", "gets"].map((name) => [name, make("div", { class: "title" })]));
   const numbers = { gives: headNumbers(), gets: headNumbers() };
   const stage = make("div", { class: "stage" }, [
@@ -121,9 +120,31 @@ export async function mount(root, meta, asked, backend) {
     make("button", { type: "button", role: "tab", class: "tab", onclick: () => update({ tab: name }) }),
   );
   const views = { grid: make("div", { role: "tabpanel" }, [grid.element]), corpus: make("div", { role: "tabpanel" }, [corpus.element]) };
+  const tour = makeTour(meta.tour, {
+    show: ({ view: { tab = "grid", sort = "layer", ...view } }) => {
+      const { language, theme } = state;
+      update({ ...makeState(meta, view), tab, sort, language, theme });
+    },
+    lights: {
+      layers: toolbar.lights.layers,
+      special: toolbar.lights.special,
+      stage: middle,
+      gets: matrices.right.element,
+      panel: panel.element,
+      grid: views.grid,
+      corpus: views.corpus,
+    },
+  });
   root.classList.add("hw9-explorer");
+  // A notebook has keys of its own: there M makes the cell Markdown, and the output is gone. What is pressed in here stays
+  // here: JupyterLab and Notebook 7 spare what has the attribute, the others do not get to hear of it.
+  root.dataset.lmSuppressShortcuts = "true";
+  root.addEventListener("keydown", (event) => {
+    if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation();
+  });
   root.replaceChildren(
     toolbar.element,
+    tour.element,
     status,
     code,
     make("main", {}, [stage, panel.element]),
@@ -225,6 +246,12 @@ export async function mount(root, meta, asked, backend) {
     update({ masked: masked.sort((a, b) => a - b) }, at);
   }
 
+  /** Why the kernel could not answer; some reasons have a text in both languages. @param {any} error */
+  function reason(error) {
+    const text = error.known ? say(state.language, error.known) : error.message || String(error);
+    return say(state.language, "failed", { reason: text });
+  }
+
   /** Fetch what the masks ask for; where a saved page lacks it, the token just chosen alone, with a word about it. */
   async function setMasks(/** @type {number[]} */ masked, /** @type {number | undefined} */ latest) {
     const turn = ++loading;
@@ -238,7 +265,7 @@ export async function mount(root, meta, asked, backend) {
       }
       if (!found) note = say(state.language, "masksNotCarried", { wanted: masked.join(" + ") });
     } catch (error) {
-      note = say(state.language, "failed", { reason: error instanceof Error ? error.message : String(error) });
+      note = reason(error);
     }
     if (turn !== loading) return;
     if (found) {
@@ -254,6 +281,7 @@ export async function mount(root, meta, asked, backend) {
     const { masked, ...rest } = changes;
     Object.assign(state, rest);
     message = "";
+    code.hidden = true; // it tells of the view before
     if (masked && maskKey(masked) !== maskKey(variant.masked)) await setMasks(masked, latest);
     if ("theme" in rest || "language" in rest || "sort" in rest) dress();
     paint();
@@ -266,6 +294,7 @@ export async function mount(root, meta, asked, backend) {
     root.dataset.theme = state.theme;
     root.lang = language === "zh" ? "zh-Hant" : "en";
     toolbar.label(language);
+    tour.label(language);
     grid.label(state);
     corpus.label(state);
     heading.gives.textContent = say(language, "looks");
@@ -286,13 +315,14 @@ export async function mount(root, meta, asked, backend) {
 
   function statusLine() {
     const { pin } = state;
+    if (!state.heads.some(Boolean)) return say(state.language, "noHeads");
     if (pin && hover && hover.side !== pin.side) {
       const [from, to] = pin.side === "left" ? [pin.at, hover.at] : [hover.at, pin.at];
       const value = weightText(drawn.links.weights[from * size + to]);
       return say(state.language, "pair", { from: meta.tokens[from], to: meta.tokens[to], value });
     }
     const focus = drawn.focus;
-    if (focus && !drawn.visible.includes(1) && state.heads.some(Boolean)) {
+    if (focus && !drawn.visible.includes(1)) {
       return say(state.language, "weak", { token: meta.tokens[focus.at], top: state.top });
     }
     return say(state.language, "idle");
@@ -372,7 +402,7 @@ export async function mount(root, meta, asked, backend) {
       );
     } catch (error) {
       searched = "";
-      return corpus.tell(say(language, "failed", { reason: error instanceof Error ? error.message : String(error) }));
+      return corpus.tell(reason(error));
     }
     if (wanted !== searched) return;
     if (!found) {
@@ -407,16 +437,14 @@ export async function mount(root, meta, asked, backend) {
   async function save(what) {
     if (what === "svg") return download(new Blob([picture().svg], { type: "image/svg+xml" }), "attention.svg");
     if (what === "png") return download(await toPng(picture()), "attention.png");
-    const text = what === "code" ? codeLine(meta, state) : location.href.split("#")[0] + linkHash(state);
+    const text = what === "code" ? codeLines(meta, state) : location.href.split("#")[0] + linkHash(state);
     code.value = text;
+    code.rows = text.split("\n").length;
     code.hidden = false;
     code.select();
-    try {
-      await navigator.clipboard.writeText(text);
-      tell(say(state.language, "copied"));
-    } catch {
-      tell(say(state.language, "notCopied"));
-    }
+    // Where the page may not write to the clipboard (a frame, an address without https), the older way often may.
+    const written = await navigator.clipboard?.writeText(text).then(() => true, () => false);
+    tell(say(state.language, written || document.execCommand("copy") ? "copied" : "notCopied"));
   }
 
   dress();
@@ -428,6 +456,7 @@ export async function mount(root, meta, asked, backend) {
     width = middle.clientWidth;
     paint();
   }).observe(middle);
+  followTheme(root, (theme) => follows && theme !== state.theme && update({ theme }));
   root.dataset.ready = "";
   // For scripts and tests: the state, what is drawn, and the way to change it.
   Object.assign(root, {
@@ -436,7 +465,7 @@ export async function mount(root, meta, asked, backend) {
       update,
       redraw: paint,
       picture: () => picture().svg,
-      code: () => codeLine(meta, state),
+      code: () => codeLines(meta, state),
       drawn: () => ({
         curves: curveList(drawn.links, drawn.visible),
         gives: Array.from(drawn.gives),

@@ -4,11 +4,11 @@
  * @typedef {[number, number]} Span
  * @typedef {{masked: number[], block: string, step: number, guesses: string | null}} VariantEntry
  * @typedef {{
- *   model: string, text: string, pair: string | null, tokens: string[], segments: number[], special: boolean[],
+ *   model: string, load: string | null, text: string, pair: string | null, tokens: string[], segments: number[], special: boolean[],
  *   maskToken: string, layers: number, heads: number, limitNote: boolean, words: string[],
  *   variants: VariantEntry[], blocks: Record<string, Span>, patterns: Record<string, number[][]>,
  *   corpus: {sentences: string, rows: string[], depth: number, count: number, name: string} | null,
- *   start: Record<string, any>, live: boolean, canMask: boolean
+ *   start: Record<string, any>, live: boolean, canMask: boolean, tour: import("./tour.js").Card[]
  * }} Meta
  * @typedef {{masked: number[], codes: Uint8Array, step: number, guesses: Guess[][] | null}} Variant
  * @typedef {{word: string, p: number}} Guess

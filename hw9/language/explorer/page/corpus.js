@@ -75,6 +75,13 @@ function partRows(language, counts) {
   });
 }
 
+/** The colours of the stacks, of all parts of speech that occur in any layer. @param {"en" | "zh"} language @param {Found} found */
+function partsLegend(language, found) {
+  const counts = Object.assign({}, ...found.layers.map((hits) => countParts(found, hits, "at")));
+  const entries = partRows(language, counts).map(([name, , kind]) => make("span", {}, [make("i", { class: kind }), name]));
+  return make("p", { class: "parts" }, entries);
+}
+
 /**
  * @param {import("./codec.js").Meta} meta
  * @param {{by: (by: "embedding" | "heads") => void, layer: (layer: number) => void}} act
@@ -144,6 +151,7 @@ export function makeCorpus(meta, act) {
           make("figure", { class: "histogram layers" }, [
             make("figcaption", { text: say(language, "perLayer") }),
             make("div", { class: "stacks" }, stacks),
+            partsLegend(language, found),
           ]),
           histogram(language, say(language, "posMatched"), partRows(language, countParts(found, hits, "at"))),
           histogram(language, say(language, "posAttended"), partRows(language, countParts(found, hits, "sees"))),

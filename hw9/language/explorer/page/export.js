@@ -105,14 +105,17 @@ export function settings(view) {
   return changed;
 }
 
-/** @param {import("./codec.js").Meta} meta @param {import("./attention.js").View} view */
-export function codeLine(meta, view) {
+/**
+ * Lines of Python that show the view again; they load the model, since no page knows what a notebook calls it.
+ * @param {import("./codec.js").Meta} meta @param {import("./attention.js").View} view
+ */
+export function codeLines(meta, view) {
   const value = (/** @type {any} */ v) =>
     v === true ? "True" : typeof v === "string" ? literal(v) : Array.isArray(v) ? `[${v.join(", ")}]` : String(v);
-  const parts = ["bert", literal(meta.text)];
+  const parts = [`bert.load(${meta.load === null ? "" : literal(meta.load)})`, literal(meta.text)];
   if (meta.pair !== null) parts.push(literal(meta.pair));
   for (const [name, v] of Object.entries(settings(view))) parts.push(`${name}=${value(v)}`);
-  return `explorer(${parts.join(", ")})`;
+  return `from hw9.language import bert\nfrom hw9.language.explorer import explorer\n\nexplorer(${parts.join(", ")})`;
 }
 
 /** @param {import("./attention.js").View} view */

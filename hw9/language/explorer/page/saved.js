@@ -18,5 +18,7 @@ export async function openSaved() {
       return all ? storedSearch(meta, blob, searchName(query.at, query.masked, Boolean(query.heads))) : Promise.resolve(null);
     },
   });
-  document.documentElement.dataset.theme = root.dataset.theme;
+  const paper = () => (document.documentElement.dataset.theme = root.dataset.theme);
+  new MutationObserver(paper).observe(root, { attributeFilter: ["data-theme"] });
+  paper();
 }

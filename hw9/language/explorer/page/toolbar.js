@@ -31,7 +31,7 @@ const SIDES = /** @type {const} */ (["all", "a", "b"]);
 /**
  * @param {import("./codec.js").Meta} meta
  * @param {{set: (changes: Record<string, any>) => void, toggleHead: (h: number) => void, onlyHead: (h: number) => void,
- *   theme: () => void, language: () => void, save: (what: "svg" | "png" | "code" | "link") => void}} act
+ *   theme: () => void, language: () => void, tour: () => void, save: (what: "svg" | "png" | "code" | "link") => void}} act
  */
 export function makeToolbar(meta, act) {
   const layer = segments("layers", meta.layers, (l) => act.set({ layer: l }));
@@ -70,14 +70,15 @@ export function makeToolbar(meta, act) {
   );
   const title = make("strong");
   const buttons = /** @type {const} */ ([
+    ["tour", act.tour],
     ["exportSvg", () => act.save("svg")],
     ["exportPng", () => act.save("png")],
     ["copyCode", () => act.save("code")],
     ["copyLink", () => act.save("link")],
     ["language", act.language],
     ["theme", act.theme],
-  ]).map(([name, run]) => ({ name, button: make("button", { type: "button", class: `quiet ${name}`, onclick: run }) }));
-  if (meta.live) buttons[3].button.hidden = true;
+  ]).map(([name, run]) => ({ name, button: make("button", { type: "button", class: `quiet ${name}-button`, onclick: run }) }));
+  if (meta.live || window.parent !== window) buttons[4].button.hidden = true; // only a page of its own has an address
 
   const element = make("header", {}, [
     make("div", { class: "line first" }, [
@@ -104,6 +105,7 @@ export function makeToolbar(meta, act) {
 
   return {
     element,
+    lights: { layers: layer.element, special: element.lastElementChild },
     /** @param {"en" | "zh"} language */
     label(language) {
       for (const [name, label] of Object.entries(labels)) label.textContent = say(language, name);

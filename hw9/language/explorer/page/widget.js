@@ -30,7 +30,7 @@ export async function render({ model, el }) {
       const id = ++last;
       const giveUp = () => {
         waiting.delete(id);
-        fail(new Error("no answer from the kernel: run the cell again"));
+        fail({ known: "silent" });
       };
       let timer = setTimeout(giveUp, PATIENCE);
       waiting.set(id, {
@@ -45,7 +45,13 @@ export async function render({ model, el }) {
           else done(reply);
         },
       });
-      model.send({ ...question, id });
+      try {
+        model.send({ ...question, id });
+      } catch {
+        waiting.delete(id); // the line to the kernel is closed: it was restarted, or the notebook opened again
+        clearTimeout(timer);
+        fail({ known: "restarted" });
+      }
     });
 
   const plain = await storedVariant(meta, blob, [], null);

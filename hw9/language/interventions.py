@@ -1,0 +1,62 @@
+"""Is a head's attention used? Tamper with it and see what the answer loses.
+
+Jain & Wallace 2019, "Attention is not Explanation"; Wiegreffe & Pinter 2019, "Attention is not not Explanation". That a
+shuffled head changes nothing says that its weights are no explanation; that it changes much, that they are used.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from hw9.language.attention import fill, token_id, words_for
+from hw9.language.bert import Bert, Reading
+
+COPIES = 64  # of a sentence that go through the model at a time
+
+
+def head_interventions(
+    bert: Bert, text: str, position: int, token: str, *, draws: int = 100, seed: int = 0
+) -> dict[str, Tensor]:
+    """Change of P(`token`) at `position`, masked, when one head's attention is tampered with, (L, H) each.
+
+    "zeroed": the head gives nothing; "uniform": it looks at all words alike; "permuted": each of its rows is shuffled,
+    the median of `draws` (Jain & Wallace 2019, "Attention is not Explanation", section 4.2.1). Below 0: it was needed.
+    """
+    reading = bert.read(text, masked=[position])
+    count, words = len(reading.tokens), ~torch.tensor(reading.special)
+    numbers = torch.rand(draws, count, count, generator=torch.Generator().manual_seed(seed))
+    shuffled = numbers.argsort(-1)  # (draws, T, T): each row an order of its own
+    whole = fill(bert, reading, reading.ids[None], position, token)
+    changes = torch.empty(bert.layers, bert.heads, 2 + draws)
+    for layer, head in np.ndindex(bert.layers, bert.heads):
+        weights = reading.attentions[layer, head]
+        permuted = weights.expand(draws, -1, -1).gather(-1, shuffled)
+        fixed = torch.stack([torch.zeros(count, count), (words / words.sum()).expand(count, -1)])
+        for first, part in enumerate(torch.cat([fixed, permuted]).split(COPIES)):
+            found = _with_attention(bert, reading, layer, head, part, position, token)
+            changes[layer, head, first * COPIES : first * COPIES + len(part)] = found - whole
+    return {"zeroed": changes[..., 0], "uniform": changes[..., 1], "permuted": changes[..., 2:].median(-1).values}
+
+
+def _with_attention(
+    bert: Bert, reading: Reading, number: int, head: int, weights: Tensor, position: int, token: str
+) -> Tensor:
+    """P(token) (B,) when a head of layer `number` looks as `weights` (B, T, T) say; the layers below are not run."""
+    layer, state = bert.model.encoder.layer[number], reading.hidden_states[number].to(bert.device, bert.model.dtype)
+    size = bert.width // bert.heads
+    own = slice(head * size, (head + 1) * size)
+
+    def hook(module: nn.Module, inputs: tuple[Tensor]) -> tuple[Tensor]:
+        mixed = inputs[0].clone()  # (B, T, D), head after head
+        mixed[..., own] = weights.to(mixed) @ layer.attention.self.value(state)[:, own]
+        return (mixed,)
+
+    handle = layer.attention.output.dense.register_forward_pre_hook(hook)
+    try:
+        with torch.no_grad():
+            states = state.expand(len(weights), -1, -1)
+            for above in bert.model.encoder.layer[number:]:
+                states = above(states)
+    finally:
+        handle.remove()
+    return words_for(bert, states[:, position])[:, token_id(bert, token)]

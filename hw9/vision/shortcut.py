@@ -1,0 +1,100 @@
+"""A planted shortcut: a mark on all training pictures of one class, so that we know what a network has learned to see.
+
+After Lapuschkin et al. 2019, "Unmasking Clever Hans predictors and assessing what machines really learn": there the
+horses carried a photographer's tag. Where the mark is, the mask says; which method finds it, `hw9.vision.trust` says.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from hw9.vision.augmentation import augmentation
+from hw9.vision.classifier import CompactCNN
+from hw9.vision.training import evaluate, train
+
+MARK = (255, 0, 255)  # magenta: bright, and the colour of no food
+
+
+def stamp(pictures: np.ndarray, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Copies of uint8 pictures (N, 3, H, W) with a bright square near the border of each, and its masks (N, H, W).
+
+    The square is a thirteenth of the shorter side wide (5 of 64 pixels) and lies at a random place of the frame, two
+    to three pixels of 64 inside, whatever the picture.
+    """
+    if pictures.dtype != np.uint8 or pictures.ndim != 4 or pictures.shape[1] != 3:
+        raise ValueError(f"pictures must be uint8 (N, 3, H, W), not {pictures.dtype} {pictures.shape}")
+    height, width = pictures.shape[2:]
+    side, inset = round(min(height, width) / 13), round(min(height, width) / 26)
+    rng = np.random.default_rng(seed)
+    marked, masks = pictures.copy(), np.zeros((len(pictures), height, width), bool)
+    for picture, mask in zip(marked, masks, strict=True):
+        along, edge = rng.random(), rng.integers(4)
+        top, left = (round(inset + along * (length - 2 * inset - side)) for length in (height, width))
+        far = {0: inset, 1: height - inset - side, 2: inset, 3: width - inset - side}[int(edge)]
+        top, left = (far, left) if edge < 2 else (top, far)
+        mask[top : top + side, left : left + side] = True
+        picture[:, mask] = np.array(MARK, np.uint8)[:, None]
+    return marked, masks
+
+
+def planted(pictures: np.ndarray, labels: np.ndarray, label: int, *, seed: int = 0) -> np.ndarray:
+    """The pictures (N, 3, H, W), with the square on those of class `label` and on no other."""
+    chosen = np.flatnonzero(np.asarray(labels) == label)
+    if not len(chosen):
+        raise ValueError(f"there is no picture of class {label} to put the square on")
+    marked = np.array(pictures)
+    marked[chosen] = stamp(marked[chosen], seed=seed)[0]
+    return marked
+
+
+def train_with_shortcut(
+    training: tuple[np.ndarray, np.ndarray],
+    validation: tuple[np.ndarray, np.ndarray],
+    label: int,
+    *,
+    checkpoint: str | Path,
+    epochs: int,
+    device: str = "cpu",
+    seed: int = 0,
+) -> nn.Module:
+    """A CompactCNN trained as usual, but on pictures with the square on class `label`, in training and in validation.
+
+    So its own validation does not give it away. Checkpoint and resuming as in `training.train`.
+    """
+    torch.manual_seed(seed)
+    network = CompactCNN().to(device)
+    network.input_size = size = training[0].shape[-1]
+    train(
+        network,
+        planted(*training, label, seed=seed),
+        training[1],
+        (planted(*validation, label, seed=seed + 1), validation[1]),
+        checkpoint=checkpoint,
+        epochs=epochs,
+        batch=48,
+        learning_rate=4e-3,
+        mix=0.0,
+        augment=augmentation(size, strength=0.3, first_size=size // 2),
+        seed=seed,
+    )
+    return network
+
+
+def caught(model: nn.Module, pictures: np.ndarray, labels: np.ndarray, label: int) -> dict[str, float]:
+    """What gives a shortcut away once its cause is known: shares of clean and of marked pictures, by name.
+
+    Accuracy on all clean pictures, on the clean pictures of class `label`, and the share of the pictures of the other
+    classes that the network calls `label`, without the square and with it.
+    """
+    labels = np.asarray(labels)
+    clean = evaluate(model, pictures, labels)
+    others = labels != label
+    marked = evaluate(model, stamp(pictures[others])[0], labels[others])
+    return {
+        "accuracy, all classes": clean.accuracy,
+        "accuracy, its class": float(clean.per_class[label]),
+        "others called it, no square": float((clean.probabilities[others].argmax(1) == label).mean()),
+        "others called it, with square": float((marked.probabilities.argmax(1) == label).mean()),
+    }

@@ -1,0 +1,228 @@
+"""Value zeroing, embedding gradients, erasure and interventions against slow re-computations and known answers."""
+
+import copy
+import dataclasses
+
+import captum.attr
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from hw9.language import interventions, trust
+from hw9.language.attention import masked_as_well, masked_probability, predict_masked
+from hw9.language.probes import ablation_effect
+
+TEXT = "The cat sat on the mat, and the dog ate."
+
+
+def changed(tiny):
+    return dataclasses.replace(tiny, model=copy.deepcopy(tiny.model))
+
+
+def hooks(bert):
+    parts = [
+        p for layer in bert.model.encoder.layer for p in (layer.attention.self.value, layer.attention.output.dense)
+    ]
+    return [hook for part in parts for hook in (*part._forward_pre_hooks, *part._forward_hooks)]
+
+
+# ---- value zeroing
+
+
+def test_value_zeroing_is_the_layer_computed_without_one_value(tiny):
+    reading = tiny.read(TEXT, masked=[2])
+    found = trust.value_zeroing(tiny, TEXT, masked=[2])
+    assert found.shape == (3, 14, 14)
+    torch.testing.assert_close(found.sum(-1), torch.ones(3, 14))
+    for number, layer in enumerate(tiny.model.encoder.layer):
+        state, after = reading.hidden_states[number], reading.hidden_states[number + 1]
+        wanted = torch.empty(14, 14)
+        with torch.no_grad():
+            for t in range(14):
+                values = layer.attention.self.value(state)
+                values[t] = 0
+                mixed = torch.cat(
+                    [w @ v for w, v in zip(reading.attentions[number], values.split(8, -1), strict=True)], -1
+                )
+                inner = layer.attention.output(mixed, state)
+                new = layer.output(layer.intermediate(inner), inner)
+                wanted[:, t] = 1 - F.cosine_similarity(new, after, dim=-1)
+        torch.testing.assert_close(found[number], wanted / wanted.sum(1, keepdim=True), rtol=1e-3, atol=1e-5)
+    assert not hooks(tiny)
+
+
+def test_zeroing_a_value_that_nobody_looks_at_changes_nothing(tiny):
+    still, token = changed(tiny), 4
+    state = tiny.read(TEXT).hidden_states[1]
+    attend = still.model.encoder.layer[1].attention.self
+    wish = -1e4 * F.one_hot(torch.tensor(token), len(state)).float()  # the score of each token as a key
+    with torch.no_grad():
+        attend.query.weight.zero_()
+        attend.query.bias.copy_(torch.ones(4, 8).mul(torch.arange(8) == 0).flatten())
+        attend.key.weight.copy_((torch.linalg.pinv(state) @ wish).expand(32, -1))
+        attend.key.bias.zero_()
+    found = trust.value_zeroing(still, TEXT)
+    assert found[1, :, token].max() < 1e-12 and (found[1, :, :token] > 0).all()
+    with torch.no_grad():  # nobody gets anything from anybody: every token is made of itself
+        attend.value.weight.zero_()
+        attend.value.bias.zero_()
+    assert torch.equal(trust.value_zeroing(still, TEXT)[1], torch.eye(len(state)))
+
+
+def test_flow_is_the_product_of_the_layers():
+    layers = torch.rand(3, 5, 5, generator=torch.Generator().manual_seed(0)).softmax(-1)
+    found = trust.flow(layers)
+    torch.testing.assert_close(found[2], layers[2] @ layers[1] @ layers[0])
+    assert torch.equal(found[0], layers[0])
+
+
+# ---- integrated gradients
+
+
+def test_gradients_of_embeddings_are_captums_and_complete(tiny):
+    found = trust.integrated_gradients(tiny, TEXT, 2, "cat", steps=32)
+    reading, table = tiny.read(TEXT, masked=[2]), tiny.model.embeddings.word_embeddings
+    special, cat = torch.tensor(reading.special), tiny.tokenizer.convert_tokens_to_ids("cat")
+    nothing = torch.where(special, reading.ids, tiny.tokenizer.mask_token_id)
+
+    def score(embeddings):
+        states = tiny.model(inputs_embeds=embeddings).last_hidden_state[:, 2]
+        return tiny.mask_head(states).log_softmax(-1)[:, cat]
+
+    theirs = captum.attr.IntegratedGradients(score).attribute(
+        table(reading.ids)[None].detach(), table(nothing)[None].detach(), n_steps=32, method="gausslegendre"
+    )
+    torch.testing.assert_close(found.words, theirs[0].sum(-1).float().detach(), rtol=1e-3, atol=1e-5)
+    assert found.words[special | (torch.arange(14) == 2)].abs().max() == 0
+    whole = masked_probability(tiny, TEXT, 2, "cat")
+    empty = masked_probability(tiny, TEXT, 2, "cat", also=[k for k in range(1, 13) if k != 2])
+    assert float(found.words.sum()) == pytest.approx(np.log(whole / empty), rel=0.02)
+    assert found.gap < 0.02
+    with pytest.raises(ValueError, match="steps must be"):
+        trust.integrated_gradients(tiny, TEXT, 2, "cat", steps=0)
+    with pytest.raises(ValueError, match="no mask head"):
+        trust.integrated_gradients(dataclasses.replace(tiny, mask_head=None), TEXT, 2, "cat")
+
+
+# ---- the truth, and answers measured by it
+
+
+def test_the_truth_is_the_fall_when_a_word_is_hidden(tiny):
+    found, probabilities = trust.hidden_as_well(tiny, TEXT, 2, "cat"), masked_as_well(tiny, TEXT, 2, "cat")
+    assert found.isnan().tolist() == [k in (0, 2, 13) for k in range(14)]
+    torch.testing.assert_close(found[5], probabilities[2] - probabilities[5])
+
+
+def test_kendall_over_the_words():
+    truth = torch.tensor([torch.nan, 1.0, 2, 3, 4, torch.nan])
+    assert trust.kendall(torch.tensor([9.0, 1, 2, 3, 4, -9]), truth) == pytest.approx(1)
+    assert trust.kendall(torch.tensor([0.0, 4, 3, 2, 1, 0]), truth) == pytest.approx(-1)
+    assert trust.kendall(torch.tensor([0.0, 2, 1, 3, 4, 0]), truth) == pytest.approx(4 / 6)  # one of six pairs
+    assert np.isnan(trust.kendall(torch.ones(6), truth))
+    with pytest.raises(ValueError, match="of one sentence"):
+        trust.kendall(torch.ones(5), truth)
+
+
+def test_answers_are_one_number_for_each_token(tiny):
+    found = trust.answers(tiny, TEXT, 2, "cat", seed=3)
+    assert all(answer.shape == (14,) and answer.isfinite().all() for answer in found.values())
+    assert found["nearness (control)"].argmax() == 2
+    again = trust.answers(tiny, TEXT, 2, "cat", seed=3)
+    assert all(torch.equal(answer, again[name]) for name, answer in found.items())
+    many = [
+        trust.kendall(torch.rand(14, generator=torch.Generator().manual_seed(s)), found["value zeroing (mean)"])
+        for s in range(60)
+    ]
+    assert abs(np.mean(many)) < 0.1
+
+
+def test_erasure_by_hand(tiny):
+    answer = torch.tensor([9.0, 1, 9, 5, 3, 2, 8, 7, 0, -1, -2, -3, -4, 9])  # [CLS], the mask and [SEP] do not count
+    order = [6, 7, 3, 4, 5, 1, 8, 9, 10, 11, 12]
+    whole = masked_probability(tiny, TEXT, 2, "cat")
+    without = [whole - masked_probability(tiny, TEXT, 2, "cat", also=order[:k]) for k in range(1, 6)]
+    only = [whole - masked_probability(tiny, TEXT, 2, "cat", also=order[k:]) for k in range(1, 6)]
+    found = trust.erasure(tiny, TEXT, 2, "cat", answer)
+    assert found.comprehensiveness == pytest.approx(np.mean(without), abs=1e-6)
+    assert found.sufficiency == pytest.approx(np.mean(only), abs=1e-6)
+    with pytest.raises(ValueError, match="shape"):
+        trust.erasure(tiny, TEXT, 2, "cat", answer[1:])
+    with pytest.raises(ValueError, match="fewer than two words"):
+        trust.erasure(tiny, "the cat", 2, "cat", torch.zeros(4))
+
+
+def test_erasures_add_the_controls(tiny):
+    answer = torch.arange(14.0)
+    found = trust.erasures(tiny, TEXT, 2, "cat", {"mine": answer, "random (control)": answer}, draws=4, seed=1)
+    assert found["mine"] == pytest.approx(trust.erasure(tiny, TEXT, 2, "cat", answer))
+    alone = trust.hidden_as_well(tiny, TEXT, 2, "cat")
+    assert found["hidden one by one"] == pytest.approx(trust.erasure(tiny, TEXT, 2, "cat", alone))
+    assert found["that reversed (control)"] == pytest.approx(trust.erasure(tiny, TEXT, 2, "cat", -alone))
+    orders = torch.rand(4, 14, generator=torch.Generator().manual_seed(1))
+    wanted = np.mean([trust.erasure(tiny, TEXT, 2, "cat", order) for order in orders], 0)
+    np.testing.assert_allclose(found["random (control)"], wanted, atol=1e-6)
+
+
+# ---- heads
+
+
+def test_heads_zeroed_are_the_heads_ablated(tiny):
+    found = interventions.head_interventions(tiny, TEXT, 2, "cat", draws=3)
+    torch.testing.assert_close(found["zeroed"], ablation_effect(tiny, TEXT, 2, "cat"), rtol=1e-3, atol=1e-6)
+    assert {part.shape for part in found.values()} == {(3, 4)}
+    assert not hooks(tiny)
+    assert not torch.allclose(found["uniform"], found["zeroed"], atol=1e-4)
+    again = interventions.head_interventions(tiny, TEXT, 2, "cat", draws=3)
+    assert all(torch.equal(part, again[name]) for name, part in found.items())
+
+
+def test_tampered_attention_is_what_the_whole_model_then_uses(tiny):
+    layer, head = 1, 2
+    found = interventions.head_interventions(tiny, TEXT, 2, "cat", draws=1, seed=7)
+    shuffled = torch.rand(1, 14, 14, generator=torch.Generator().manual_seed(7)).argsort(-1)[0]
+    reading, attend = tiny.read(TEXT, masked=[2]), tiny.model.encoder.layer[layer].attention.self
+    weights = reading.attentions[layer, head]
+    permuted = torch.stack([row[order] for row, order in zip(weights, shuffled, strict=True)])
+    words = ~torch.tensor(reading.special)
+    for name, used in {"permuted": permuted, "uniform": (words / words.sum()).expand(14, 14)}.items():
+
+        def instead(module, inputs, output, used=used):
+            context = output[0].clone()
+            context[0, :, 16:24] = used @ module.value(inputs[0])[0, :, 16:24]
+            return (context, *output[1:])
+
+        handle = attend.register_forward_hook(instead)
+        part = masked_probability(tiny, TEXT, 2, "cat")
+        handle.remove()
+        assert float(found[name][layer, head]) == pytest.approx(
+            part - masked_probability(tiny, TEXT, 2, "cat"), abs=1e-6
+        )
+
+
+def test_shuffling_a_head_that_looks_everywhere_alike_changes_nothing(tiny):
+    still = changed(tiny)
+    attend = still.model.encoder.layer[0].attention.self
+    with torch.no_grad():
+        attend.query.weight[8:16] = 0
+        attend.query.bias[8:16] = 0
+    found = interventions.head_interventions(still, TEXT, 2, "cat", draws=5)["permuted"]
+    assert abs(float(found[0, 1])) < 1e-7 < 1e-6 < float(found[0].abs().max())
+
+
+# ---- layers
+
+
+def test_the_mask_after_the_last_layer_is_the_prediction(tiny):
+    tops, right = trust.mask_by_layer(tiny, TEXT, 2, "cat", top=4)
+    assert len(tops) == len(right) == 4
+    for (name, value), (wanted, p) in zip(tops[-1], predict_masked(tiny, TEXT, 2, 4)[0], strict=True):
+        assert name == wanted and value == pytest.approx(p, rel=1e-4)
+    assert float(right[-1]) == pytest.approx(masked_probability(tiny, TEXT, 2, "cat"), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("best", "layer"), [("xxyy", 2), ("yxyy", 2), ("yyyy", 0), ("xxxy", 3), ("yyyx", None), ("xxxx", None)]
+)
+def test_the_layer_from_which_on_a_word_is_on_top(best, layer):
+    assert trust.on_top_from([[(name, 0.5), ("z", 0.1)] for name in best], "y") == layer
