@@ -92,8 +92,8 @@ MINE = "王小明 loves bubble tea!"
 for model in dict.fromkeys((reader, english)):
     reading = model.read(MINE)
     print(f"{model.name}: {reading.special.count(False)} tokens, without [CLS] and [SEP]")
-    for number, token, alike in zip(reading.ids.tolist(), reading.tokens, most_alike(model, reading)):
-        print(f"{number:7d}  {token}   {'  '.join(alike)}")
+    for number, piece, alike in zip(reading.ids.tolist(), reading.tokens, most_alike(model, reading)):
+        print(f"{number:7d}  {piece}   {'  '.join(alike)}")
 
 # %% [markdown]
 # **Questions.** Into how many tokens is your name cut, and does the model know them all? For which of your tokens are
@@ -300,7 +300,7 @@ explorer(reader, sentences.APPLE_TRADITIONAL.texts[2], heads=[reader.heads])
 # question (mouse, or Tab and the arrow keys; 中文 changes the language). Then two texts of your own, in a cell each, for
 # which the tour chooses other heads and words: `explorer(english, "The old man said that he was tired of life.")`, where
 # you mask *he*, then *man* as well; and a question with its text, `explorer(answerer, "她在哪裡讀音樂？",
-# "二十歲的時候，她去維也納讀音樂。")`, with a card for pairs: at which layer, and by which single head, does 哪裡 look at 維也納 most?
+# "二十歲的時候，她去維也納讀音樂。")`, where the last card opens the head that looks most from the question into the text.
 #
 # 中文：按「導覽」，每張卡片會設定層、頭與遮罩，標出該看的地方，問一個問題；也可以放進自己的句子或「問題＋文章」。
 
@@ -533,10 +533,10 @@ def examined(case):
 
 tested = [(filler, gap) for gap in sentences.GAPS_CHINESE] + [(english_filler, gap) for gap in sentences.GAPS_ENGLISH]
 tested = lesson.each(examined, tested, name=lambda case: case[1].text)
-(model, gap), (place, truth, said) = next((row for row in tested if row[0][1] == english_gap), tested[-1])
-table = {"truth: hidden as well": truth} | {name: answer for name, answer in said.items() if "random" not in name}
-tokens, title = model.read(gap.text).tokens, f"On which word does “{gap.word}” rest? {gap.text}"
-show(trust_figures.answers(tokens, table, place, title=title), "bert_23_which_word")
+(judge, case), (spot, truth, claims) = next((row for row in tested if row[0][1] == english_gap), tested[-1])
+table = {"truth: hidden as well": truth} | {name: answer for name, answer in claims.items() if "random" not in name}
+tokens, title = judge.read(case.text).tokens, f"On which word does “{case.word}” rest? {case.text}"
+show(trust_figures.answers(tokens, table, spot, title=title), "bert_23_which_word")
 
 # %% [markdown]
 # One sentence proves nothing. **Kendall's tau** compares two orders of the words: 1 is the same, 0 is chance, -1 the
@@ -544,7 +544,7 @@ show(trust_figures.answers(tokens, table, place, title=title), "bert_23_which_wo
 # how *near* a word stands to the mask, and *random* numbers. An answer that is not better than nearness has shown little.
 
 # %%
-taus = {name: [trust.kendall(answers[name], truth) for _, (_, truth, answers) in tested] for name in said}
+taus = {name: [trust.kendall(answers[name], truth) for _, (_, truth, answers) in tested] for name in claims}
 title = f"Which word mattered? Agreement with the truth, {len(tested)} sentences"
 show(trust_figures.spread(taus, xlabel="Kendall's tau (1: same order of words, 0: chance)", title=title), "bert_24_agreement")
 means = {name: sum(values) / len(values) for name, values in taus.items()}
@@ -589,12 +589,11 @@ show(trust_figures.erasure(needed, enough, title=title), "bert_25_erasure")
 
 # %%
 draws = 30  # the paper takes 100: three times as long
-(model, gap), (place, truth, said) = next((row for row in tested if row[0][1] == english_gap), tested[-1])
-changes = trust_heads.head_interventions(model, gap.text, place, gap.word, draws=draws)
-title = f"Change of P({gap.word}) in percentage points (permuted: median of {draws})\n{gap.text}"
+changes = trust_heads.head_interventions(judge, case.text, spot, case.word, draws=draws)
+title = f"Change of P({case.word}) in percentage points (permuted: median of {draws})\n{case.text}"
 show(trust_figures.interventions(changes, title=title), "bert_26_interventions")
 idle = (changes["permuted"].abs() < 0.01).float().mean()
-print(f"shuffling changes P({gap.word}) by less than one point in {idle:.0%} of the heads")
+print(f"shuffling changes P({case.word}) by less than one point in {idle:.0%} of the heads")
 
 # %% [markdown]
 # **Questions.** Is the head that matters most the same under all three? A head whose shuffling hurts *more* than its
@@ -608,13 +607,13 @@ print(f"shuffling changes P({gap.word}) by less than one point in {idle:.0%} of 
 # 中文：把「填空」的輸出層接到每一層：正確的字從第幾層開始排第一？之前是什麼字？
 
 # %%
-tops, right = trust.mask_by_layer(model, gap.text, place, gap.word)
-show(trust_figures.mask_by_layer(tops, right, token=gap.word, title=gap.text), "bert_27_mask_by_layer")
+tops, right = trust.mask_by_layer(judge, case.text, spot, case.word)
+show(trust_figures.mask_by_layer(tops, right, token=case.word, title=case.text), "bert_27_mask_by_layer")
 for (model, gap), (place, *_) in tested:
     tops, right = trust.mask_by_layer(model, gap.text, place, gap.word)
-    layer = trust.on_top_from(tops, gap.word)
-    when = "never to stay" if layer is None else f"from layer {layer} on"
-    print(f"{gap.text}  {gap.word} on top {when}; before: {', '.join(dict.fromkeys(row[0][0] for row in tops[:layer][-4:]))}")
+    since = trust.on_top_from(tops, gap.word)
+    when = "never to stay" if since is None else f"from layer {since} on"
+    print(f"{gap.text}  {gap.word} on top {when}; before: {', '.join(dict.fromkeys(row[0][0] for row in tops[:since][-4:]))}")
 
 # %% [markdown]
 # **Questions.** From which layer on is the right word on top? Are the words before it of the same kind (a pronoun before

@@ -28,8 +28,8 @@ def srg(
     figure, (left, right) = plt.subplots(
         1, 2, figsize=(WIDTH, 0.36 * len(scores) + 1.5), width_ratios=(1, 1.5), layout="constrained"
     )
-    share = np.linspace(0, 1, np.shape(most)[1])
-    low, high = np.mean(most, 0), np.mean(least, 0)
+    share = np.linspace(0, 1, len(most[0]))
+    low, high = np.asarray(most).mean(0), np.asarray(least).mean(0)
     left.fill_between(share, low, high, color="tab:blue", alpha=0.15, lw=0)
     left.plot(share, high, color="tab:blue", ls="--", label="least important first")
     left.plot(share, low, color="tab:blue", label="most important first")
@@ -42,7 +42,7 @@ def srg(
         _bars(right, values, place, COLOURS[number % len(COLOURS)], f"replaced by {baseline}")
     _rows(right, list(scores))
     right.set_xlabel("SRG: area between the curves (1: best, 0: chance)")
-    right.legend(frameon=False, fontsize=7.5, loc="lower right")
+    figure.legend(*right.get_legend_handles_labels(), loc="outside lower right", ncol=3, frameon=False, fontsize=8)
     figure.suptitle(title, fontsize=11)
     return figure
 
@@ -158,7 +158,7 @@ def _bars(ax: Axes, values: Sequence[np.ndarray], place: np.ndarray, colour: str
 
 def _rows(ax: Axes, names: list[str], *, zero: bool = True) -> None:
     ax.set_yticks(range(len(names)), names)
-    for label, name in zip(ax.get_yticklabels(), names, strict=True):
+    for label, name in zip(ax.get_yticklabels(), names, strict=False):  # none on a panel that shares its neighbour's
         label.set_color(GREY if name.endswith("(control)") else "black")
     ax.set_ylim(len(names) - 0.4, -0.6)
     ax.grid(axis="x", alpha=0.25)

@@ -7,6 +7,8 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 
+from hw9.vision.inference import unwrapped
+
 
 def randomised(model: nn.Module, *, seed: int = 0) -> Iterator[tuple[str, nn.Module]]:
     """(stage, model) for each stage of layers, from the input upwards: that stage and all below have fresh weights.
@@ -16,7 +18,7 @@ def randomised(model: nn.Module, *, seed: int = 0) -> Iterator[tuple[str, nn.Mod
     for Saliency Maps", section 3). Not from the output downwards: all activations below would stay what they were, and
     maps look alike for that reason alone (Binder et al., CVPR 2023).
     """
-    changed = copy.deepcopy(model)
+    changed = copy.deepcopy(unwrapped(model))
     for number, (name, modules) in enumerate(_stages(changed)):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed * 1_000_003 + number)

@@ -145,7 +145,7 @@ def score_falls(model: nn.Module, images: Tensor, targets: Tensor, without: Sequ
     counts = [len(pictures) for pictures in without]
     if len(counts) != len(images):
         raise ValueError(f"there are {len(images)} scenes and {len(counts)} sets of scenes without an object")
-    with differentiable(model):
+    with differentiable(model) as model:
         pictures, labels = on_device(model, torch.cat([images, *without]), _repeated(targets, counts))
         found = scores(model, pictures, None)
         check_targets(labels, len(labels), found.shape[1])
@@ -201,8 +201,8 @@ def contrast(method: Callable, model: nn.Module, images: Tensor, targets: Tensor
     `method(model, images, targets, **options)` is saliency, smoothgrad, integrated_gradients or another with that
     signature; it explains the difference of both scores.
     """
-    with differentiable(model), torch.no_grad():
-        classes = scores(model, on_device(model, images[:1], targets[:1])[0], None).shape[1]
+    with differentiable(model) as network, torch.no_grad():
+        classes = scores(network, on_device(network, images[:1], targets[:1])[0], None).shape[1]
     first, second = (check_targets(labels, len(images), classes) for labels in (targets, others))
     return method(Differences(model), images, first * classes + second.to(first), **options)
 
