@@ -47,7 +47,8 @@ class Lite0(nn.Module):
         super().__init__()
         from efficientnet_lite_pytorch import EfficientNet  # only a teacher needs it
 
-        self.net = EfficientNet.from_name("efficientnet-lite0", override_params={"num_classes": len(CLASS_NAMES)})
+        self.net = EfficientNet.from_name("efficientnet-lite0")
+        self.net._fc = nn.Linear(self.net._fc.in_features, len(CLASS_NAMES))
         self.class_names, self.input_size, self.metrics = CLASS_NAMES, self.SIDE, {}
 
     @classmethod
