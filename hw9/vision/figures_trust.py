@@ -65,10 +65,11 @@ def strip(
             ax.set_xlabel("–" if np.isnan(value) else f"{value:.2f}", fontsize=7.5, labelpad=1)
     for ax, name in zip(grid[0], names, strict=True):
         ax.set_title(name, fontsize=7.5)
-    inset = grid[0][0].inset_axes((-1.15, 1.05, 0.55, 0.55))
-    _draw(inset, picture, None)
-    _off([inset])
     _title(figure, title)
+    first = grid[0][0].get_position()
+    corner = figure.add_axes((0.01, first.y1 - 0.1 * first.height, 0.6 * first.width, 0.6 * first.height))
+    _draw(corner, picture, None)
+    _off([corner])
     return figure
 
 
