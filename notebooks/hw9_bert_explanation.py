@@ -300,7 +300,7 @@ explorer(reader, sentences.APPLE_TRADITIONAL.texts[2], heads=[reader.heads])
 # question (mouse, or Tab and the arrow keys; 中文 changes the language). Then two texts of your own, in a cell each, for
 # which the tour chooses other heads and words: `explorer(english, "The old man said that he was tired of life.")`, where
 # you mask *he*, then *man* as well; and a question with its text, `explorer(answerer, "她在哪裡讀音樂？",
-# "二十歲的時候，她去維也納讀音樂。")`, with a card for pairs: at which layer, and by which single head, does 哪裡 look at 維也納 most?
+# "二十歲的時候，她去維也納讀音樂。")`, where the last card opens the head that looks most from the question into the text.
 #
 # 中文：按「導覽」，每張卡片會設定層、頭與遮罩，標出該看的地方，問一個問題；也可以放進自己的句子或「問題＋文章」。
 

@@ -160,7 +160,7 @@ show(figures.rows(columns, rows), "cnn_05_ten_pictures")
 source(lime_method.explain)
 
 # %%
-explained = [lime_method.explain(model, x, target=int(t)) for x, t in zip(images, targets)]
+explained = lime_method.explain_each(model, images, targets, names=food.names)
 show(figures.lime(columns, images, explained), "cnn_06_lime")
 
 # %% [markdown]
@@ -178,7 +178,8 @@ show(figures.lime(columns, images, explained), "cnn_06_lime")
 # 中文：LIME 有隨機性。換不同的亂數種子，最重要的區塊是否相同？
 
 # %%
-picked = int(said.max(1).values.argmax())
+told = torch.tensor([e.score == e.score for e in explained])  # LIME may have left one out
+picked = int((said.max(1).values * told).argmax())
 stable = lime_method.stability(model, images[picked], target=int(targets[picked]))
 show(figures.lime_stability(images[picked], stable.explanations, stable.overlap, top=stable.top), "cnn_07_lime_stability")
 
@@ -193,7 +194,7 @@ show(figures.lime_stability(images[picked], stable.explanations, stable.overlap,
 # full green and red. `recipe="course"` reproduces it, for those who have to answer the original quiz.
 
 # %%
-as_course = [lime_method.explain(model, x, target=int(t), recipe="course") for x, t in zip(images, targets)]
+as_course = lime_method.explain_each(model, images, targets, names=food.names, recipe="course")
 show(figures.lime(columns, images, as_course, top=11, recipe="course"), "cnn_08_lime_course")
 
 # %% [markdown]
@@ -301,7 +302,7 @@ source(filters.activations, filters.visualize_many)
 # ### Where does a filter respond?
 
 # %%
-layers = lesson.LAYERS[type(model).__name__]  # early to late
+layers = lesson.layers_of(model, images)  # early to late
 early, late = list(layers)[0], list(layers)[-1]
 respond = {f"layer {n}, filter 0": filters.activations(model, images, n)[:, 0] for n in layers}
 show(figures.activation_maps(columns, images, respond), "cnn_13_activation_maps")
@@ -313,7 +314,7 @@ show(figures.activation_maps(columns, images, respond), "cnn_13_activation_maps"
 # ### What does a filter like to see?
 
 # %%
-channels = [0, 1, 2, 3, 4, 5, 6, 7]
+channels = list(range(min(8, *(filters.activations(model, images[:1], n).shape[1] for n in layers))))
 likes = {f"layer {n}\n{text}": filters.visualize_many(model, n, channels) for n, text in layers.items()}
 show(figures.filters(likes, channels, title="What activates each filter most, early to late"), "cnn_14_filters")
 
@@ -329,7 +330,7 @@ show(figures.strip(frames, at, title=f"Layer {late}, filter 0: the picture while
 # 中文：右邊是真實圖片中最能激發該濾波器的區塊。兩者相符，視覺化才可信。
 
 # %%
-middle = list(layers)[2]
+middle = list(layers)[len(layers) // 2]
 found = crops.top_crops_many(model, training.as_float(pictures[:1100]), middle, channels[:5], count=8)
 wanted = filters.visualize_many(model, middle, channels[:5])
 figure = figures.filter_and_crops(channels[:5], wanted, [c.crops for c in found], [c.values for c in found], title=f"Layer {middle}")
@@ -493,7 +494,7 @@ source(trust.randomised)
 
 # %%
 def lime_maps(net, x, t, samples):
-    found = [lime_method.explain(net, one, target=int(label), samples=samples) for one, label in zip(x, t)]
+    found = lime_method.explain_each(net, x, t, samples=samples)
     return torch.stack([torch.as_tensor(lime_method.segment_map(e)) for e in found])
 
 methods = {  # fewer samples and steps than above: there are many networks to explain
@@ -501,7 +502,7 @@ methods = {  # fewer samples and steps than above: there are many networks to ex
     "saliency": lambda net, x, t: attribution.heatmap(attribution.saliency(net, x, t)),
     "SmoothGrad": lambda net, x, t: attribution.heatmap(attribution.smoothgrad(net, x, t, samples=8)),
     "integrated gradients": lambda net, x, t: attribution.integrated_gradients(net, x, t, steps=8).sum(1),
-    "filters": lambda net, x, t: evaluation.strongest_filter(net, x, t, list(lesson.LAYERS[type(net).__name__])[-1]),
+    "filters": lambda net, x, t: evaluation.strongest_filter(net, x, t, list(lesson.layers_of(net, x))[-1]),
 }
 
 # %%
@@ -529,7 +530,7 @@ show(figures_trust.strip(steps, shown, alike, picture=images[picked], title=titl
 # 中文：偵探故事：同事給你一個新的網路，她說甜點的準確率很高。先看解釋圖，猜猜看她的網路到底在看什麼？
 
 # %%
-planted = classes.index("Dessert")
+planted = max(range(len(classes)), key=lambda k: (results["validation"].confusion[k].sum() > 0, k == classes.index("Dessert")))
 second = lesson.load_checkpoint(lesson.START, device)
 parts = food.splits["training"], food.splits["validation"]
 shortcut.train_with_shortcut(second, *parts, planted, checkpoint=notebook.ROOT / "runs" / "second.safetensors")
@@ -708,7 +709,7 @@ right = (training.predict(reader, free.images).argmax(1) == free.labels).float()
 print(f"On {len(free.labels)} other free photographs, of dishes it has never seen, the network is right on {right:.0%}.")
 
 # %%
-own = [lime_method.explain(reader, x, samples=300) for x in photos.images]
+own = lime_method.explain_each(reader, photos.images, names=photos.names, samples=300)
 painted = [figures.lime_overlay(x, e.segments, e.weights).transpose(2, 0, 1) for x, e in zip(photos.images, own)]
 of_photos = {"LIME": attribution.heatmap_of([abs(lime_method.segment_map(e)) for e in own])}
 for name, method in {"saliency": attribution.saliency, "SmoothGrad": attribution.smoothgrad,

@@ -9,7 +9,7 @@ from matplotlib.text import Text
 
 from hw9 import figure_text
 from hw9.figure_text import plain, readable, wrapped
-from hw9.language.figures import attention, heads, masks, similarity
+from hw9.language.figures import attention, heads, masks, similarity, trust
 from hw9.language.similarity import Curves
 
 NASTY = "花 $5 和 $6，x_1^2 \\alpha 🍎 𠮷 ก"
@@ -32,6 +32,11 @@ FIGURES = {
     "heat maps": lambda: similarity.heat_maps({NASTY: MATRIX}, TOKENS, SENSES, title=NASTY),
     "all layers": lambda: similarity.all_layers(MATRIX[None], SENSES, name=NASTY, title=NASTY),
     "curves": lambda: similarity.curves(LEVELS, title=NASTY),
+    "answers": lambda: trust.answers(TOKENS, {"$a$": MATRIX[0], NASTY: MATRIX[1]}, 3, title=NASTY),
+    "spread": lambda: trust.spread({NASTY: [0.1, 0.2]}, xlabel="$x$", title=NASTY),
+    "erasure": lambda: trust.erasure({NASTY: [0.1, 0.2]}, {NASTY: [0.1, 0.2]}, title=NASTY),
+    "interventions": lambda: trust.interventions(MAPS, title=NASTY),
+    "layers": lambda: trust.mask_by_layer([[(t, 0.1) for t in TOKENS]] * 2, [0.1, 0.2], token="$a$", title=NASTY),
     "tree": lambda: similarity.tree([[0, 1, 0.5, 2], [2, 3, 0.7, 3]], TOKENS[1:4], SENSES[:3], title=NASTY),
 }
 
@@ -54,7 +59,8 @@ def test_every_figure_writes_text_as_text(name):
 def test_more_senses_and_heads_than_colours_by_hand_stay_apart():
     figure = FIGURES["heat maps"]()
     assert len({text.get_color() for text in figure.axes[0].get_yticklabels()}) == len(SENSES)
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == [readable(sense) for sense in SENSES]
+    named = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert named[: len(SENSES)] == [readable(sense) for sense in SENSES]
     lines = FIGURES["lines"]()
     assert len(lines.axes[0].get_legend().get_texts()) == 9
     plt.close("all")

@@ -10,15 +10,17 @@ whose nearest neighbour (cosine) uses the word in the same sense.
 """
 
 import argparse
+import collections
 import json
 import random
 import re
+import string
 import time
 from pathlib import Path
 
 import opencc
 import torch
-from train_bert import read_questions, read_text
+from bert_data import read_held_out_english, read_questions, read_text
 
 from hw9.language import bert as bert_module
 from hw9.language import sentences, similarity
@@ -66,11 +68,23 @@ def f1(said: str, wanted: str) -> float:
     return 2 * shared / (len(a) + len(b)) if shared else 0.0
 
 
-def answers(bert: bert_module.Bert, items: list[dict]) -> dict[str, float]:
+def words(text: str) -> list[str]:
+    """Words of an English answer, lower case, without punctuation and articles."""
+    return re.sub(r"\b(a|an|the)\b", " ", "".join(c for c in text.lower() if c not in string.punctuation)).split()
+
+
+def word_f1(said: str, wanted: str) -> float:
+    """SQuAD's F1 of one answer."""
+    a, b = collections.Counter(words(said)), collections.Counter(words(wanted))
+    return 2 * (a & b).total() / (a.total() + b.total()) if a & b else 0.0
+
+
+def answers(bert: bert_module.Bert, items: list[dict], english: bool = False) -> dict[str, float]:
     """Mean F1 and exact match, best of the accepted answers of each question."""
+    split, closeness = (words, word_f1) if english else (units, f1)
     pairs = [(bert.answer(item["question"], item["context"]).text, item["answers"]) for item in items]
-    exact = [any(units(said) == units(answer) for answer in accepted) for said, accepted in pairs]
-    close = [max(f1(said, answer) for answer in accepted) for said, accepted in pairs]
+    exact = [any(split(said) == split(answer) for answer in accepted) for said, accepted in pairs]
+    close = [max(closeness(said, answer) for answer in accepted) for said, accepted in pairs]
     return {"questions": len(items), "f1": sum(close) / len(close), "exact": sum(exact) / len(exact)}
 
 
@@ -78,25 +92,28 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("folder", type=Path)
     options.add_argument("--text", type=Path, required=True)
-    options.add_argument("--english", type=Path)
     options.add_argument("--questions", type=Path, required=True)
     options.add_argument("--passages", type=int, default=1000)
     options.add_argument("--items", type=int, default=300, help="questions of each kind")
+    options.add_argument("--beside", action="store_true", help="measure on as many others that are held out")
     chosen = options.parse_args()
     bert, start = bert_module.load(chosen.folder), time.perf_counter()
-    held_out = read_text(chosen.text, chosen.english)["held out"]
-    random.Random(0).shuffle(held_out)
-    chinese = [text for text in held_out if not text.isascii()][: chosen.passages]
-    english = [text for text in held_out if text.isascii()][: chosen.passages // 4]
+    skipped = (chosen.passages, chosen.items) if chosen.beside else (0, 0)
+    chinese, english = read_text(chosen.text)["held out"], read_held_out_english(chosen.text)
+    for texts in (chinese, english):
+        random.Random(0).shuffle(texts)
+    chinese, english = (texts[skipped[0] : skipped[0] + chosen.passages] for texts in (chinese, english))
     traditional = [opencc.OpenCC("s2tw").convert(text) for text in chinese]
     masks = {"simplified": chinese, "traditional": traditional, "english": english}
-    found: dict = {"mask": {name: round(mask_accuracy(bert, texts), 4) for name, texts in masks.items() if texts}}
+    found: dict = {"mask": {name: round(mask_accuracy(bert, texts), 4) for name, texts in masks.items()}}
     items = read_questions(chosen.questions)["held out"]
-    random.Random(0).shuffle(items)
-    for name in ("cmrc2018", "drcd"):
+    for name, files in {"cmrc2018": ("cmrc", "drcd"), "drcd": ("cmrc", "drcd"), "squad": ("squad",)}.items():
+        rows = [item for item in items if item["file"].startswith(files)]
+        random.Random(0).shuffle(rows)
         # One held-out question of CMRC2018 is empty.
-        rows = [item for item in items if item["file"].startswith(name) and item["question"].strip()][: chosen.items]
-        found[name] = {key: round(value, 4) for key, value in answers(bert, rows).items()}
+        rows = [item for item in rows if item["file"].startswith(name) and item["question"].strip()]
+        rows = rows[skipped[1] : skipped[1] + chosen.items]
+        found[name] = {key: round(value, 4) for key, value in answers(bert, rows, name == "squad").items()}
     found["senses"] = {}
     for name in SENSES:
         group = getattr(sentences, name)

@@ -210,7 +210,7 @@ def lime(names: Sequence[str], pictures, explanations, *, top: int = 8, recipe: 
         lime_overlay(p, e.segments, e.weights, top=top, recipe=recipe).transpose(2, 0, 1)
         for p, e in zip(pictures, explanations, strict=True)
     ]
-    notes = [f"R² = {e.score:.2f}" for e in explanations]
+    notes = ["left out" if e.score != e.score else f"R² = {e.score:.2f}" for e in explanations]
     figure = rows(names, {"picture": (pictures, None), "LIME": (overlays, None, notes)})
     colours = (FOR, AGAINST) if recipe == "paper" else (COURSE_FOR, COURSE_AGAINST)
     parts = [Patch(color=c, label=t) for c, t in zip(colours, ("for the class", "against it"), strict=True)]
@@ -349,11 +349,14 @@ def bars(
     for number, (name, heights) in enumerate(values.items()):
         heights = np.asarray(heights)
         ax.bar(
-            place - 0.4 + (number + 0.5) * width, heights, width * 0.92, label=f"{name} (mean {np.mean(heights):.2f})"
+            place - 0.4 + (number + 0.5) * width,
+            heights,
+            width * 0.92,
+            label=f"{name} (mean {np.nanmean(heights):.2f})",
         )
     if chance is not None:
         ax.hlines(
-            chance, place - 0.45, place + 0.45, color="black", lw=1.4, label=f"chance (mean {np.mean(chance):.2f})"
+            chance, place - 0.45, place + 0.45, color="black", lw=1.4, label=f"chance (mean {np.nanmean(chance):.2f})"
         )
     ax.set_xticks(place, names, fontsize=8)
     ax.set(ylabel=ylabel, title=title)

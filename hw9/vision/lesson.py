@@ -12,6 +12,8 @@ from hw9.notebook import ROOT, figures_folder
 from hw9.vision.augmentation import augmentation
 from hw9.vision.classifier import CompactCNN, load_checkpoint, save_checkpoint
 from hw9.vision.food11 import CLASS_NAMES, Food11, download_food11, find_food11, read_folder
+from hw9.vision.inference import unwrapped
+from hw9.vision.layers import layers_to_show
 from hw9.vision.photographs import Photographs, free_photographs, lesson_photographs
 from hw9.vision.pictures import files_of
 from hw9.vision.sprites import LESSON_LABELS, Objects, SpriteFood11, lesson_objects, lesson_pictures
@@ -175,6 +177,11 @@ def train_or_load(
         toward(network, load_checkpoint(START, device), KEPT)
         save_checkpoint(checkpoint, network, {"kept": KEPT})
     return network, history
+
+
+def layers_of(model: nn.Module, images: Tensor) -> dict[int | str, str]:
+    """The layers whose filters are shown, early to late, {layer: what it is}: of LAYERS, or found in the model."""
+    return LAYERS.get(type(unwrapped(model)).__name__) or layers_to_show(model, images[:1])
 
 
 def photographs(folder: str, size: int) -> Photographs:

@@ -176,7 +176,7 @@ def train(
         bar,
         _interrupts_wait() as interrupted,
         _without_gradients(fixed),
-        torch.random.fork_rng([device] if device.type == "cuda" else []),
+        _forked(device),
     ):
         while step < total:
             loss, size = one_step()
@@ -218,6 +218,13 @@ def _interrupts_wait() -> Iterator[threading.Event]:
         yield asked
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def _forked(device: torch.device) -> contextlib.AbstractContextManager:
+    """The global random numbers, of the CPU and of the GPU that trains, are afterwards as they were."""
+    if device.type == "cpu":
+        return torch.random.fork_rng([])
+    return torch.random.fork_rng([device], device_type=device.type)
 
 
 @contextlib.contextmanager

@@ -235,6 +235,11 @@ def test_folders(tiny_folder, tmp_path, monkeypatch):
     assert load(str(tiny_folder), device="cpu").name == load(tiny_folder, device="cpu").name == tiny_folder.name
     monkeypatch.chdir(tiny_folder.parent)
     assert load(tiny_folder.name, device="cpu").name == tiny_folder.name
+    monkeypatch.setattr(hub, "ROOT", tiny_folder.parent)  # a path may count from the root of the lesson
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tiny_folder.parent))
+    for pasted in (f" {tiny_folder.name}/ ", f"'{tiny_folder}'", f"~/{tiny_folder.name}"):
+        assert load(pasted, device="cpu").name == tiny_folder.name
     for name in ("./nothing", "/nothing/here", "~/nothing-here", "a/b/c", tmp_path / "nothing"):
         fails(FileNotFoundError, "there is no folder", str(name), name=name)
     fails(ValueError, "is a file", name=tiny_folder / "config.json")

@@ -99,6 +99,14 @@ def test_the_effect_of_each_head_is_what_one_by_one_gives(tiny, pair):
     assert found.abs().max() > 1e-5
 
 
+def test_the_effect_on_a_word_of_two_tokens_is_that_on_its_joint_probability(tiny):
+    found = ablation_effect(tiny, "the unknown cat", [2, 3], "unknown")
+    whole = masked_probability(tiny, "the unknown cat", [2, 3], "unknown")
+    with ablated(tiny, {1: [2]}):
+        part = masked_probability(tiny, "the unknown cat", [2, 3], "unknown")
+    assert float(found[1, 2]) == pytest.approx(part - whole, abs=1e-9) and part != whole
+
+
 def test_a_head_without_output_has_no_effect(tiny):
     still = dataclasses.replace(tiny, model=copy.deepcopy(tiny.model))
     dense(still, 1).weight.data[:, 16:24] = 0

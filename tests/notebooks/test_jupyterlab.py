@@ -59,6 +59,7 @@ def lab(tmp_path_factory):
     nbformat.write(book, home / "live.ipynb")
     places = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR")
     env = {name: str(home / ".own" / name) for name in (*places, "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")}
+    env["OMP_NUM_THREADS"] = "1"  # the browser has the other core
     # No news from the network; and cells out of sight are drawn as well.
     for file, settings in {"apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
                            "notebook-extension/tracker": {"windowingMode": "none"}}.items():  # fmt: skip
@@ -109,7 +110,7 @@ def page(lab):
 def open_notebook(page, lab, name: str) -> None:
     page.goto(f"{lab}lab/tree/{name}?reset")
     page.locator(".jp-Notebook .jp-Cell").first.wait_for()
-    page.wait_for_function("window.jupyterapp.shell.currentWidget?.context?.sessionContext?.isReady")
+    page.wait_for_function("window.jupyterapp.shell.currentWidget?.context?.sessionContext?.isReady", polling=200)
 
 
 def command(page, name: str, **arguments) -> None:
@@ -118,7 +119,7 @@ def command(page, name: str, **arguments) -> None:
 
 def until(page, script: str) -> None:
     try:
-        page.wait_for_function(script)
+        page.wait_for_function(script, polling=200)
     except TimeoutError:
         page.screenshot(path=SEEN / "stuck.png")
         raise
@@ -204,6 +205,8 @@ def test_live_outputs_answer_keep_their_keys_and_say_what_to_do_after_a_restart(
     until(page, "window.jupyterapp.shell.currentWidget.context.sessionContext.session.kernel.status === 'idle'")
     explorer.locator(".tokens.left .token").nth(7).dblclick()
     explorer.get_by_text("it was restarted. Run the set-up cell").wait_for()
-    run(6)  # up to the explorer
+    run(6)  # up to the explorer; the pasted one, below it, stays as it was
+    fresh = f"[...document.querySelectorAll('{EXPLORER}')].map((one) => one.explorer.state.masked.length).join()"
+    until(page, f"{fresh} === '0,2'")
     page.locator(EXPLORER).first.locator(".tokens.left .token").nth(7).dblclick()
     until(page, f"document.querySelector('{EXPLORER}').explorer.state.masked.join() === '7'")

@@ -8,8 +8,9 @@ import random
 import pytest
 import torch
 import train_bert
+from bert_data import Batches, read_held_out_english, read_more, read_questions, read_text
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
-from train_bert import Batches, Student, distil, hide, read_questions, read_text, span_loss
+from train_bert import Student, distil, hide, span_loss
 from transformers import BertConfig, BertForMaskedLM, BertForQuestionAnswering, BertTokenizerFast
 
 TEXT = "今天的苹果很好吃,我们去买一些吧"
@@ -34,10 +35,27 @@ def pieces():
 def test_training_and_held_out_passages_share_nothing(tmp_path):
     lines = [f"这是第{i}条评论,东西不错,下次还会再来" for i in range(900)]
     (tmp_path / "reviews.txt.xz").write_bytes(lzma.compress("\n".join(lines + lines).encode()))
-    split = read_text(tmp_path, None)
+    split = read_text(tmp_path)
     assert not set(split["training"]) & set(split["held out"])
     assert set(split["training"]) | set(split["held out"]) == set(lines)
     assert 5 < len(set(split["held out"])) < 60
+
+
+def test_more_text_shares_nothing_with_what_is_held_out_in_either_script(tmp_path):
+    (tmp_path / "more").mkdir()
+    held_out = "这家旅馆的房间很干净,服务员态度也好,下次还会再来"
+    chinese = [
+        "從前有一家旅館," + "這家旅館的房間很乾淨,服務員態度也好,下次還會再來" * 2,
+        "山上的雪到了五月才化,溪水漲了起來",
+    ]
+    english = [f"The baker of {chr(97 + i % 26)}{i} opened his shop at four. " * 11 + "x" for i in range(300)]
+    for name, rows in {"zh_text": chinese, "en_text": english}.items():
+        (tmp_path / "more" / f"{name}.txt.xz").write_bytes(lzma.compress("\n".join(rows).encode()))
+    more, measured = read_more(tmp_path, [held_out]), read_held_out_english(tmp_path)
+    assert more["zh"] == chinese[1:]
+    assert len(measured) > 2 and not set(measured) & set(more["en"])
+    assert sorted("".join(english)) == sorted("".join(more["en"] + measured))
+    assert max(map(len, more["en"])) == 400
 
 
 def test_questions_of_one_context_stay_on_one_side_and_wrong_answers_are_left_out(tmp_path):
@@ -50,10 +68,14 @@ def test_questions_of_one_context_stay_on_one_side_and_wrong_answers_are_left_ou
     split = read_questions(tmp_path)
     assert len(split["training"]) + len(split["held out"]) == 60 and split["held out"]
     assert not {item["context"] for item in split["training"]} & {item["context"] for item in split["held out"]}
+    (tmp_path / "some.jsonl.xz").rename(tmp_path / "squad-en-dev.jsonl.xz")
+    assert len(read_questions(tmp_path)["held out"]) == 60 and not read_questions(tmp_path)["training"]
+    (tmp_path / "squad-en-dev.jsonl.xz").rename(tmp_path / "xquad-zh.jsonl.xz")
+    assert read_questions(tmp_path) == {"training": [], "held out": []}
 
 
 def test_each_piece_is_matched_by_its_own_characters(tokenizer, pieces):
-    batches = Batches(tokenizer, pieces, [TEXT] * 1024, [])
+    batches = Batches(tokenizer, pieces, {"zh": [TEXT]}, {}, 0)
     batches.to_traditional = str
     batch = next(batches.text(random.Random(0), 2048))
     of_teacher = [pieces.id_to_token(i) for i in batch["pieces"].flatten()[batch["targets"]].tolist()]
@@ -66,7 +88,7 @@ def test_each_piece_is_matched_by_its_own_characters(tokenizer, pieces):
 
 
 def test_distillation_is_0_where_the_mean_of_the_characters_is_the_piece(tokenizer, pieces, monkeypatch):
-    batches = Batches(tokenizer, pieces, [TEXT] * 1024, [])
+    batches = Batches(tokenizer, pieces, {"zh": [TEXT]}, {}, 0)
     batches.to_traditional = str
     batch = next(batches.text(random.Random(0), 2048))
     goal = torch.randn(*batch["pieces"].shape, 8)
@@ -86,7 +108,7 @@ def test_distillation_is_0_where_the_mean_of_the_characters_is_the_piece(tokeniz
 def test_windows_hold_the_answer_or_point_to_the_first_token(tokenizer):
     start = CONTEXT.index("红豆面包", 200)
     item = {"context": CONTEXT, "question": "做什么面包吗？", "answer": "红豆面包", "start": start, "file": "drcd"}
-    batches, seen = Batches(tokenizer, None, [], [item]), set()
+    batches, seen = Batches(tokenizer, None, {}, {"zh": [item]}, 0), set()
     for seed in range(60):
         ids, first, begin, end = batches._window(item, random.Random(seed))
         assert tokenizer.convert_ids_to_tokens(ids[first - 1]) == "[SEP]"
@@ -96,6 +118,22 @@ def test_windows_hold_the_answer_or_point_to_the_first_token(tokenizer):
             assert end == 0
         seen.add(bool(begin))
     assert seen == {True, False}
+
+
+def test_an_english_window_begins_at_a_word_and_a_share_of_the_batch_is_english(tokenizer):
+    words = [*["the", "old", "mill", "by", "river", "was", "sold", "to", "a", "baker", "in", "spring"]]
+    english = BertTokenizerFast(vocab={word: i for i, word in enumerate([*tokenizer.all_special_tokens, *words])})
+    context = " ".join(words * 60)
+    item = {"context": context, "question": "the baker", "answer": "by river", "file": "squad"}
+    item["start"] = context.index("by river", 1500)
+    batches = Batches(english, None, {"zh": [TEXT], "en": [context]}, {"zh": [], "en": [item]}, 0.25)
+    for seed in range(30):
+        ids, first, begin, end = batches._window(item, random.Random(seed))
+        shown = english.convert_ids_to_tokens(ids[first:-1])
+        assert "[UNK]" not in shown[:-1]  # the last may be cut
+        assert not begin or english.convert_ids_to_tokens(ids[begin : end + 1]) == ["by", "river"]
+    texts = batches._sample(random.Random(0), batches.texts, 40)
+    assert texts.count(context) == 10 and texts.count(TEXT) == 30
 
 
 def test_only_chosen_places_change_and_four_fifths_of_them_are_masked():

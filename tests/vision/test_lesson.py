@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import nn
 
 from hw9.vision import lesson, photographs, training
 from hw9.vision.classifier import CompactCNN, CourseCNN, save_checkpoint
@@ -218,3 +219,10 @@ def test_layers_of_the_lesson_exist():
         model = build()
         features = getattr(model, "cnn", None) or model.features
         assert all(0 <= index < len(features) for index in lesson.LAYERS[build.__name__])
+
+
+def test_layers_of_any_network_are_listed_or_found():
+    images = torch.rand(2, 3, 32, 32)
+    assert lesson.layers_of(nn.DataParallel(CompactCNN()), images) == lesson.LAYERS["CompactCNN"]
+    other = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 8, 3), nn.Flatten(), nn.Linear(8 * 28 * 28, 11))
+    assert list(lesson.layers_of(other, images)) == ["0", "1", "2"]

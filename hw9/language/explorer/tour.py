@@ -4,6 +4,8 @@ The cards' words are in page/strings.js, under the names given here. What they p
 numbers, so the tour fits any text and any BERT.
 """
 
+import torch
+
 from hw9.language.attention import fill, head_patterns, is_mark, words_for
 from hw9.language.bert import Bert, Reading
 from hw9.language.explorer.payload import GUESSES
@@ -47,8 +49,19 @@ def tour(bert: Bert, reading: Reading, view: View) -> list[dict]:
     cards.append({"name": "grid", "light": "grid", "view": {"layer": 1, "sort": "entropy"}, "values": {}})
     cards.append({"name": "corpus", "light": "corpus", "view": {"layer": 1, "tab": "corpus", **at}, "values": values})
     if reading.pair is not None:
-        cards.append({"name": "pair", "light": "layers", "view": {"layer": 1, "query": "a", "key": "b"}, "values": {}})
+        layer, head = _across(reading)
+        one = {"layer": layer, "heads": [head], "query": "a", "key": "b"}
+        cards.append({"name": "pair", "light": "stage", "view": one, "values": {"layer": layer, "head": head}})
     return cards
+
+
+def _across(reading: Reading) -> tuple[int, int]:
+    """Layer and head, from 1, with the strongest look from a word of the first text at another word of the second."""
+    second, special = torch.tensor(reading.segments) == 1, torch.tensor(reading.special)
+    counts = (~second & ~special)[:, None] & (second & ~special)[None] & (reading.ids[:, None] != reading.ids[None])
+    best = (reading.attentions * counts).amax((-1, -2))  # (L, H)
+    layer, head = divmod(int(best.argmax()), best.shape[1])
+    return layer + 1, head + 1
 
 
 def _masks(bert: Bert, reading: Reading, wanted: int | None) -> tuple[int, int | None]:

@@ -11,9 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from hw9.figure_text import plain
 from hw9.language.figures.cells import COLOURS, WIDTH, cells, layers_and_heads, outline, token_axes
 
 
+@plain(WIDTH)
 def answers(tokens: Sequence[str], rows: dict[str, np.ndarray], position: int, *, title: str = "") -> Figure:
     """A row of cells for each answer (T,), from its least word (white) to its most (dark); what is no word is grey."""
     table = np.array([np.asarray(row, dtype=float) for row in rows.values()])
@@ -33,6 +35,7 @@ def answers(tokens: Sequence[str], rows: dict[str, np.ndarray], position: int, *
     return figure
 
 
+@plain(WIDTH)
 def spread(values: dict[str, Sequence[float]], *, xlabel: str, note: str = "", title: str = "") -> Figure:
     """A row for each answer: a dot for each sentence, a bar at their mean with its standard error."""
     figure, ax = plt.subplots(figsize=(WIDTH, 0.36 * len(values) + 1.2), layout="constrained")
@@ -42,6 +45,7 @@ def spread(values: dict[str, Sequence[float]], *, xlabel: str, note: str = "", t
     return figure
 
 
+@plain(WIDTH)
 def erasure(
     comprehensiveness: dict[str, Sequence[float]], sufficiency: dict[str, Sequence[float]], *, title: str = ""
 ) -> Figure:
@@ -56,6 +60,7 @@ def erasure(
     return figure
 
 
+@plain(WIDTH)
 def interventions(maps: dict[str, np.ndarray], *, title: str = "") -> Figure:
     """Change of a probability, (L, H), in percentage points, under each intervention; one colour scale, red: needed.
 
@@ -79,6 +84,7 @@ def interventions(maps: dict[str, np.ndarray], *, title: str = "") -> Figure:
     return figure
 
 
+@plain(WIDTH)
 def mask_by_layer(tops: Sequence[Sequence[tuple[str, float]]], right, *, token: str, title: str = "") -> Figure:
     """For each layer, from 0 on, the words the mask head reads there, the right one in orange, and its probability."""
     right = np.asarray(right)

@@ -34,6 +34,21 @@ def agree(hits, places, similarities, top):
     assert len({*zip(hits.sentences.tolist(), hits.positions.tolist(), strict=True)}) == top
 
 
+def test_a_read_only_disk_and_a_device_without_float64_do_not_stop_the_index(tiny, tmp_path, monkeypatch):
+    """The index then lies among the temporary files; an Apple GPU has no float64, so nothing is double before it is on
+    the CPU."""
+    (tmp_path / "file").write_text("")
+    (tmp_path / "corpus.txt").write_text("the cat sat\nthe dog ate", encoding="utf-8")
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
+    moved, cpu, double = [], torch.Tensor.cpu, torch.Tensor.double
+    monkeypatch.setattr(torch.Tensor, "cpu", lambda part: moved.append(id(part)) or cpu(part))
+    monkeypatch.setattr(
+        torch.Tensor, "double", lambda part: double(part) if id(part) in moved else pytest.fail("double")
+    )
+    found = index(tiny, tmp_path / "corpus.txt", folder=tmp_path / "file" / "cache")
+    assert found.folder.parent == tmp_path / "hw9-cache" and len(found.words) == 10
+
+
 def test_search_by_embedding_is_what_brute_force_finds(tiny, corpus):
     readings, places = every_word(tiny, corpus.corpus.texts)
     query = tiny.read(QUERY)

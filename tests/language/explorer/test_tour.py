@@ -28,6 +28,16 @@ def test_the_cards_name_the_heads_that_do_what_they_say(tiny):
     assert cards["layers"]["values"] == {"head": 4}
 
 
+def test_the_last_card_opens_the_head_that_looks_across_at_another_word(tiny):
+    reading = tiny.read("who ate the apple?", "the dog ate.")
+    planted = reading.attentions.clone() * 0.1
+    planted[0, 1, 1, 8] = 0.9  # who -> dog
+    planted[1, 1, 2, 9] = planted[1, 2, 1, 3] = planted[1, 3, 8, 1] = 1  # ate -> ate; within one text; from the second
+    assert [reading.tokens[k] for k in (1, 8, 2, 9)] == ["who", "dog", "ate", "ate"]
+    card = by_name(tiny, replace(reading, attentions=planted))["pair"]
+    assert card["view"] == {"layer": 1, "heads": [2], "query": "a", "key": "b"}
+
+
 def test_the_word_to_mask_is_the_one_guessed_best_and_the_other_costs_it_most(tiny):
     reading = tiny.read(TEXT)
     chances = {k: masked_probability(tiny, TEXT, k, reading.tokens[k]) for k in range(1, 8)}  # 8 is the full stop

@@ -108,8 +108,8 @@ export const STRINGS = {
     ask_grid: "In which layers are the first twelve? What do they look at: a neighbour, [CLS], [SEP]?",
     tour_corpus: "Below: the tokens of the corpus whose vectors are nearest to that of “{word}”, after layer 1. In a notebook the first search reads the corpus, which takes a minute or two.",
     ask_corpus: "Look at the coloured columns, one for each layer: from which layer on has one part of speech more than half? Is it that of “{word}”?",
-    tour_pair: "Two texts in one input: shown is only what the first looks at in the second. Go through the layers, then through single heads.",
-    ask_pair: "In which layer does the first text look most at the part of the second that matters to it?",
+    tour_pair: "Two texts in one input. Shown is only what the first looks at in the second, by layer {layer}, head {head}: of all heads it has the strongest such look from one word at a different one.",
+    ask_pair: "Which word looks at which most? If the first text is a question: does that word answer it?",
   },
   zh: {
     title: "注意力瀏覽器",
@@ -217,8 +217,8 @@ export const STRINGS = {
     ask_grid: "前十二個在哪些層？它們看向哪裡：鄰居、[CLS]、還是 [SEP]？",
     tour_corpus: "下方是語料裡向量與「{word}」最近的詞元，先看第 1 層之後。在筆記本裡，第一次搜尋要先讀語料，需一兩分鐘。",
     ask_corpus: "看彩色直條，一層一條：從哪一層開始，有一種詞性超過一半？它是「{word}」的詞性嗎？",
-    tour_pair: "兩段文字一起輸入：現在只顯示第一段看向第二段的部分。先逐層看，再看單獨的頭。",
-    ask_pair: "在哪一層，第一段最注意第二段裡與它有關的部分？",
+    tour_pair: "兩段文字一起輸入。現在只顯示第 {layer} 層第 {head} 頭從第一段看向第二段的部分：在所有的頭裡，它跨段看向不同字的注意力最強。",
+    ask_pair: "哪個字最注意哪個字？如果第一段是問題：那個字回答了它嗎？",
   },
 };
 
