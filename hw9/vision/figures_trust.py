@@ -118,16 +118,16 @@ def two_networks(
 
 
 def scorecard(
-    rows: dict[str, dict[str, float]], *, lower: Sequence[str] = (), notes: dict[str, str] | None = None,
+    rows: dict[str, dict[str, float]], *, zero: Sequence[str] = (), notes: dict[str, str] | None = None,
     title: str = "",
 ) -> Figure:  # fmt: skip
     """Maps x tests: every number, and the shade of its rank within the test, the best dark; nan: not measured.
 
-    Tests in `lower` are better low. `notes` goes below the name of a test.
+    Tests in `zero` are best at 0, on either side. `notes` goes below the name of a test.
     """
     tests, names = list(next(iter(rows.values()))), list(rows)
     table = np.array([[rows[name][test] for test in tests] for name in names], float)
-    signed = table * np.where([test in lower for test in tests], -1, 1)
+    signed = np.where([test in zero for test in tests], -np.abs(table), table)
     ranks = np.full(table.shape, np.nan)
     for column in range(len(tests)):
         known = np.isfinite(signed[:, column])
