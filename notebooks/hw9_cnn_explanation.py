@@ -498,7 +498,7 @@ def lime_maps(net, x, t, samples):
     return torch.stack([torch.as_tensor(lime_method.segment_map(e)) for e in found])
 
 methods = {  # fewer samples and steps than above: there are many networks to explain
-    "LIME": partial(lime_maps, samples=80),
+    "LIME": partial(lime_maps, samples=150),
     "saliency": lambda net, x, t: attribution.heatmap(attribution.saliency(net, x, t)),
     "SmoothGrad": lambda net, x, t: attribution.heatmap(attribution.smoothgrad(net, x, t, samples=8)),
     "integrated gradients": lambda net, x, t: attribution.integrated_gradients(net, x, t, steps=8).sum(1),
