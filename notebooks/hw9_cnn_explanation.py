@@ -672,6 +672,7 @@ tests = {"SRG": lambda n: sum(v.mean() for v in gains[n].values()) / 3 if n in g
          "square:\nhighest pixel": lambda n: finds["highest pixel in the square"].get(n, [float("nan")] * 2)[1],
          "square:\nrank accuracy": lambda n: finds["rank accuracy"].get(n, [float("nan")] * 2)[1],
          "objects\nin order": lambda n: float(torch.tensor(ordered[n]).nanmean()) if n in ordered else float("nan")}
+if not ordered: del tests["objects\nin order"]  # photographs are not composed
 card = {n: {test: float(value(n)) for test, value in tests.items()} for n in judged}
 title = "Methods x tests (the darker, the better within its column; below the line: controls)"
 show(figures_trust.scorecard(card, zero=["alike when\nall is random"], title=title), "cnn_31_all_tests")
