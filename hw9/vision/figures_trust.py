@@ -65,10 +65,11 @@ def strip(
             ax.set_xlabel("–" if np.isnan(value) else f"{value:.2f}", fontsize=7.5, labelpad=1)
     for ax, name in zip(grid[0], names, strict=True):
         ax.set_title(name, fontsize=7.5)
-    inset = grid[0][0].inset_axes((-1.15, 1.05, 0.55, 0.55))
-    _draw(inset, picture, None)
-    _off([inset])
     _title(figure, title)
+    first = grid[0][0].get_position()
+    corner = figure.add_axes((0.01, first.y1 - 0.1 * first.height, 0.6 * first.width, 0.6 * first.height))
+    _draw(corner, picture, None)
+    _off([corner])
     return figure
 
 
@@ -117,16 +118,16 @@ def two_networks(
 
 
 def scorecard(
-    rows: dict[str, dict[str, float]], *, lower: Sequence[str] = (), notes: dict[str, str] | None = None,
+    rows: dict[str, dict[str, float]], *, zero: Sequence[str] = (), notes: dict[str, str] | None = None,
     title: str = "",
 ) -> Figure:  # fmt: skip
     """Maps x tests: every number, and the shade of its rank within the test, the best dark; nan: not measured.
 
-    Tests in `lower` are better low. `notes` goes below the name of a test.
+    Tests in `zero` are best at 0, on either side. `notes` goes below the name of a test.
     """
     tests, names = list(next(iter(rows.values()))), list(rows)
     table = np.array([[rows[name][test] for test in tests] for name in names], float)
-    signed = table * np.where([test in lower for test in tests], -1, 1)
+    signed = np.where([test in zero for test in tests], -np.abs(table), table)
     ranks = np.full(table.shape, np.nan)
     for column in range(len(tests)):
         known = np.isfinite(signed[:, column])
