@@ -74,6 +74,10 @@ def test_srg_is_the_area_between_the_curves(planted):
         trust.srg(model, images, targets, maps.numpy(), chunk=5, **options).numpy(), wanted.astype(np.float32)
     )
     torch.testing.assert_close(least, deletion_curve(model, images, targets, -maps, **options))
+    flat = torch.ones(6, 16, 16)  # no order: the mean of both ways, twice
+    both = [deletion_curve(model, images, targets, flat, least_first=flag, **options) for flag in (False, True)]
+    for curve in trust.both_ways(model, images, targets, flat, **options):
+        torch.testing.assert_close(curve, sum(both) / 2)
 
 
 # ---- weights randomised
