@@ -190,3 +190,29 @@ def test_a_page_holds_pictures_with_their_words_and_fetches_nothing(tmp_path):
     nbformat.write(book, tmp_path / "a.ipynb")
     with pytest.raises(ValueError, match=r"a.ipynb has no outputs: run it and save it first"):
         save_page(tmp_path / "a.ipynb", tmp_path / "b.html")
+
+
+def test_photographs_keep_their_colours_and_plots_stay_small(tmp_path):
+    import io
+
+    from PIL import Image
+
+    random = np.random.default_rng(0)
+    y, x = np.mgrid[0:120, 0:120] / 120
+    photograph = np.stack([x, y, 0.5 + 0.4 * np.sin(9 * x * y)], -1) + random.normal(0, 0.02, (120, 120, 3))
+    for shown, kind in ((photograph.clip(0, 1), "jpg"), (np.eye(3), "png")):
+        figure, ax = plt.subplots()
+        ax.imshow(shown)
+        notebook.show(figure, "kept", folder=tmp_path)
+        assert [path.name for path in tmp_path.iterdir()] == [f"kept.{kind}"]  # the other kind is gone
+    drawn = Image.fromarray((photograph.clip(0, 1) * 255).astype(np.uint8)).resize((600, 600))
+    png = io.BytesIO()
+    drawn.save(png, "PNG")
+
+    def error(content):
+        return np.abs(np.asarray(Image.open(io.BytesIO(content)).convert("RGB"), float) - np.asarray(drawn)).mean()
+
+    as_jpg, as_png = (notebook.compressed(png.getvalue(), photographs=p)[0] for p in (True, False))
+    assert error(as_jpg) < 2.5
+    assert len(as_jpg) < len(png.getvalue()) / 3
+    assert notebook.compressed(png.getvalue(), photographs=False)[1] == "jpg" or error(as_png) > error(as_jpg)
