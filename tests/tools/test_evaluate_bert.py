@@ -17,6 +17,7 @@ def test_english_answers_are_compared_word_by_word_without_articles_and_in_any_o
     assert word_f1("The street lamps.", "street lamps") == 1
     assert word_f1("lamps in the street", "a street") == pytest.approx(2 * 1 / (3 + 1))
     assert word_f1("lamps lamps", "lamps") == pytest.approx(2 * 1 / 3)  # said twice, wanted once
+    assert word_f1("very very old", "very very") == pytest.approx(2 * 2 / 5)
     assert word_f1("the", "a") == 0 and word_f1("anthem", "them") == 0
 
 

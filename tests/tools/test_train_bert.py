@@ -132,6 +132,10 @@ def test_an_english_window_begins_at_a_word_and_a_share_of_the_batch_is_english(
         shown = english.convert_ids_to_tokens(ids[first:-1])
         assert "[UNK]" not in shown[:-1]  # the last may be cut
         assert not begin or english.convert_ids_to_tokens(ids[begin : end + 1]) == ["by", "river"]
+    english.model_max_length = 60  # an answer that lies beyond is none
+    short = [batches._window(item, random.Random(seed)) for seed in range(30)]
+    assert all(len(ids) <= 60 and end < len(ids) - 1 for ids, _, _, end in short)
+    assert {bool(begin) for _, _, begin, _ in short} == {True, False}
     texts = batches._sample(random.Random(0), batches.texts, 40)
     assert texts.count(context) == 10 and texts.count(TEXT) == 30
 
