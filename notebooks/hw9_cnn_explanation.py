@@ -194,7 +194,7 @@ show(figures.lime_stability(images[picked], stable.explanations, stable.overlap,
 # full green and red. `recipe="course"` reproduces it, for those who have to answer the original quiz.
 
 # %%
-as_course = lime_method.explain_each(model, images, targets, names=food.names, recipe="course")
+as_course = lime_method.explain_each(model, images, targets, names=food.names, recipe="course", samples=500)
 show(figures.lime(columns, images, as_course, top=11, recipe="course"), "cnn_08_lime_course")
 
 # %% [markdown]
@@ -462,7 +462,7 @@ blind = {f"{name} (control)": m for name, m in trust.controls(images, masks=food
 judged = {name: (maps | signed)[name] for name in order} | {"|integrated gradients|": maps["integrated gradients"]} | blind
 baselines, curves = ("mean", "blur", "black"), {}
 for name in (name for name in judged if "uniform" not in name):
-    curves[name] = {kind: trust.both_ways(model, images, targets, judged[name], baseline=kind, steps=14) for kind in baselines}
+    curves[name] = {kind: trust.both_ways(model, images, targets, judged[name], baseline=kind, steps=10) for kind in baselines}
 gains = {name: {kind: trust.gain(*both).numpy() for kind, both in row.items()} for name, row in curves.items()}
 title = "Pixels removed from both ends, mean over ten pictures (of the methods LIME and integrated gradients have a sign)"
 show(figures_trust.srg(gains, "LIME", *curves["LIME"]["mean"], baselines=baselines, title=title), "cnn_23_removal")
@@ -472,7 +472,7 @@ falls = {name: {kind: float(both[0].mean()) for kind, both in curves[name].items
 for way in baselines:
     print(f"{way:6s} most important first, best to worst:", ", ".join(sorted(order, key=lambda name: falls[name][way])))
     print(f"{'':6s} SRG, best to worst:                 ", ", ".join(sorted(order, key=lambda name: -gains[name][way].mean())))
-reverse = trust.srg(model, images, targets, -judged["LIME"], steps=14)
+reverse = trust.srg(model, images, targets, -judged["LIME"], steps=10)
 print(f"LIME upside down: SRG {reverse.mean():+.3f} instead of {gains['LIME']['mean'].mean():+.3f}")
 
 # %% [markdown]

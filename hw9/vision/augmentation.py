@@ -12,7 +12,7 @@ GREY = (0.299, 0.587, 0.114)  # weights of red, green and blue in brightness (IT
 
 
 def augmentation(size: int, *, strength: float = 1.0, first_size: int | None = None) -> Augmentation:
-    """Random crop, flip, small turn and colour, each picture its own; (uint8 (B, 3, H, W), progress) -> float32
+    """Random crop, flip, small turn, colour and noise, each picture its own; (uint8 (B, 3, H, W), progress) -> float32
     (B, 3, s, s) in [0, 1] on the same device.
 
     `progress` in [0, 1] says how much of the training is over: `first_size` starts on smaller pictures and grows to
@@ -22,7 +22,7 @@ def augmentation(size: int, *, strength: float = 1.0, first_size: int | None = N
 
     def augment(pictures: Tensor, progress: float) -> Tensor:
         grown = size if first_size is None else first_size + (size - first_size) * min(1, progress / 0.7)
-        return recoloured(cropped(pictures, round(grown / 8) * 8, strength), strength)
+        return noisy(recoloured(cropped(pictures, round(grown / 8) * 8, strength), strength), strength)
 
     return augment
 
@@ -64,3 +64,9 @@ def recoloured(images: Tensor, strength: float) -> Tensor:
     grey = (images * torch.tensor(GREY, device=device).view(1, 3, 1, 1)).sum(1, keepdim=True)
     colourless = torch.rand(count, 1, 1, 1, device=device) < 0.05 * strength
     return (grey + (images - grey) * torch.where(colourless, 0.0, factor(most))).clamp(0, 1)
+
+
+def noisy(images: Tensor, strength: float) -> Tensor:
+    """Half of the pictures (B, 3, H, W) in [0, 1] with the noise of a poor camera, of up to 0.3 x strength."""
+    most = torch.empty(len(images), 1, 1, 1, device=images.device).uniform_(-0.3 * strength, 0.3 * strength)
+    return (images + most.clamp(min=0) * torch.randn_like(images)).clamp(0, 1)
