@@ -1,6 +1,7 @@
 """One training loop for every network and data set of the lesson: progress, resume, best checkpoint, history."""
 
 import contextlib
+import functools
 import math
 import os
 import pickle
@@ -24,6 +25,9 @@ from tqdm import tqdm
 from hw9.vision.augmentation import Augmentation
 from hw9.vision.classifier import load_checkpoint, save_checkpoint
 from hw9.vision.inference import device_of, predict
+
+Order = Callable[[int], np.ndarray]  # epoch -> row numbers (M,) as they are to be seen, batch after batch
+Loss = Callable[[Tensor, Tensor, Tensor], Tensor]  # logits (B, K), labels (B,) or shares (B, K), inputs -> scalar
 
 
 @dataclass
@@ -98,6 +102,8 @@ def train(
     mix: float = 0.2,
     ema: float = 0.998,
     fixed: Iterable[nn.Module] = (),
+    order: Order | None = None,
+    loss: Loss | None = None,
     seed: int = 0,
     save_every: float = 120.0,
 ) -> History:
@@ -106,7 +112,9 @@ def train(
     AdamW (Loshchilov & Hutter 2019) under a one-cycle learning rate (Smith & Topin 2018), label smoothing, mixup with
     Beta(mix, mix) or CutMix in half of the steps (Zhang et al. 2018, Yun et al. 2019; `mix=0` switches both off), and
     an exponential moving average of the weights, which is what is validated and kept. bfloat16 where that pays.
-    Modules of the model named in `fixed` stay as they are, their BatchNorm statistics too.
+    Modules of the model named in `fixed` stay as they are, their BatchNorm statistics too. `order` says which pictures
+    an epoch shows (default: all of them, at random), `loss` what is minimised (default: cross-entropy with label
+    smoothing); it also gets the varied pictures, so that a teacher can look at what the model has seen.
 
     The best weights go to `checkpoint` (.safetensors). Every `save_every` seconds, after each epoch and on an interrupt
     the whole state goes to `<checkpoint>.resume`, and the same call then goes on where it stopped. The random numbers
@@ -120,9 +128,15 @@ def train(
     model.to(memory_format=torch.channels_last)
     average = AveragedModel(model, multi_avg_fn=_moving_average(ema), use_buffers=True)
     optimizer = torch.optim.AdamW(_decay_groups(model, weight_decay), lr=learning_rate, fused=True)
-    per_epoch = math.ceil(len(labels) / batch)
+    order = order or (lambda epoch: np.random.default_rng((seed, epoch)).permutation(len(labels)))
+    order = functools.lru_cache(maxsize=1)(order)
+    loss = loss or (lambda logits, wanted, _: F.cross_entropy(logits, wanted, label_smoothing=label_smoothing))
+    shown = len(order(0))
+    per_epoch = math.ceil(shown / batch)
     total = epochs * per_epoch
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=total + 1, pct_start=0.2)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, learning_rate, total_steps=max(total + 1, 6), pct_start=0.2
+    )
     dtype = _fast_dtype(device)
     scaler = torch.amp.GradScaler(device.type, enabled=dtype == torch.float16)
     mixers = (
@@ -132,6 +146,7 @@ def train(
         type(model).__name__,
         len(labels),
         zlib.crc32(labels.tobytes()),
+        zlib.crc32(order(0).tobytes()),
         epochs,
         batch,
         learning_rate,
@@ -144,31 +159,31 @@ def train(
     def one_step() -> tuple[float, int]:
         torch.manual_seed(seed * 1_000_003 + step)
         epoch, inside = divmod(step, per_epoch)
-        order = np.random.default_rng((seed, epoch)).permutation(len(labels))
-        rows = np.sort(order[inside * batch : (inside + 1) * batch])  # sorted: the pictures may lie on a disk
+        rows = np.sort(order(epoch)[inside * batch : (inside + 1) * batch])  # sorted: the pictures may lie on a disk
         inputs = _rows(store, rows, device)
         inputs = augment(inputs, step / total) if augment else inputs.float() / 255
         wanted = torch.from_numpy(labels[rows]).to(device)
         if mixers and torch.rand(()) < 0.5:
-            inputs, wanted = mixers[int(torch.rand(()) < 0.5)](inputs, wanted)
+            apart = torch.randperm(len(rows))  # they mix neighbours, and sorted rows of Food-11 are sorted by class
+            inputs, wanted = mixers[int(torch.rand(()) < 0.5)](inputs[apart], wanted[apart])
         inputs = inputs.contiguous(memory_format=torch.channels_last)
         model.train()
         for module in fixed:
             module.eval()
         with torch.autocast(device.type, dtype, enabled=dtype is not None):
             logits = model(inputs)  # (B, K)
-        loss = F.cross_entropy(logits.float(), wanted, label_smoothing=label_smoothing)
-        if not torch.isfinite(loss):
-            raise FloatingPointError(f"the loss is {loss.item()} at step {step}: take a smaller learning_rate")
+            value = loss(logits.float(), wanted, inputs)
+        if not torch.isfinite(value):
+            raise FloatingPointError(f"the loss is {value.item()} at step {step}: take a smaller learning_rate")
         optimizer.zero_grad(set_to_none=True)
-        scaler.scale(loss).backward()
+        scaler.scale(value).backward()
         scaler.unscale_(optimizer)
         nn.utils.clip_grad_norm_(model.parameters(), 5.0)
         scaler.step(optimizer)
         scaler.update()
         schedule.step()
         average.update_parameters(model)
-        return loss.item() * len(rows), inputs.shape[-1]
+        return value.item() * len(rows), inputs.shape[-1]
 
     start = last_save = time.monotonic()
     bar = tqdm(total=total, initial=step, file=sys.stdout, desc="training", unit="step", mininterval=1, ncols=100)
@@ -179,13 +194,13 @@ def train(
         _forked(device),
     ):
         while step < total:
-            loss, size = one_step()
-            step, loss_sum = step + 1, loss_sum + loss
+            value, size = one_step()
+            step, loss_sum = step + 1, loss_sum + value
             bar.update()
             now = time.monotonic()
             if step % per_epoch == 0:
                 result = evaluate(average.module, *validation)
-                record = {"epoch": step // per_epoch, "size": size, "loss": loss_sum / len(labels)}
+                record = {"epoch": step // per_epoch, "size": size, "loss": loss_sum / shown}
                 record |= {"accuracy": result.accuracy, "learning_rate": schedule.get_last_lr()[0]}
                 history.epochs.append(record | {"seconds": round(spent + time.monotonic() - start, 1)})
                 bar.set_postfix(loss=f"{record['loss']:.2f}", validation=f"{result.accuracy:.1%}")

@@ -165,6 +165,39 @@ def test_fixed_modules_stay_as_they_are_and_ask_for_gradients_again(tmp_path):
     assert all(parameter.requires_grad for parameter in model.parameters())
 
 
+def test_an_epoch_shows_the_rows_of_its_order_and_the_loss_sees_the_varied_pictures(data, tmp_path):
+    pictures, labels = data
+    pictures = pictures.copy()
+    pictures[:, 1] = np.arange(90)[:, None, None]  # every picture tells its row
+    seen = []
+
+    def loss(logits, wanted, inputs):
+        rows = (inputs[:, 1].mean((1, 2)) * 255).round().long()
+        assert torch.equal(wanted, torch.from_numpy(labels)[rows])
+        seen.append(sorted(rows.tolist()))
+        return logits.square().mean()
+
+    def order(epoch):
+        return np.array([5, 3, 8, 8, 80, 1, 2]) + epoch
+
+    train(tiny(), pictures, labels, data, checkpoint=tmp_path / "m", epochs=2, batch=4, mix=0, order=order, loss=loss)
+    assert seen == [[3, 5, 8, 8], [1, 2, 80], [4, 6, 9, 9], [2, 3, 81]]
+
+
+def test_mixed_pictures_are_of_different_classes_even_where_the_data_are_sorted_by_class(data, tmp_path):
+    pictures, labels = data
+    order, mixed = np.argsort(labels, kind="stable"), []
+
+    def loss(logits, wanted, inputs):
+        mixed.extend((wanted.amax(1) < 1).tolist() if wanted.ndim == 2 else [])
+        return logits.square().mean()
+
+    for seed in range(3):
+        options = dict(epochs=2, batch=90, mix=2.0, loss=loss, seed=seed, augment=None)
+        train(tiny(), pictures[order], labels[order], data, checkpoint=tmp_path / "m", **options)
+    assert np.mean(mixed) > 0.3  # half of the pairs of two classes; of neighbours 2 in 90
+
+
 def test_toward_is_the_weighted_mean_of_two_networks():
     a, b = CompactCNN(3), CompactCNN(3)
     wanted = {k: 0.75 * v + 0.25 * b.state_dict()[k] for k, v in a.state_dict().items() if v.is_floating_point()}
