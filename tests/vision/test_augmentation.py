@@ -2,7 +2,7 @@
 
 import torch
 
-from hw9.vision.augmentation import GREY, augmentation, cropped, recoloured
+from hw9.vision.augmentation import GREY, augmentation, cropped, noisy, recoloured
 
 
 def pictures(count=6, side=32):
@@ -57,3 +57,11 @@ def test_an_even_picture_stays_even_and_a_grey_one_grey():
     assert 5 <= grey.sum() <= 45  # one in twenty
     assert abs(sum(GREY) - 1) < 1e-6
     assert 100 < (found - images).abs().amax((1, 2, 3)).lt(1e-5).sum() < 300  # about half stay as they are
+
+
+def test_half_of_the_pictures_get_noise_of_their_own_strength():
+    torch.manual_seed(0)
+    spread = (noisy(torch.full((400, 3, 16, 16), 0.5), 1.0) - 0.5).flatten(1).std(1)
+    assert 150 < (spread < 1e-6).sum() < 250 and 0.25 < spread.max() < 0.32
+    assert torch.equal(noisy(torch.rand(3, 3, 8, 8, generator=torch.Generator().manual_seed(1)), 0.0),
+                       torch.rand(3, 3, 8, 8, generator=torch.Generator().manual_seed(1)))  # fmt: skip
