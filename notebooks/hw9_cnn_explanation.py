@@ -9,7 +9,7 @@
 # 中文：網路看到一張食物照片就說出類別。它是根據圖片的哪一部分決定的？本課用五種方法回答，最後互相比較。
 #
 # **How to use it.** Run all cells from top to bottom (*Run all*). Each figure is followed by the questions you should
-# be able to answer from it. Nothing has to be typed in; with two CPU cores it takes about five minutes, without
+# be able to answer from it. Nothing has to be typed in; with two CPU cores it takes six to seven minutes, without
 # network and without a GPU.
 
 # %%
