@@ -116,7 +116,7 @@ def _figure_style() -> None:
     mpl.rcParams.update(
         {
             "figure.dpi": 100,
-            "savefig.dpi": 105,
+            "savefig.dpi": 96,
             "font.family": ["DejaVu Sans", *filter(None, [cjk_font()])],
             "font.size": 9,
             "axes.titlesize": 9,
@@ -168,7 +168,7 @@ def compressed(png: bytes, *, photographs: bool) -> tuple[bytes, str]:
     from PIL import Image as Picture
 
     whole, as_png, as_jpg = Picture.open(io.BytesIO(png)).convert("RGB"), io.BytesIO(), io.BytesIO()
-    whole.save(as_jpg, "JPEG", quality=83, optimize=True)
+    whole.save(as_jpg, "JPEG", quality=75, optimize=True)
     whole.quantize(256).save(as_png, "PNG", optimize=True)
     if photographs or 2 * len(as_jpg.getvalue()) < len(as_png.getvalue()):
         return as_jpg.getvalue(), "jpg"

@@ -148,7 +148,7 @@ def test_the_archive_for_colab_holds_the_lesson_and_nothing_large(tmp_path, monk
     monkeypatch.setattr("hw9.pack.check_built", lambda source: None)
     with zipfile.ZipFile(pack(tmp_path / "deep" / "a.zip")) as archive:
         names = archive.namelist()
-        assert sum(item.compress_size for item in archive.infolist()) < 60 * 2**20
+        assert sum(item.compress_size for item in archive.infolist()) < 70 * 2**20  # two networks, a BERT, and pictures
     for wanted in ("hw9/notebook.py", "requirements.txt", "hw9_cnn_explanation.ipynb", "data/sprites/index.csv",
                    "figures/attention_explorer.png",
                    "checkpoints/compact-food11.safetensors"):  # fmt: skip

@@ -90,7 +90,7 @@ def test_a_word_of_several_tokens_is_their_mean(tiny):
 
 def test_capitals_do_not_matter(tiny):
     found = token_vectors(tiny, ["Apple is sweet", "apple is sweet"], "apple", 3)
-    assert torch.equal(found[0], found[1])
+    torch.testing.assert_close(found[0], found[1], rtol=0, atol=1e-5)  # rows of one batch may round differently
 
 
 def test_all_layers_at_once(tiny):
