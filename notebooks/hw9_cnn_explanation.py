@@ -309,7 +309,7 @@ show(figures.activation_maps(columns, images, respond), "cnn_13_activation_maps"
 
 # %% [markdown]
 # **Questions.** Near the input the map still looks like the picture; how does it change towards the output? Which part of
-# a picture activates the filter of the first row least (dark blue), which most (yellow)?
+# a picture activates the filter of the first row least (darkest), which most (brightest)?
 #
 # ### What does a filter like to see?
 
@@ -378,7 +378,7 @@ show(figures.rows(columns, table), "cnn_18_integrated_gradients")
 # ### How many steps are enough?
 #
 # The integral is computed as a sum over steps. The **gap** is how far the shares of all pixels miss the score difference,
-# in per cent of it. (Where black scores nearly as high as the picture — a sum near 0 in the figure above — a tiny miss is
+# as a share of it. (Where black scores nearly as high as the picture — a sum near 0 in the figure above — a tiny miss is
 # already a large per cent.)
 # A network of ReLUs has a kink wherever a unit switches on or off along the path, thousands of them, so the bare sum
 # stays a little off. The right total is known, so by default `integrated_gradients` shares out this small rest over the
