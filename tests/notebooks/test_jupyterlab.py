@@ -15,7 +15,7 @@ import urllib.request
 
 import nbformat
 import pytest
-from playwright.sync_api import TimeoutError, sync_playwright
+from playwright.sync_api import TimeoutError
 
 from hw9.notebook import ROOT
 from hw9.run import built, from_source, sources
@@ -91,18 +91,17 @@ def _address(runtime, server) -> str:
 
 
 @pytest.fixture(scope="module")
-def page(lab):
+def page(lab, browser):
     """A window; at the end nothing may have failed in it, and nothing been asked for elsewhere."""
     failed, elsewhere = [], []
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
-        page.set_default_timeout(300_000)  # with other work beside it a cell takes its time
-        page.on("pageerror", lambda error: failed.append(str(error)))
-        page.on("request", lambda request: elsewhere.append(request.url))
-        SEEN.mkdir(parents=True, exist_ok=True)
-        yield page
-        browser.close()
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.set_default_timeout(300_000)  # with other work beside it a cell takes its time
+    page.on("pageerror", lambda error: failed.append(str(error)))
+    page.on("request", lambda request: elsewhere.append(request.url))
+    SEEN.mkdir(parents=True, exist_ok=True)
+    yield page
+    context.close()
     assert failed == []
     assert [url for url in elsewhere if not url.startswith((lab, "data:", "blob:", "about:"))] == []
 

@@ -4,13 +4,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from hw9.language.explorer import index
 
 HERE = Path(__file__).parent
 CHROMIUM = shutil.which("chromium")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run", "--disable-sync"]
 TEXT = "the dog ate the sweet red apple because it was new, and the cat sat."
 LINES = """the cat ate a sweet apple.
 mary bought the new apple phone.
@@ -34,14 +33,6 @@ def corpus(tiny, tmp_path_factory):
     folder = tmp_path_factory.mktemp("corpus")
     (folder / "lines.txt").write_text(LINES, encoding="utf-8")
     return index(tiny, folder / "lines.txt", folder=folder)
-
-
-@pytest.fixture(scope="session")
-def browser():
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
