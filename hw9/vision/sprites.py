@@ -4,7 +4,6 @@ It stands in for Food-11 where that is not at hand: same classes, same labels, p
 The cut-outs lie in data/sprites (origin and licences there); index.csv says which dishes are kept back as "unseen".
 """
 
-import os
 import sys
 import zipfile
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from joblib import Parallel, delayed
+from joblib import Parallel, cpu_count, delayed
 from torch import Tensor
 from torch.utils.data import Dataset
 from tqdm import tqdm
@@ -98,7 +97,7 @@ class SpriteFood11(Dataset):
         masks = np.empty((self.count, self.size, self.size), bool)
         block = 110
         starts = range(0, self.count, block)
-        jobs = min(os.process_cpu_count() if sys.version_info >= (3, 13) else os.cpu_count() or 1, len(starts))
+        jobs = min(cpu_count(), len(starts))
         bar = tqdm(
             total=self.count, desc=f"scenes ({self.split})", disable=not progress, file=sys.stdout, mininterval=1
         )
