@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from scipy.stats import kendalltau
+from scipy.stats import kendalltau, sem
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -125,6 +125,18 @@ def kendall(answer: Tensor, truth: Tensor) -> float:
         raise ValueError(f"give two answers (T,) of one sentence, not {tuple(answer.shape)} and {tuple(truth.shape)}")
     words = truth.isfinite()
     return float(kendalltau(answer[words].numpy(), truth[words].numpy()).statistic)
+
+
+def clear_of(taus: dict[str, Sequence[float]], control: str) -> dict[str, list]:
+    """How far the bar (mean with its standard error) of each answer in `taus` lies above the bar of the `control`.
+
+    {"names", "gap", "mean"}, in the order of `taus`, controls left out; a gap below 0: the bars overlap.
+    """
+    means = {name: float(np.nanmean(values)) for name, values in taus.items()}
+    errors = {name: float(sem(values, nan_policy="omit")) for name, values in taus.items()}
+    names = [name for name in taus if not name.endswith("(control)")]
+    gaps = [means[name] - errors[name] - means[control] - errors[control] for name in names]
+    return {"names": names, "gap": gaps, "mean": [means[name] for name in names]}
 
 
 def erasure(bert: Bert, text: str, position: int, token: str, answer: Tensor) -> Erasure:
