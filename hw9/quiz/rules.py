@@ -9,7 +9,7 @@ Rules are data, never code. Options are known by their keys, "a", "b", ... or, w
     {above: lime.score, than: 0.5}        kind many: all options with a value above; one, picture: any of them
     {below: lime.score, than: 0.5}        `than` is a number or a path
     {bin: lime.overlap, edges: [0.3, 0.7]}
-                                          a number's place: option a below the first edge, b from there to the next, ...;
+                                          where a number lies: option a below the first edge, b up to the next, ...;
                                           within the margin of an edge both sides; options beyond are never right
     {order: lime.score}                   options from the highest value to the lowest; `from: lowest` the other way
     {value: lime.overlap, within: 0.1}    a number, right within that distance
