@@ -141,7 +141,7 @@ for one, both in lesson.each(partial(one_and_two, filler), [gap]):
 english_gap, guessed = sentences.GAPS_ENGLISH[1], []
 for one, both in lesson.each(partial(one_and_two, english_filler), [english_gap]):
     show(mask_figures.predictions(both, expected=one.word, title=one.text), "bert_02_masked_english")
-    guessed = [p for row in both.values() for word, p in row if word.casefold() == one.word.casefold()]
+    guessed = [next(p for word, p in row if word.casefold() == one.word.casefold()) for row in both.values()]
 notebook.fact("masked", {"probability": guessed, "left": guessed[1] / guessed[0] if guessed else None})
 
 # %% [markdown]
@@ -573,7 +573,7 @@ taus = {name: [trust.kendall(answers[name], truth) for _, (_, truth, answers) in
 title = f"Which word mattered? Agreement with the truth, {len(tested)} sentences"
 show(trust_figures.spread(taus, xlabel="Kendall's tau (1: same order of words, 0: chance)", title=title), "bert_24_agreement")
 means = {name: sum(values) / len(values) for name, values in taus.items()}
-notebook.fact("mattered", trust.clear_of(taus, "nearness (control)"))
+notebook.fact("mattered", {"clear": trust.clear_of(taus, "nearness (control)")})
 print("best to worst:", ", ".join(f"{name} {means[name]:+.2f}" for name in sorted(means, key=means.get, reverse=True)))
 print("below chance:", ", ".join(name for name, mean in means.items() if mean < 0 and "control" not in name) or "none")
 
@@ -624,7 +624,7 @@ title = f"Change of P({case.word}) in percentage points (permuted: median of {dr
 show(trust_figures.interventions(changes, title=title), "bert_26_interventions")
 idle = (changes["permuted"].abs() < 0.01).float().mean()
 print(f"shuffling changes P({case.word}) by less than one point in {idle:.0%} of the heads")
-notebook.fact("used", {"most": [int(change.abs().argmax()) for change in changes.values()], "idle": idle})
+notebook.fact("used", {"idle": idle})
 
 # %% [markdown]
 # **Look and think.** Is the head that matters most (framed) the same under all three? If shuffling a head hurts *more* than its
@@ -656,7 +656,7 @@ for (model, gap), (place, *_) in tested:
 # city)?
 
 # %%
-quiz.ask("by_layer")
+quiz.ask("by-layer")
 
 # %% [markdown]
 # ## 9. Your own sentences

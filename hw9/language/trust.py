@@ -127,16 +127,18 @@ def kendall(answer: Tensor, truth: Tensor) -> float:
     return float(kendalltau(answer[words].numpy(), truth[words].numpy()).statistic)
 
 
-def clear_of(taus: dict[str, Sequence[float]], control: str) -> dict[str, list]:
-    """How far the bar (mean with its standard error) of each answer in `taus` lies above the bar of the `control`.
+def clear_of(taus: dict[str, Sequence[float]], control: str) -> float:
+    """How far the bar (mean with its standard error) of the best answer in `taus` lies above that of the `control`.
 
-    {"names", "gap", "mean"}, in the order of `taus`, controls left out; a gap below 0: the bars overlap.
+    Below 0 they overlap. Other names that end in "(control)" are left out; nan where there are too few numbers.
     """
-    means = {name: float(np.nanmean(values)) for name, values in taus.items()}
-    errors = {name: float(sem(values, nan_policy="omit")) for name, values in taus.items()}
-    names = [name for name in taus if not name.endswith("(control)")]
-    gaps = [means[name] - errors[name] - means[control] - errors[control] for name in names]
-    return {"names": names, "gap": gaps, "mean": [means[name] for name in names]}
+    known = {name: [value for value in values if value == value] for name, values in taus.items()}
+    bars = {name: (np.mean(values), sem(values)) for name, values in known.items() if len(values) > 1}
+    answers = [name for name in bars if not name.endswith("(control)")]
+    if not answers or control not in bars:
+        return float("nan")
+    mean, error = max(bars[name] for name in answers)
+    return float(mean - error - sum(bars[control]))
 
 
 def erasure(bert: Bert, text: str, position: int, token: str, answer: Tensor) -> Erasure:
