@@ -314,7 +314,7 @@ explorer(reader, sentences.APPLE_TRADITIONAL.texts[2], heads=[reader.heads])
 # reads the corpus of 2,064 sentences, a minute or two). Without a kernel it is a page that knows every single mask.
 # `explorer(...).save("attention.html")` keeps it as a file to hand in; *Copy code* gives the line that shows a view again.
 #
-# **Questions.** Press *Guided tour*: each of its cards sets layer, heads and masks, lights up what to look at and asks one
+# **Try it.** Press *Guided tour*: each of its cards sets layer, heads and masks, lights up what to look at and asks one
 # question (mouse, or Tab and the arrow keys; 中文 changes the language). Then two texts of your own, in a cell each, for
 # which the tour chooses other heads and words: `explorer(english, "The old man said that he was tired of life.")`, where
 # you mask *he*, then *man* as well; and a question with its text, `explorer(answerer, "她在哪裡讀音樂？",
