@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-FOLDER = Path("runs") / "facts"
+from hw9.notebook import ROOT
+
 DIGITS = 6  # significant digits that are kept of a number
 
 Value = None | bool | int | float | str | list["Value"]
@@ -67,7 +68,7 @@ def plain(value: Any) -> Value:
 
 def digest(facts: Facts) -> str:
     """The SHA-256, in hex, of facts as canonical JSON: the same for the same facts in any order."""
-    return hashlib.sha256(json.dumps(as_json(facts), sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(as_json(facts), sort_keys=True).encode()).hexdigest()
 
 
 def as_json(facts: Facts) -> dict[str, Any]:
@@ -87,6 +88,11 @@ def from_json(content: Any) -> Facts:
     except (TypeError, RecursionError) as error:
         raise ValueError(f"these are no facts: {error}") from None
     return Facts(content["part"], content["data"], content["weights"], kept)
+
+
+def runs_folder() -> Path:
+    """Where facts (in facts/), answers and hand-ins are kept: $HW9_RUNS, or else runs/ at the root of the project."""
+    return Path(os.environ.get("HW9_RUNS") or ROOT / "runs")
 
 
 def path_of(facts: Facts, folder: Path) -> Path:

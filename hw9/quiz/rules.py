@@ -1,107 +1,270 @@
-"""What a key rests on: a closed set of rules over facts. A rule gives a key, or says why the question counts for nobody.
+"""What a key rests on: a closed set of rules over facts. A rule gives a key, or says why the question counts for none.
 
-Rules are data, never code. Where two values are closer than the margin both count. Options are known by their keys,
-"a", "b", ... or, where they are made from facts, "0", "1", ...; value i of a list belongs to option i.
+Rules are data, never code. Options are known by their keys, "a", "b", ... or, where they are made from facts, "0",
+"1", ...; value i of a list belongs to option i. Values closer than the margin count as equal: both are right.
 
-    {fixed: [a, c]}                     the same for every run (a concept); a number or an order as well
-    {highest: lime.score}               the option with the highest value; `except: [0]` leaves places out
+    {fixed: [a, c]}                       the same for every run (a concept); or an order, or a number (and `within`)
+    {highest: lime.score}                 the option with the highest value; `except: [0]` leaves options out
     {lowest: lime.score}
-    {above: lime.score, than: 0.5}      all options with a value above; `than` may be a path
-    {below: lime.score, than: 0.5}
-    {first_above: phases.p, than: 0.5}  the first option with a value above
-    {compare: [a.b, c.d]}               of three options: the first is higher, the second is higher, about equal
-    {holds: [true, false, {above: a.b, than: 1}, {below: a.b, than: c.d}, {higher: a.b, lower: c.d}]}
-                                        each option is a statement, true or false by itself
-    {value: lime.overlap, within: 0.1}  a number, right within that distance
-    {order: lime.score}                 options from the highest value to the lowest; `{order: ..., from: lowest}`
+    {above: lime.score, than: 0.5}        kind many: all options with a value above; one, picture: any of them
+    {below: lime.score, than: 0.5}        `than` is a number or a path, here and below
+    {first_above: phases.p, than: 0.5}    the first option with a value above
+    {stays_above: phases.p, than: 0.5}    the first option from which on all values are above
+    {compare: [a.b, c.d]}                 of three options: the first is higher, the second is higher, about equal
+    {holds: [true, {above: a.b, than: 1}, {highest: c.d, is: 3}]}
+                                          each option is a statement: true, false, above, below, highest, lowest
+    {order: lime.score}                   options from the highest value to the lowest; `from: lowest` the other way
+    {value: lime.overlap, within: 0.1}    a number, right within that distance
+    {count_above: lime.score, than: 0.5}  a number: how many values are above; or count_below
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from hw9.quiz.facts import Facts
+from hw9.quiz.keys import Chosen, Key, NotAsked, Ordered, Within
 
-Answer = tuple[str, ...] | float  # keys of the options chosen (for "order" in order), or a number
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """A key of options. Kind "many": all of `must`, and none beside `may`; else: one of either."""
-
-    must: frozenset[str]
-    may: frozenset[str]  # within the margin: with or without, an answer is right
-    because: str  # the numbers behind it, readable
-    single: bool = True
-
-    def fits(self, answer: Answer) -> bool:
-        """Whether an answer is right."""
-        if isinstance(answer, float):
-            return False
-        chosen = frozenset(answer)
-        if self.single:
-            return len(answer) == 1 and chosen <= self.must | self.may
-        return self.must <= chosen <= self.must | self.may and bool(chosen)
-
-    def __str__(self) -> str:
-        if self.single:
-            return " or ".join(sorted(self.must | self.may))
-        maybe = f" (with or without {', '.join(sorted(self.may))})" if self.may else ""
-        return ", ".join(sorted(self.must)) + maybe
+NEAR = 1e-9  # what rounding may do to a value, as a share of it
+SINGLE = ("one", "picture")
 
 
 @dataclass(frozen=True)
-class Within:
-    """A key of a number: right from `low` to `high`."""
+class Case:
+    """What a rule is applied to."""
 
-    low: float
-    high: float
-    because: str
-
-    def fits(self, answer: Answer) -> bool:
-        """Whether an answer is right."""
-        return isinstance(answer, float) and self.low <= answer <= self.high
-
-    def __str__(self) -> str:
-        return f"{self.low:.4g} to {self.high:.4g}"
-
-
-@dataclass(frozen=True)
-class Ordered:
-    """A key of an order: values falling from option to option; two closer than the margin may change places."""
-
-    values: Mapping[str, float]
+    rule: Mapping[str, Any]
+    facts: Facts
+    options: Sequence[str]
+    kind: str
     margin: float
-    because: str
 
-    def fits(self, answer: Answer) -> bool:
-        """Whether an answer is right."""
-        if isinstance(answer, float) or sorted(answer) != sorted(self.values):
-            return False
-        values = [self.values[key] for key in answer]
-        return all(first >= later - self.margin for at, first in enumerate(values) for later in values[at + 1 :])
+    def number(self, given: Any) -> float | None:
+        """A number, or the one at a path; None where the run has none there."""
+        return _number(self.at(given) if isinstance(given, str) else given)
 
-    def __str__(self) -> str:
-        return " > ".join(sorted(self.values, key=lambda key: -self.values[key]))
+    def at(self, path: str) -> Any:
+        try:
+            return self.facts.get(path)
+        except KeyError as error:
+            raise NotAsked(f"this run has no {error.args[0]}") from None
 
+    def numbers(self, path: str) -> list[float | None]:
+        found = self.at(path)
+        if not isinstance(found, list):
+            raise NotAsked(f"{path} is no list")
+        return [_number(one) for one in found]
 
-Key = Chosen | Within | Ordered
+    def values(self, path: str) -> dict[str, float | None]:
+        """The values at a path by option, but for those that `except` names."""
+        found = self.numbers(path)
+        if len(found) != len(self.options):
+            raise NotAsked(f"{path} has {len(found)} values for {len(self.options)} options")
+        left_out = {str(one) for one in self.rule.get("except", ())}
+        return {key: value for key, value in zip(self.options, found, strict=True) if key not in left_out}
 
-
-class NotAsked(Exception):
-    """The rule does not apply to this run, for the reason given: the question counts for nobody."""
+    def sides(self, values: Mapping[str, float | None], limit: float | None) -> tuple[set[str], set[str]]:
+        """The options surely above the limit, and those within the margin of it (or without a value)."""
+        if limit is None:
+            raise NotAsked("this run has no number to compare with")
+        known = {key: value - limit for key, value in values.items() if value is not None}
+        near = {key for key, away in known.items() if abs(away) <= self.margin + NEAR * abs(limit)}
+        return {key for key, away in known.items() if away > 0} - near, near | (set(values) - set(known))
 
 
 def key(rule: Mapping[str, Any], facts: Facts, options: Sequence[str], *, kind: str, margin: float = 0.0) -> Key:
     """The key of a question whose options have these keys; raises NotAsked where the rule does not apply."""
-    raise NotImplementedError
+    name = next(name for name in RULES if name in rule)
+    return RULES[name].apply(Case(rule, facts, options, kind, margin))
 
 
-def mistakes(rule: Any, kind: str) -> list[str]:
-    """What is wrong with a rule, as it stands in a bank: one clause each, none for a good one."""
-    raise NotImplementedError
+def winners(values: Mapping[str, float | None], margin: float, sign: int) -> set[str]:
+    """The options with the highest value (sign 1) or the lowest (-1), or within the margin of it."""
+    known = {key: sign * value for key, value in values.items() if value is not None}
+    if len(known) < 2:
+        raise NotAsked("there are no two values to compare")
+    best = max(known.values())
+    found = {key for key, value in known.items() if best - value <= margin + NEAR * abs(best)}
+    if len(found) == len(known):
+        raise NotAsked("all values are within the margin of each other")
+    return found
 
 
-def paths(rule: Mapping[str, Any]) -> list[str]:
-    """The paths of all facts that a rule reads."""
-    raise NotImplementedError
+def _number(given: Any) -> float | None:
+    if isinstance(given, bool) or not isinstance(given, int | float) or not abs(given) < 1e300:
+        return None
+    return float(given)
+
+
+def _said(path: str, values: Mapping[str, float | None]) -> str:
+    told = [f"{key}: {'none' if value is None else format(value, '.4g')}" for key, value in values.items()]
+    return f"{path} {', '.join(told)}"
+
+
+def _any(found: set[str], because: str) -> Chosen:
+    """One option is asked for, and each of these is right."""
+    return Chosen(*((found, set()) if len(found) == 1 else (set(), found)), because=because)
+
+
+def _fixed(case: Case) -> Key:
+    given = case.rule["fixed"]
+    if case.kind == "number":
+        within = case.rule.get("within", 0)
+        return Within(given - within, given + within, "always")
+    if case.kind == "order":
+        return Ordered({str(one): -float(at) for at, one in enumerate(given)}, 0.0, "always")
+    return Chosen({str(one) for one in given}, set(), "always", single=case.kind in SINGLE)
+
+
+def _extreme(name: str, sign: int) -> Callable[[Case], Key]:
+    def apply(case: Case) -> Key:
+        values = case.values(case.rule[name])
+        return _any(winners(values, case.margin, sign), _said(case.rule[name], values))
+
+    return apply
+
+
+def _beyond(name: str, sign: int) -> Callable[[Case], Key]:
+    def apply(case: Case) -> Key:
+        values, limit = case.values(case.rule[name]), case.number(case.rule["than"])
+        must, may = _turned(case, values, limit, sign)
+        because = f"{_said(case.rule[name], values)}; {name} {limit:.4g}"
+        if not must:
+            raise NotAsked(f"no value is clearly {name} {limit:.4g} ({because})")
+        if case.kind in SINGLE:
+            if len(must | may) == len(values):
+                raise NotAsked(f"every option would be right ({because})")
+            return _any(must | may, because)
+        return Chosen(must, may, because, single=False)
+
+    return apply
+
+
+def _turned(case: Case, values: Mapping[str, float | None], limit: float | None, sign: int) -> tuple[set, set]:
+    """The options surely beyond the limit, above (sign 1) or below (-1), and those that may be."""
+    above, near = case.sides(values, limit)
+    return (above if sign > 0 else set(values) - above - near), near
+
+
+def _first(name: str, stays: bool) -> Callable[[Case], Key]:
+    def apply(case: Case) -> Key:
+        values, limit = case.values(case.rule[name]), case.number(case.rule["than"])
+        sure, near = case.sides(values, limit)
+        because = f"{_said(case.rule[name], values)}; above {limit:.4g}"
+        keys = list(values)
+
+        def start(above: set[str]) -> int:
+            if not stays:
+                return next((at for at, key in enumerate(keys) if key in above), len(keys))
+            return next((at for at in range(len(keys)) if set(keys[at:]) <= above), len(keys))
+
+        early, late = start(sure | near), start(sure)
+        if late == len(keys):
+            raise NotAsked(f"no value is clearly above ({because})")
+        if early == 0 and late == len(keys) - 1:
+            raise NotAsked(f"any option might be right ({because})")
+        return _any({key for key in keys[early : late + 1] if key in sure | near}, because)
+
+    return apply
+
+
+def _compare(case: Case) -> Key:
+    first, second = (case.number(path) for path in case.rule["compare"])
+    if first is None or second is None:
+        raise NotAsked("one of the two values to compare is no number")
+    because = " and ".join(f"{p} {v:.4g}" for p, v in zip(case.rule["compare"], (first, second), strict=True))
+    apart, (higher, lower, *equal) = abs(first - second), case.options
+    larger = higher if first > second else lower
+    if not equal:
+        if apart <= case.margin + NEAR:
+            raise NotAsked(f"the two are too close ({because})")
+        return _any({larger}, because)
+    found = {larger} if apart > case.margin / 2 else set()
+    return _any(found | ({equal[0]} if apart <= 1.5 * case.margin + NEAR else set()), because)
+
+
+def _holds(case: Case) -> Key:
+    told = [_test(case, test) for test in case.rule["holds"]]
+    if len(told) != len(case.options):
+        raise NotAsked(f"{len(told)} statements for {len(case.options)} options")
+    must = {key for key, (true, _) in zip(case.options, told, strict=True) if true}
+    may = {key for key, (true, _) in zip(case.options, told, strict=True) if true is None}
+    because = "; ".join(f"{key} {why}" for key, (_, why) in zip(case.options, told, strict=True) if why) or "always"
+    if not must or (case.kind in SINGLE and len(must) > 1):
+        raise NotAsked(f"{'more than one' if must else 'no'} statement is clearly true ({because})")
+    return _any(must | may, because) if case.kind in SINGLE else Chosen(must, may, because, single=False)
+
+
+def _test(case: Case, test: Any) -> tuple[bool | None, str]:
+    """Whether a statement is true (None: within the margin), and the numbers behind it."""
+    if isinstance(test, bool):
+        return test, ""
+    name = next(name for name in TESTS if name in test)
+    sign = 1 if name in ("above", "highest") else -1
+    if "is" not in test:
+        value, limit = case.number(test[name]), case.number(test["than"])
+        must, may = _turned(case, {"": value}, limit, sign)
+        told = f"{test[name]} {'none' if value is None else format(value, '.4g')}, {name} {limit:.4g}"
+        return (True if must else None if may else False), told
+    values = {str(at): value for at, value in enumerate(case.numbers(test[name]))}
+    best = winners(values, case.margin, sign)
+    told = f"{name} of {test[name]} is {' or '.join(sorted(best))}"
+    return (str(test["is"]) in best if len(best) == 1 else None if str(test["is"]) in best else False), told
+
+
+def _order(case: Case) -> Key:
+    values = case.values(case.rule["order"])
+    because = _said(case.rule["order"], values)
+    if None in values.values() or len(winners(values, case.margin, 1)) == len(values):
+        raise NotAsked(f"a value is missing ({because})")
+    sign = -1 if case.rule.get("from") == "lowest" else 1
+    return Ordered({key: sign * value for key, value in values.items()}, case.margin, because)
+
+
+def _value(case: Case) -> Key:
+    value = case.number(case.rule["value"])
+    if value is None:
+        raise NotAsked(f"{case.rule['value']} is no number")
+    within = case.rule["within"]
+    return Within(value - within, value + within, f"{case.rule['value']} {value:.4g}")
+
+
+def _count(name: str, sign: int) -> Callable[[Case], Key]:
+    def apply(case: Case) -> Key:
+        values = {str(at): value for at, value in enumerate(case.numbers(case.rule[name]))}
+        limit = case.number(case.rule["than"])
+        must, may = _turned(case, values, limit, sign)
+        if not values or len(may) > len(values) / 2:
+            raise NotAsked(f"most values of {case.rule[name]} are within the margin")
+        return Within(len(must), len(must | may), f"{_said(case.rule[name], values)}; than {limit:.4g}")
+
+    return apply
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How a rule is applied, to which kinds of question, and what it must and may say beside its name."""
+
+    apply: Callable[[Case], Key]
+    kinds: tuple[str, ...]
+    needs: tuple[str, ...] = ()
+    may: tuple[str, ...] = ()
+
+
+CHOICE = ("one", "picture", "many")
+TESTS = ("above", "below", "highest", "lowest")
+RULES = {
+    "fixed": Rule(_fixed, (*CHOICE, "number", "order"), may=("within",)),
+    "highest": Rule(_extreme("highest", 1), SINGLE, may=("except",)),
+    "lowest": Rule(_extreme("lowest", -1), SINGLE, may=("except",)),
+    "above": Rule(_beyond("above", 1), CHOICE, ("than",), ("except",)),
+    "below": Rule(_beyond("below", -1), CHOICE, ("than",), ("except",)),
+    "first_above": Rule(_first("first_above", False), SINGLE, ("than",)),
+    "stays_above": Rule(_first("stays_above", True), SINGLE, ("than",)),
+    "compare": Rule(_compare, ("one",)),
+    "holds": Rule(_holds, ("one", "many")),
+    "order": Rule(_order, ("order",), may=("from",)),
+    "value": Rule(_value, ("number",), ("within",)),
+    "count_above": Rule(_count("count_above", 1), ("number",), ("than",)),
+    "count_below": Rule(_count("count_below", -1), ("number",), ("than",)),
+}
