@@ -4,8 +4,10 @@ from html import escape
 
 from hw9.quiz.asked import Asked
 from hw9.quiz.bank import Text
+from hw9.quiz.facts import Facts
 from hw9.quiz.grading import Graded, Mark, Student
-from hw9.quiz.rules import Answer, Chosen, Ordered
+from hw9.quiz.incoming import clean
+from hw9.quiz.keys import Answer, Chosen, NotAsked, Ordered
 
 TITLES = {"cnn": Text("Part 1: pictures", "第一部分：圖片"), "bert": Text("Part 2: sentences", "第二部分：句子")}
 STYLE = """
@@ -20,7 +22,7 @@ article.right { border-left-color: var(--good); } article.wrong { border-left-co
 p { margin: .4em 0; } ul, ol { margin: .4em 0; padding-left: 1.6rem; }
 .verdict { float: right; font-weight: 600; margin-left: 1rem; }
 .right .verdict, .good { color: var(--good); } .wrong .verdict, .bad { color: var(--bad); }
-.good, .bad { font-weight: 600; } [lang=zh-Hant] { display: block; } span[lang=zh-Hant] { display: inline; }
+.good, .bad { font-weight: 600; } h3 [lang=zh-Hant] { display: block; } ul { list-style: none; }
 .note { background: var(--soft); border-radius: .3rem; padding: .3rem .7rem; } small { opacity: .8; }
 """
 # Nothing is fetched or run, whatever the page may hold.
@@ -31,43 +33,44 @@ def page(student: Student) -> str:
     """The page as HTML. Every text that is not this module's own is escaped."""
     points = sum(graded.points for graded in student.parts.values())
     of = sum(graded.of for graded in student.parts.values())
-    who = " · ".join(filter(None, [student.name, student.number]))
+    who = _text(" · ".join(filter(None, [student.name, student.number])))
     parts = "".join(_part(part, graded) for part, graded in student.parts.items())
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>Homework 9: {escape(who)}</title>\n<style>{STYLE}</style></head>\n"
-        f"<body><h1>Homework 9 <span lang='zh-Hant'>回饋</span></h1>\n"
-        f"<p>{escape(who)}<br><strong>{points:g} of {of:g} points</strong> "
-        f"<span lang='zh-Hant'>（{of:g} 分中得 {points:g} 分）</span></p>\n{parts}</body></html>\n"
+        f"<title>Homework 9: {who}</title>\n<style>{STYLE}</style></head>\n"
+        f'<body><h1>Homework 9 <span lang="zh-Hant">作業九</span></h1>\n'
+        f"<p>{who}<br><strong>{points:g} of {of:g} points</strong> "
+        f'<span lang="zh-Hant">（{of:g} 分中得 {points:g} 分）</span></p>\n{parts}</body></html>\n'
     )
 
 
 def _part(part: str, graded: Graded) -> str:
-    marks = "\n".join(_question(number, mark) for number, mark in enumerate(graded.marks, 1))
     facts = graded.handin.facts
+    marks = "\n".join(_question(number, mark, facts) for number, mark in enumerate(graded.marks, 1))
     return (
         f"<section><h2>{_both(TITLES[part])}</h2>\n<p>{graded.points:g} / {graded.of:g} · "
-        f"<small>data {escape(facts.data)}, model {escape(facts.weights[:8])}. The key is computed from your own run. "
+        f"<small>data {_text(facts.data)}, model {_text(facts.weights[:8])}. The key is computed from your own run. "
         f'<span lang="zh-Hant">答案依你自己的執行結果計算。</span></small></p>\n{marks}</section>\n'
     )
 
 
-def _question(number: int, mark: Mark) -> str:
-    question, asked = mark.asked.question, mark.asked
+def _question(number: int, mark: Mark, facts: Facts) -> str:
+    asked, key = mark.asked, mark.asked.key
+    figures = f"<small>{_text(', '.join(asked.question.figures))}</small>" if asked.question.figures else ""
+    if key:
+        answer = _options(mark, facts) if asked.options else _number(mark)
+        told = f"{answer}<p><small>Behind it 依據：{_text(key.because)}</small></p>"
+        told += _note(filled(asked, asked.question.explanation, facts))
+    elif asked.missing:
+        told = _note(Text("This section of the notebook had not been run.", "筆記本的這一節尚未執行。"))
+    else:
+        told = f'<p class="note">Counts for nobody on this run 此次執行不計分：{_text(asked.reason)}</p>'
     state, verdict = _verdict(mark)
-    figures = f"<small>{escape(', '.join(question.figures))}</small>" if question.figures else ""
-    body = "" if asked.key is None else _options(mark) if asked.options else _number(mark)
-    if asked.missing:
-        body = _note(Text("This section of the notebook had not been run.", "筆記本的這一節尚未執行。"))
-    elif asked.key is None:
-        body = f'<p class="note">Counts for nobody on this run / 此次執行不計分：{escape(asked.reason)}</p>'
-    because = f"<p><small>Behind it / 依據：{escape(asked.key.because)}</small></p>" if asked.key else ""
-    why = _note(question.explanation) if asked.key else ""
     return (
         f'<article class="{state}"><span class="verdict">{verdict}</span>\n'
-        f"<h3>{number}. {_both(asked.text)}</h3>{figures}\n{body}{because}{why}</article>"
+        f"<h3>{number}. {_both(asked.text)}</h3>{figures}\n{told}</article>"
     )
 
 
@@ -82,31 +85,28 @@ def _verdict(mark: Mark) -> tuple[str, str]:
     return "wrong", f"✗ not right 不對 {points}"
 
 
-def _options(mark: Mark) -> str:
+def _options(mark: Mark, facts: Facts) -> str:
     """All options, the chosen and the right ones marked; after a wrong choice what the bank says about it."""
     asked, key = mark.asked, mark.asked.key
     if isinstance(key, Ordered):
         best = sorted(key.values, key=lambda name: -key.values[name])
-        return _order(asked, mark.answer, Text("Your order", "你的順序")) + _order(
-            asked, best, Text("Right", "正確順序")
+        return (
+            _order(asked, mark.answer, Text("Your order", "你的順序"))
+            + _order(asked, best, Text("Right", "正確順序"))
+            + _given(mark)
         )
     chosen = mark.answer if isinstance(mark.answer, tuple) else ()
     items = []
     for option in asked.options:
-        said = [f"{escape(option.key)}) {_both(option.text)}"]
+        said, good = f"{_text(option.shown)}) {_both(option.text)} ", option.key in key.must | key.may
         if option.key in chosen:
-            good = _counts(key, option.key)
-            said.append(f'<span class="{"good" if good else "bad"}">{"✓" if good else "✗"} your answer 你的答案</span>')
-            if not good and option.key in asked.question.feedback:
-                said.append(_note(asked.question.feedback[option.key]))
-        elif _counts(key, option.key):
-            said.append(f'<span class="good">{_accepted(key, option.key)}</span>')
-        items.append(f"<li>{' '.join(said)}</li>")
-    return f'<ul style="list-style:none">{"".join(items)}</ul>{_given(mark)}'
-
-
-def _counts(key: object, option: str) -> bool:
-    return isinstance(key, Chosen) and option in key.must | key.may
+            said += f'<span class="{"good" if good else "bad"}">{"✓" if good else "✗"} your answer 你的答案</span>'
+            if not good and (about := asked.question.feedback.get(option.key)):
+                said += _note(filled(asked, about, facts))
+        elif good:
+            said += f'<span class="good">{_accepted(key, option.key)}</span>'
+        items.append(f"<li>{said}</li>")
+    return f"<ul>{''.join(items)}</ul>{_given(mark)}"
 
 
 def _accepted(key: Chosen, option: str) -> str:
@@ -116,22 +116,35 @@ def _accepted(key: Chosen, option: str) -> str:
 
 def _order(asked: Asked, keys: Answer | list[str] | None, title: Text) -> str:
     texts = {option.key: option.text for option in asked.options}
-    listed = "".join(f"<li>{_both(texts[key])}</li>" for key in keys if key in texts) if keys else ""
+    listed = "".join(f"<li>{_both(texts[key])}</li>" for key in keys or ())
     return f"<p>{_both(title)}</p><ol>{listed}</ol>" if listed else ""
 
 
 def _number(mark: Mark) -> str:
-    answer = f"{mark.answer:g}" if isinstance(mark.answer, float) else "—"
-    return f"<p>Your answer 你的答案：{answer} · right 正確：{escape(str(mark.asked.key))}</p>{_given(mark)}"
+    answer = f"{mark.answer:g}" if mark.answer is not None else "—"
+    return f"<p>Your answer 你的答案：{answer} · right 正確：{_text(str(mark.asked.key))}</p>{_given(mark)}"
 
 
 def _given(mark: Mark) -> str:
-    return f"<p>Your answer 你的答案：<code>{escape(mark.given)}</code></p>" if mark.given else ""
+    return f"<p>Your answer 你的答案：<code>{_text(mark.given)}</code></p>" if mark.given else ""
+
+
+def filled(asked: Asked, text: Text, facts: Facts) -> Text:
+    """A text of the bank with the student's values in it; as it stands in the bank where a value is missing."""
+    try:
+        return asked.filled(text, facts)
+    except NotAsked:
+        return text
 
 
 def _both(text: Text) -> str:
-    return f'{escape(text.english)} <span lang="zh-Hant">{escape(text.chinese)}</span>'
+    return f'{_text(text.english)} <span lang="zh-Hant">{_text(text.chinese)}</span>'
 
 
 def _note(text: Text) -> str:
-    return f'<p class="note">{_both(text)}</p>' if text.english or text.chinese else ""
+    return f'<p class="note">{_both(text)}</p>'
+
+
+def _text(text: str) -> str:
+    """Any text, made one line and escaped; labels of options, for instance, come out of a student's file."""
+    return escape(clean(text, 1000))

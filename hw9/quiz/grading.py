@@ -1,7 +1,7 @@
 """Hand-ins graded: each against the key that its own facts give, with the teacher's bank; flaws are notes, no stops."""
 
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -9,12 +9,14 @@ from itertools import chain
 from pathlib import Path
 
 from hw9.quiz import facts as facts_of_run
-from hw9.quiz.asked import Asked, ask, parse
-from hw9.quiz.bank import PARTS, Bank, Question
+from hw9.quiz.asked import Asked, ask
+from hw9.quiz.bank import Bank, Question
 from hw9.quiz.facts import Facts
-from hw9.quiz.handin import FORMAT, HandIn
+from hw9.quiz.handin import FORMAT, HandIn, package_hash
 from hw9.quiz.incoming import Found, clean, collect
-from hw9.quiz.rules import Answer
+from hw9.quiz.keys import Answer
+
+PARTS = ("cnn", "bert")
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,7 @@ def grade(source: str | Path, bank: Bank) -> Grades:
             read.append((found, *_handin(found)))
         except ValueError as error:
             problems.append((found.where, str(error)))
+    _note_versions(read)
     students = [_student(hand_ins, bank) for hand_ins in _by_student(read)]
     _note_shared_numbers(students)
     return Grades(bank, tuple(sorted(students, key=lambda one: (one.number, one.name))), tuple(problems))
@@ -209,9 +212,23 @@ def _mark(question: Question, handin: HandIn) -> Mark:
     asked = ask(question, handin.facts, salt=handin.salt, student=handin.student)
     given = handin.answers.get(question.id)
     try:
-        return Mark(asked, parse(asked, given))
+        return Mark(asked, _answer(asked, given))
     except ValueError:
-        return Mark(asked, None, clean(given if isinstance(given, str | int | float) else str(given)))
+        return Mark(asked, None, clean(str(given)))
+
+
+def _answer(asked: Asked, given: object) -> Answer | None:
+    """An answer as a hand-in holds it, the keys of options or a number; raises ValueError for anything else."""
+    if given in (None, "", []):
+        return None
+    if asked.question.kind == "number":
+        if isinstance(given, bool) or not isinstance(given, int | float):
+            raise ValueError
+        return float(given)
+    keys = {option.key for option in asked.options}
+    if not isinstance(given, list) or not all(isinstance(one, str) and one in keys for one in given):
+        raise ValueError
+    return tuple(given)
 
 
 def _notes(graded: Graded, bank: Bank) -> list[str]:
@@ -233,6 +250,15 @@ def _notes(graded: Graded, bank: Bank) -> list[str]:
     if handin.student and _same(handin.student) != _same(handin.number):
         notes.append(f"answers the variant of {handin.student!r}")
     return notes
+
+
+def _note_versions(read: list[_Read]) -> None:
+    """Say which hand-ins come from a lesson that is neither the teacher's nor the one most students have."""
+    found = Counter(handin.hashes.get("package", "") for _, handin, _ in read)
+    usual = {package_hash(), *(package for package, _ in found.most_common(1))}
+    for _, handin, notes in read:
+        if handin.hashes.get("package", "") not in usual:
+            notes.append("made with another version of the lesson")
 
 
 def _note_shared_numbers(students: list[Student]) -> None:

@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from hw9.quiz.bank import Question
+from hw9.quiz.bank import Made, Question
 from hw9.quiz.feedback import page
 from hw9.quiz.grading import Graded, Grades, Mark, Student
-from hw9.quiz.rules import Answer
+from hw9.quiz.keys import Answer
 
 FORMULA = tuple("=+-@＝＋－＠")  # with one of these in front a spreadsheet computes what it opens
 ITEM = ["question", "part", "section", "kind", "counts for", "answered", "right", "share right", "discrimination"]
@@ -28,8 +28,9 @@ def write(grades: Grades, target: Path) -> list[Path]:
     """
     folder = target.parent
     problems = [{"file": where, "what is wrong": line} for where, line in grades.problems]
+    rows = grade_table(grades)
     tables = {
-        target: (list(grade_table(grades)[0]), grade_table(grades)),
+        target: (list(rows[0]), rows),
         folder / "items.csv": (ITEM, item_table(grades)),
         folder / "twins.csv": (TWIN, twin_table(grades)),
         folder / "problems.csv": (["file", "what is wrong"], problems),
@@ -119,10 +120,9 @@ def _words(answer: Answer) -> str:
 
 def _says(question: Question, answer: str) -> str:
     """What the options of an answer say, where they are the same for everybody."""
-    if not isinstance(question.options, tuple):
+    if isinstance(question.options, Made):
         return ""
-    said = {chr(ord("a") + at): option.english for at, option in enumerate(question.options)}
-    return "; ".join(said[key] for key in answer.split(", ") if key in said)
+    return "; ".join(question.options[key].english for key in answer.split(", ") if key in question.options)
 
 
 def twin_table(grades: Grades) -> list[dict[str, Any]]:

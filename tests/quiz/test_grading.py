@@ -1,0 +1,245 @@
+"""Hand-ins graded: every mark follows from the hand-in's own facts, every flaw is a note, no flaw stops the others."""
+
+import copy
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from hw9.quiz import grading
+from hw9.quiz.asked import ask
+from hw9.quiz.bank import load_bank
+from hw9.quiz.facts import Facts, as_json, digest
+from hw9.quiz.grading import grade
+from hw9.quiz.handin import package_hash
+from hw9.quiz.reports import write
+
+BANK = load_bank(Path(__file__).with_name("bank.yaml"))
+FACTS = Facts(
+    "cnn",
+    "scenes-64",
+    "abcdef0123456789",
+    {
+        "pictures": {"names": ["Bread", "Egg", "Rice", "<b>Soup</b>"]},
+        "lime": {"score": [0.8, 0.6, 0.41, 0.4], "clear": [0, 1, 2]},
+    },
+)
+RIGHT = {"lime-1": ["a"], "lime-2": ["3"]}
+
+
+def hand_in(number="b01", name="Ada", answers=RIGHT, facts=FACTS, **more) -> dict:
+    """What a hand-in file holds, with a right answer to the number question of this student's variant."""
+    content = {"format": 1, "name": name, "number": number, "part": "cnn", "salt": BANK.salt, "student": number}
+    content |= {"answers": dict(answers), "facts": copy.deepcopy(as_json(facts)), "digest": digest(facts)}
+    content |= {"hashes": {"package": package_hash()}, "versions": {}, "time": "2026-11-26T10:00:00+00:00"}
+    content |= {"nonce": f"nonce of {number}"}
+    return content | more
+
+
+def put(folder: Path, name: str, content: object) -> None:
+    """Write a file; bytes and text as they are."""
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = content if isinstance(content, str | bytes) else json.dumps(content)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
+def variant(number: str) -> float:
+    """The right answer to lime-3 for a student."""
+    asked = ask(BANK["lime-3"], FACTS, salt=BANK.salt, student=number)
+    return FACTS.values["lime"]["score"][int(asked.varied["picture"])]
+
+
+def one(folder: Path, content: dict) -> grading.Student:
+    """The only student of one hand-in."""
+    put(folder, "quiz.json", content)
+    grades = grade(folder, BANK)
+    assert not grades.problems
+    return grades.students[0]
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    """A written table, read as a spreadsheet reads it."""
+    with path.open(encoding="utf-8-sig", newline="") as opened:
+        return list(csv.DictReader(opened))
+
+
+def test_points(tmp_path):
+    student = one(tmp_path, hand_in(answers=RIGHT | {"lime-3": variant("b01")}))
+    graded = student.parts["cnn"]
+    assert (graded.points, graded.of, student.notes) == (3, 3, [])
+    assert [mark.right for mark in graded.marks] == [True] * 3
+
+
+@pytest.mark.parametrize(
+    ("answers", "points"),
+    [
+        ({"lime-2": ["2"]}, 1),  # within the margin of the lowest
+        ({"lime-2": ["1"]}, 0),
+        ({"lime-2": ["2", "3"]}, 0),  # one is asked for
+        ({"lime-1": ["a"], "lime-2": ["3"]}, 2),
+        ({"lime-1": ["b"], "lime-2": ["3"]}, 1),
+        ({}, 0),
+    ],
+)
+def test_answers_are_marked_by_the_own_facts(tmp_path, answers, points):
+    assert one(tmp_path, hand_in(answers=answers)).parts["cnn"].points == points
+
+
+def test_the_key_is_that_of_the_own_run(tmp_path):
+    turned = copy.deepcopy(FACTS)
+    turned.values["lime"]["score"].reverse()
+    assert one(tmp_path, hand_in(answers={"lime-2": ["0"]}, facts=turned)).parts["cnn"].points == 1
+
+
+def test_a_question_that_does_not_apply_counts_for_nobody(tmp_path):
+    flat = copy.deepcopy(FACTS)
+    flat.values["lime"]["score"] = [0.5] * 4
+    student = one(tmp_path, hand_in(answers={"lime-1": ["a"], "lime-2": ["3"]}, facts=flat))
+    assert (student.parts["cnn"].points, student.parts["cnn"].of) == (1, 2)
+    assert any("1 of 3 questions do not apply to this run" in note for note in student.notes)
+
+
+def test_facts_taken_out_earn_nothing(tmp_path):
+    bare = Facts("cnn", FACTS.data, FACTS.weights, {})
+    student = one(tmp_path, hand_in(facts=bare))
+    assert (student.parts["cnn"].points, student.parts["cnn"].of) == (1, 3)
+    assert any("2 of 3 questions without facts" in note for note in student.notes)
+
+
+def test_edited_facts_are_graded_and_flagged(tmp_path):
+    content = hand_in()
+    content["facts"]["values"]["lime"]["score"][0] = 0.1
+    content["answers"] = {"lime-2": ["0"]}
+    student = one(tmp_path, content)
+    assert student.parts["cnn"].points == 1
+    assert any("the file was edited" in note for note in student.notes)
+
+
+def test_notes(tmp_path):
+    content = hand_in(salt="other", student="b99", hashes={"package": "f" * 64}, format=7, time="yesterday")
+    content["answers"] |= {"lime-2": "three", "lime-99": ["a"]}
+    put(tmp_path, "a.json", content)
+    put(tmp_path, "b.json", hand_in("b02"))
+    put(tmp_path, "c.json", hand_in("b03"))
+    notes = grade(tmp_path, BANK).students[0].notes
+    for said in (
+        "written by another version (format 7)",
+        "no time in it",
+        "made with another version of the lesson",
+        "1 of 3 questions unanswered",
+        "1 of 3 questions answered with what is no answer",
+        "1 answers to questions that are not in this bank",
+        "another bank",
+        "answers the variant of 'b99'",
+    ):
+        assert sum(said in note for note in notes) == 1, said
+    assert len(notes) == 8 and all(note.startswith("cnn: ") for note in notes)
+
+
+WRONG = [None, True, 10**400, -1, 0.5, "", "x" * 10_000, "\ud800\0\u202e<script>", [], [[]], {}, {"a": [1]}, [None, {}]]
+
+
+@pytest.mark.parametrize("field", sorted(hand_in()))
+@pytest.mark.parametrize("value", WRONG, ids=range(len(WRONG)))
+def test_a_wrong_type_in_any_field_stops_nothing(tmp_path, field, value):
+    """Only part and answers are needed; with anything else spoilt the concept question is still right."""
+    put(tmp_path, "a.json", hand_in() | {field: value})
+    put(tmp_path, "b.json", hand_in("b02"))
+    grades = grade(tmp_path, BANK)
+    write(grades, tmp_path / "out" / "grades.csv")
+    spoilt = field == "part" or (field == "answers" and not isinstance(value, dict))
+    assert len(grades.students) == 2 - spoilt and len(grades.problems) == spoilt
+    assert all("\n" not in line and len(line) < 300 for _, line in grades.problems)
+    if field not in ("part", "answers"):
+        assert all(student.parts["cnn"].marks[0].right for student in grades.students)
+
+
+@pytest.mark.parametrize("value", WRONG, ids=range(len(WRONG)))
+@pytest.mark.parametrize("where", ["pictures.names", "lime.score", "lime.clear", "lime", "values", "answer"])
+def test_a_wrong_type_in_facts_and_answers_stops_nothing(tmp_path, where, value):
+    content = hand_in(answers=RIGHT | {"lime-3": 0.4})
+    if where == "answer":
+        content["answers"] = {name: value for name in content["answers"]}
+    elif where == "values":
+        content["facts"]["values"] = value
+    elif where == "lime":
+        content["facts"]["values"]["lime"] = value
+    else:
+        fact, name = where.split(".")
+        content["facts"]["values"][fact][name] = value
+    put(tmp_path, "a.json", content)
+    grades = grade(tmp_path, BANK)
+    write(grades, tmp_path / "out" / "grades.csv")
+    assert len(grades.students) == 1 and not grades.problems
+    assert where == "answer" or grades.students[0].parts["cnn"].marks[0].right
+
+
+def test_of_several_the_newest_counts_and_that_is_said(tmp_path):
+    put(tmp_path, "z/quiz.json", hand_in(answers={}, time="2026-11-26T10:00:00+08:00"))
+    put(tmp_path, "a/quiz.json", hand_in(name=" ada ", answers=RIGHT, time="2026-11-26T09:00:00Z"))  # later, in UTC
+    put(tmp_path, "m/quiz.json", hand_in(answers={}, time=None))
+    (student,) = grade(tmp_path, BANK).students
+    assert student.parts["cnn"].points == 2
+    assert "cnn: a/quiz.json counts, the newest; not m/quiz.json, z/quiz.json" in student.notes
+
+
+def test_nobody_takes_anothers_place_by_writing_that_number(tmp_path):
+    put(tmp_path, "a.json", hand_in("b01", "Ada"))
+    put(tmp_path, "b.json", hand_in("B 01", "Eve", answers={}, time="2030-01-01T00:00:00Z"))
+    ada, eve = sorted(grade(tmp_path, BANK).students, key=lambda student: student.name)
+    assert (ada.parts["cnn"].points, eve.parts["cnn"].points) == (2, 0)
+    assert any("hand-ins of Eve as well" in note for note in ada.notes)
+    assert any("hand-ins of Ada as well" in note for note in eve.notes)
+
+
+def test_parts_of_one_number_come_together_even_under_two_spellings(tmp_path):
+    bert = Facts("bert", "sentences", "0" * 16, {})
+    put(tmp_path, "a.json", hand_in("b01", "Ada"))
+    put(tmp_path, "b.json", hand_in("b01", "Ada Lovelace", facts=bert, part="bert", time="2026-11-27T00:00:00Z"))
+    (student,) = grade(tmp_path, BANK).students
+    assert (student.name, sorted(student.parts)) == ("Ada Lovelace", ["bert", "cnn"])
+    assert "also named Ada" in student.notes
+
+
+def test_without_name_or_number(tmp_path):
+    put(tmp_path, "Grace Hopper_12_assignsubmission_file/quiz.json", hand_in("", ""))
+    put(tmp_path, "b/quiz.json", hand_in(None, None))
+    put(tmp_path, "c/quiz.json", hand_in("", "Bob"))
+    students = grade(tmp_path, BANK).students
+    assert [student.name for student in students] == ["Bob", "Grace Hopper", "b/quiz.json"]
+    assert [any("name nor number" in note for note in student.notes) for student in students] == [False, True, True]
+
+
+def test_twenty_broken_among_eighty(tmp_path):
+    broken = [b"", b"\xff\xfe\x00", b"[" * 50_000, b"{", b'{"cells": [], "nbformat": 4}', b"PK\3\4", b"null", b"{}"]
+    for at in range(80):
+        put(tmp_path, f"Student_{at}_assignsubmission_file/quiz.json", hand_in(f"b{at:02}"))
+    for at in range(20):
+        put(tmp_path, f"Broken_{at}_assignsubmission_file/quiz.json", broken[at % len(broken)])
+    grades = grade(tmp_path, BANK)
+    assert len(grades.students) == 80 and len(grades.problems) == 20
+    assert len({where for where, _ in grades.problems}) == 20
+    assert not any(student.notes != ["cnn: 1 of 3 questions unanswered"] for student in grades.students)
+
+
+def test_work_grows_with_the_hand_ins_only(tmp_path, monkeypatch):
+    """300 hand-ins: each file read once, each question asked once."""
+    for at in range(300):
+        put(tmp_path, f"{at}.json", hand_in(f"b{at}"))
+    calls = {"asked": 0, "opened": 0}
+    real_ask, real_open = grading.ask, Path.open
+
+    def counted_ask(*arguments, **options):
+        calls["asked"] += 1
+        return real_ask(*arguments, **options)
+
+    def counted_open(self, *arguments, **options):
+        calls["opened"] += self.suffix == ".json"
+        return real_open(self, *arguments, **options)
+
+    monkeypatch.setattr(grading, "ask", counted_ask)
+    monkeypatch.setattr(Path, "open", counted_open)
+    assert len(grade(tmp_path, BANK).students) == 300
+    assert calls == {"asked": 900, "opened": 300}
