@@ -23,7 +23,7 @@ class Kept:
 
 
 def stamp(asked: Asked, facts: Facts) -> str:
-    """A short hash of what is asked and of the facts behind it: another one says that an answer was to something else."""
+    """A short hash of what is asked and of the facts behind it; where it differs, an answer was to something else."""
     behind = {name: facts.values.get(name) for name in asked.question.facts}
     seen = [asked.text.english, sorted(option.key + option.text.english for option in asked.options), behind]
     return hashlib.sha256(json.dumps(seen, sort_keys=True).encode()).hexdigest()[:12]

@@ -2,8 +2,9 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from hw9.quiz import rules
@@ -33,19 +34,16 @@ class Asked:
     question: Question
     text: Text
     hint: Text
+    explanation: Text
+    feedback: Mapping[str, Text]  # by the key of an option
     options: tuple[Option, ...] = ()  # as shown; () for a number
     key: Key | None = None
     reason: str = ""
     missing: tuple[str, ...] = ()  # names of facts that are not there: that part of the notebook has not run
-    varied: Mapping[str, str] | None = None  # what this student's variant is about
 
     def fits(self, answer: Answer) -> bool:
         """Whether an answer is right; never, where there is no key."""
         return self.key is not None and self.key.fits(answer)
-
-    def filled(self, text: Text, facts: Facts) -> Text:
-        """A text of the question, its explanation for instance, with this student's values in it."""
-        return _filled(text, self.varied or {}, facts)
 
     def shown(self, answer: Answer) -> str:
         """An answer as the student sees it: "b", "a, c", "0.5"."""
@@ -57,28 +55,30 @@ class Asked:
 
 def ask(question: Question, facts: Facts, *, salt: str, student: str = "") -> Asked:
     """The question for one student ("" for all) on the run that left these facts; never raises."""
+    asked = Asked(question, question.text, question.hint, question.explanation, question.feedback)
     missing = tuple(name for name in question.facts if name not in facts.values)
     if missing:
-        reason = f"{', '.join(missing)} is not among the facts"
-        return Asked(question, question.text, question.hint, reason=reason, missing=missing)
+        return replace(asked, reason=f"{', '.join(missing)} is not among the facts", missing=missing)
     rng = generator(salt, student, question.id)
     try:
         varied = {name: _say(_one(path, facts, rng)) for name, path in question.vary.items()}
-        text, hint = (_filled(one, varied, facts) for one in (question.text, question.hint))
-        options = (
-            _made(question.options, facts) if isinstance(question.options, Made) else _listed(question, varied, facts)
+        fill = partial(_filled, varied=varied, facts=facts)
+        asked = replace(
+            asked,
+            text=fill(question.text),
+            hint=fill(question.hint),
+            explanation=fill(question.explanation),
+            feedback={key: fill(text) for key, text in question.feedback.items()},
+            options=tuple(_options(question.options, varied, facts)),
         )
+        rule, keys = _put(question.key, varied), [option.key for option in asked.options]
+        asked = replace(asked, key=rules.key(rule, facts, keys, kind=question.kind, margin=question.margin))
     except NotAsked as error:
-        return Asked(question, question.text, question.hint, reason=str(error))
-    try:
-        rule = _put(question.key, varied)
-        key = rules.key(rule, facts, [option.key for option in options], kind=question.kind, margin=question.margin)
-    except NotAsked as error:
-        return Asked(question, text, hint, options, reason=str(error), varied=varied)
-    if student and question.shuffle and "fixed" in question.key and not isinstance(question.options, Made):
-        order = shuffled(rng, options)
-        options = tuple(Option(one.key, LETTERS[at], one.text) for at, one in enumerate(order))
-    return Asked(question, text, hint, options, key, varied=varied)
+        return replace(asked, reason=str(error))
+    if student and question.shuffle and "fixed" in question.key and isinstance(question.options, Mapping):
+        order = shuffled(rng, asked.options)
+        asked = replace(asked, options=tuple(Option(o.key, LETTERS[at], o.text) for at, o in enumerate(order)))
+    return asked
 
 
 def parse(asked: Asked, given: Any) -> Answer | None:
@@ -86,6 +86,8 @@ def parse(asked: Asked, given: Any) -> Answer | None:
 
     Raises ValueError with one line for what is no answer to this question.
     """
+    if asked.key is None:
+        raise ValueError(f"{asked.question.id} cannot be asked on this run: {asked.reason}")
     if hasattr(given, "tolist"):
         given = given.tolist()
     if isinstance(given, list | tuple | set | frozenset):
@@ -157,6 +159,8 @@ def _say(value: Any) -> str:
 
 
 def _filled(text: Text, varied: Mapping[str, str], facts: Facts) -> Text:
+    """A text with varied values and facts in their places."""
+
     def fill(hole: re.Match) -> str:
         return varied[hole[1]] if hole[1] in varied else _say(_at(hole[1], facts))
 
@@ -172,18 +176,17 @@ def _put(rule: Any, varied: Mapping[str, str]) -> Any:
     return {name: _put(one, varied) for name, one in rule.items()} if isinstance(rule, Mapping) else rule
 
 
-def _listed(question: Question, varied: Mapping[str, str], facts: Facts) -> tuple[Option, ...]:
-    texts = {key: _filled(text, varied, facts) for key, text in question.options.items()}
-    return tuple(Option(key, key, text) for key, text in texts.items())
-
-
-def _made(made: Made, facts: Facts) -> tuple[Option, ...]:
-    found = _at(made.each, facts) if made.each else made.count
+def _options(options: Mapping[str, Text] | Made, varied: Mapping[str, str], facts: Facts) -> Iterator[Option]:
+    if isinstance(options, Mapping):
+        for key, text in options.items():
+            yield Option(key, key, _filled(text, varied, facts))
+        return
+    found = _at(options.each, facts) if options.each else options.count
     if isinstance(found, str):
         found = _at(found, facts)
     if isinstance(found, int) and not isinstance(found, bool) and 0 < found <= MOST:
-        found = [*range(made.first, made.first + found)]
+        found = [*range(options.first, options.first + found)]
     if not isinstance(found, list) or not 2 <= len(found) <= MOST:
-        raise NotAsked(f"{made.each or made.count} makes no 2 to {MOST} options")
-    put = [{"n": str(at), "label": _say(label)} for at, label in enumerate(found, made.first)]
-    return tuple(Option(one["n"], one["n"], _filled(made.text, one, facts)) for one in put)
+        raise NotAsked(f"{options.each or options.count} makes no 2 to {MOST} options")
+    for at, label in enumerate(found, options.first):
+        yield Option(str(at), str(at), _filled(options.text, {**varied, "n": str(at), "label": _say(label)}, facts))

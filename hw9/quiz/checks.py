@@ -1,14 +1,16 @@
 """What is wrong with a question as it stands in a bank: a clause for each mistake, that names the field."""
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from hw9.quiz.rules import RULES, TESTS
+from hw9.quiz.rules import RULES
 
 PATH = re.compile(r"[\w-]+(\.([\w-]+|\{\w+\}))+")  # fact.value, further in fact.value.3 or fact.value.{picture}
 HOLE = re.compile(r"\{([\w.-]+)\}")  # a place in a text for a varied value, or for a fact
 NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
+PARTS = ("cnn", "bert")
 LETTERS = "abcdefghij"
 KINDS = ("one", "many", "number", "order", "picture")
 FIELDS = {"id", "part", "section", "figure", "fact", "kind", "english", "chinese", "options", "shuffle", "key",
@@ -22,7 +24,7 @@ def mistakes(raw: Mapping[str, Any]) -> list[str]:
     found += [f"{name}: it is missing" for name in NEEDED if name not in raw]
     if found:
         return found
-    if raw["part"] not in ("cnn", "bert"):
+    if raw["part"] not in PARTS:
         found.append(f"part: {raw['part']!r} is neither cnn nor bert")
     if not isinstance(raw["section"], str) or not NAME.fullmatch(raw["section"]):
         found.append(f"section: {raw['section']!r} is no name of small letters, digits and -")
@@ -67,7 +69,7 @@ def _paths(rule: Any) -> Iterator[str]:
             yield from _paths(one)
     elif isinstance(rule, dict):
         for name, one in rule.items():
-            if name not in ("fixed", "except", "is", "from"):
+            if name not in ("fixed", "except", "from"):
                 yield from _paths(one)
 
 
@@ -164,17 +166,9 @@ def _rule(rule: Any, kind: str, options: list | None) -> list[str]:
     given = rule[name]
     if name == "fixed":
         return found + _fixed(given, kind, options)
-    if name == "compare":
-        if not (isinstance(given, list) and len(given) == 2 and all(map(_path, given))):
-            found.append("key: compare needs a list of two paths")
-        if options is None or len(options) not in (2, 3):
-            found.append("key: compare needs two or three options: first higher, second higher, about equal")
-    elif name == "holds":
-        if not isinstance(given, list) or options is None or len(given) != len(options):
-            return [*found, "key: holds needs a list with a test for each option"]
-        found += [f"key: the test of option {key} is {test!r}" for key, test in zip(LETTERS, given, strict=False)
-                  if not _test(test)]  # fmt: skip
-    elif not _path(given):
+    if name == "bin" and (options is None or not _edges(rule["edges"], len(options))):
+        found.append("key: edges is no list of rising numbers, fewer than there are options")
+    if not _path(given):
         found.append(f"key: {name} is no path of a fact, such as lime.score")
     return found
 
@@ -195,13 +189,6 @@ def _fixed(given: Any, kind: str, options: list | None) -> list[str]:
     return found
 
 
-def _test(test: Any) -> bool:
-    """Whether a test of a statement is one: true, false, {above: path, than: ...}, {highest: path, is: ...}."""
-    if isinstance(test, bool):
-        return True
-    named = [name for name in test if name in TESTS] if isinstance(test, dict) else []
-    if len(named) != 1 or len(test) != 2 or not _path(test[named[0]]):
-        return False
-    if named[0] in ("above", "below"):
-        return "than" in test and (_path(test["than"]) or _number(test["than"]))
-    return isinstance(test.get("is"), int | str)
+def _edges(given: Any, options: int) -> bool:
+    good = isinstance(given, list) and given and all(map(_number, given)) and len(given) < options
+    return bool(good) and all(low < high for low, high in itertools.pairwise(given))

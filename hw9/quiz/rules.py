@@ -7,17 +7,15 @@ Rules are data, never code. Options are known by their keys, "a", "b", ... or, w
     {highest: lime.score}                 the option with the highest value; `except: [0]` leaves options out
     {lowest: lime.score}
     {above: lime.score, than: 0.5}        kind many: all options with a value above; one, picture: any of them
-    {below: lime.score, than: 0.5}        `than` is a number or a path, here and below
-    {first_above: phases.p, than: 0.5}    the first option with a value above
-    {stays_above: phases.p, than: 0.5}    the first option from which on all values are above
-    {compare: [a.b, c.d]}                 of three options: the first is higher, the second is higher, about equal
-    {holds: [true, {above: a.b, than: 1}, {highest: c.d, is: 3}]}
-                                          each option is a statement: true, false, above, below, highest, lowest
+    {below: lime.score, than: 0.5}        `than` is a number or a path
+    {bin: lime.overlap, edges: [0.3, 0.7]}
+                                          where a number lies: option a below the first edge, b up to the next, ...;
+                                          within the margin of an edge both sides; options beyond are never right
     {order: lime.score}                   options from the highest value to the lowest; `from: lowest` the other way
     {value: lime.overlap, within: 0.1}    a number, right within that distance
-    {count_above: lime.score, than: 0.5}  a number: how many values are above; or count_below
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -127,7 +125,8 @@ def _extreme(name: str, sign: int) -> Callable[[Case], Key]:
 def _beyond(name: str, sign: int) -> Callable[[Case], Key]:
     def apply(case: Case) -> Key:
         values, limit = case.values(case.rule[name]), case.number(case.rule["than"])
-        must, may = _turned(case, values, limit, sign)
+        above, may = case.sides(values, limit)
+        must = above if sign > 0 else set(values) - above - may
         because = f"{_said(case.rule[name], values)}; {name} {limit:.4g}"
         if not must:
             raise NotAsked(f"no value is clearly {name} {limit:.4g} ({because})")
@@ -140,76 +139,15 @@ def _beyond(name: str, sign: int) -> Callable[[Case], Key]:
     return apply
 
 
-def _turned(case: Case, values: Mapping[str, float | None], limit: float | None, sign: int) -> tuple[set, set]:
-    """The options surely beyond the limit, above (sign 1) or below (-1), and those that may be."""
-    above, near = case.sides(values, limit)
-    return (above if sign > 0 else set(values) - above - near), near
-
-
-def _first(name: str, stays: bool) -> Callable[[Case], Key]:
-    def apply(case: Case) -> Key:
-        values, limit = case.values(case.rule[name]), case.number(case.rule["than"])
-        sure, near = case.sides(values, limit)
-        because = f"{_said(case.rule[name], values)}; above {limit:.4g}"
-        keys = list(values)
-
-        def start(above: set[str]) -> int:
-            if not stays:
-                return next((at for at, key in enumerate(keys) if key in above), len(keys))
-            return next((at for at in range(len(keys)) if set(keys[at:]) <= above), len(keys))
-
-        early, late = start(sure | near), start(sure)
-        if late == len(keys):
-            raise NotAsked(f"no value is clearly above ({because})")
-        if early == 0 and late == len(keys) - 1:
-            raise NotAsked(f"any option might be right ({because})")
-        return _any({key for key in keys[early : late + 1] if key in sure | near}, because)
-
-    return apply
-
-
-def _compare(case: Case) -> Key:
-    first, second = (case.number(path) for path in case.rule["compare"])
-    if first is None or second is None:
-        raise NotAsked("one of the two values to compare is no number")
-    because = " and ".join(f"{p} {v:.4g}" for p, v in zip(case.rule["compare"], (first, second), strict=True))
-    apart, (higher, lower, *equal) = abs(first - second), case.options
-    larger = higher if first > second else lower
-    if not equal:
-        if apart <= case.margin + NEAR:
-            raise NotAsked(f"the two are too close ({because})")
-        return _any({larger}, because)
-    found = {larger} if apart > case.margin / 2 else set()
-    return _any(found | ({equal[0]} if apart <= 1.5 * case.margin + NEAR else set()), because)
-
-
-def _holds(case: Case) -> Key:
-    told = [_test(case, test) for test in case.rule["holds"]]
-    if len(told) != len(case.options):
-        raise NotAsked(f"{len(told)} statements for {len(case.options)} options")
-    must = {key for key, (true, _) in zip(case.options, told, strict=True) if true}
-    may = {key for key, (true, _) in zip(case.options, told, strict=True) if true is None}
-    because = "; ".join(f"{key} {why}" for key, (_, why) in zip(case.options, told, strict=True) if why) or "always"
-    if not must or (case.kind in SINGLE and len(must) > 1):
-        raise NotAsked(f"{'more than one' if must else 'no'} statement is clearly true ({because})")
-    return _any(must | may, because) if case.kind in SINGLE else Chosen(must, may, because, single=False)
-
-
-def _test(case: Case, test: Any) -> tuple[bool | None, str]:
-    """Whether a statement is true (None: within the margin), and the numbers behind it."""
-    if isinstance(test, bool):
-        return test, ""
-    name = next(name for name in TESTS if name in test)
-    sign = 1 if name in ("above", "highest") else -1
-    if "is" not in test:
-        value, limit = case.number(test[name]), case.number(test["than"])
-        must, may = _turned(case, {"": value}, limit, sign)
-        told = f"{test[name]} {'none' if value is None else format(value, '.4g')}, {name} {limit:.4g}"
-        return (True if must else None if may else False), told
-    values = {str(at): value for at, value in enumerate(case.numbers(test[name]))}
-    best = winners(values, case.margin, sign)
-    told = f"{name} of {test[name]} is {' or '.join(sorted(best))}"
-    return (str(test["is"]) in best if len(best) == 1 else None if str(test["is"]) in best else False), told
+def _bin(case: Case) -> Key:
+    path, edges = case.rule["bin"], case.rule["edges"]
+    value = case.number(path)
+    if value is None:
+        raise NotAsked(f"{path} is no number")
+    places = zip(case.options, (-math.inf, *edges), (*edges, math.inf), strict=False)
+    slack = case.margin + NEAR * abs(value)
+    found = {key for key, low, high in places if low - slack <= value <= high + slack}
+    return _any(found, f"{path} {value:.4g}")
 
 
 def _order(case: Case) -> Key:
@@ -229,18 +167,6 @@ def _value(case: Case) -> Key:
     return Within(value - within, value + within, f"{case.rule['value']} {value:.4g}")
 
 
-def _count(name: str, sign: int) -> Callable[[Case], Key]:
-    def apply(case: Case) -> Key:
-        values = {str(at): value for at, value in enumerate(case.numbers(case.rule[name]))}
-        limit = case.number(case.rule["than"])
-        must, may = _turned(case, values, limit, sign)
-        if not values or len(may) > len(values) / 2:
-            raise NotAsked(f"most values of {case.rule[name]} are within the margin")
-        return Within(len(must), len(must | may), f"{_said(case.rule[name], values)}; than {limit:.4g}")
-
-    return apply
-
-
 @dataclass(frozen=True)
 class Rule:
     """How a rule is applied, to which kinds of question, and what it must and may say beside its name."""
@@ -252,19 +178,13 @@ class Rule:
 
 
 CHOICE = ("one", "picture", "many")
-TESTS = ("above", "below", "highest", "lowest")
 RULES = {
     "fixed": Rule(_fixed, (*CHOICE, "number", "order"), may=("within",)),
     "highest": Rule(_extreme("highest", 1), SINGLE, may=("except",)),
     "lowest": Rule(_extreme("lowest", -1), SINGLE, may=("except",)),
     "above": Rule(_beyond("above", 1), CHOICE, ("than",), ("except",)),
     "below": Rule(_beyond("below", -1), CHOICE, ("than",), ("except",)),
-    "first_above": Rule(_first("first_above", False), SINGLE, ("than",)),
-    "stays_above": Rule(_first("stays_above", True), SINGLE, ("than",)),
-    "compare": Rule(_compare, ("one",)),
-    "holds": Rule(_holds, ("one", "many")),
+    "bin": Rule(_bin, ("one",), ("edges",)),
     "order": Rule(_order, ("order",), may=("from",)),
     "value": Rule(_value, ("number",), ("within",)),
-    "count_above": Rule(_count("count_above", 1), ("number",), ("than",)),
-    "count_below": Rule(_count("count_below", -1), ("number",), ("than",)),
 }
