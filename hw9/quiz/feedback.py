@@ -4,10 +4,9 @@ from html import escape
 
 from hw9.quiz.asked import Asked
 from hw9.quiz.bank import Text
-from hw9.quiz.facts import Facts
 from hw9.quiz.grading import Graded, Mark, Student
 from hw9.quiz.incoming import clean
-from hw9.quiz.keys import Answer, Chosen, NotAsked, Ordered
+from hw9.quiz.keys import Answer, Chosen, Ordered
 
 TITLES = {"cnn": Text("Part 1: pictures", "第一部分：圖片"), "bert": Text("Part 2: sentences", "第二部分：句子")}
 STYLE = """
@@ -48,7 +47,7 @@ def page(student: Student) -> str:
 
 def _part(part: str, graded: Graded) -> str:
     facts = graded.handin.facts
-    marks = "\n".join(_question(number, mark, facts) for number, mark in enumerate(graded.marks, 1))
+    marks = "\n".join(_question(number, mark) for number, mark in enumerate(graded.marks, 1))
     return (
         f"<section><h2>{_both(TITLES[part])}</h2>\n<p>{graded.points:g} / {graded.of:g} · "
         f"<small>data {_text(facts.data)}, model {_text(facts.weights[:8])}. The key is computed from your own run. "
@@ -56,13 +55,13 @@ def _part(part: str, graded: Graded) -> str:
     )
 
 
-def _question(number: int, mark: Mark, facts: Facts) -> str:
+def _question(number: int, mark: Mark) -> str:
     asked, key = mark.asked, mark.asked.key
     figures = f"<small>{_text(', '.join(asked.question.figures))}</small>" if asked.question.figures else ""
     if key:
-        answer = _options(mark, facts) if asked.options else _number(mark)
+        answer = _options(mark) if asked.options else _number(mark)
         told = f"{answer}<p><small>Behind it 依據：{_text(key.because)}</small></p>"
-        told += _note(filled(asked, asked.question.explanation, facts))
+        told += _note(asked.explanation)
     elif asked.missing:
         told = _note(Text("This section of the notebook had not been run.", "筆記本的這一節尚未執行。"))
     else:
@@ -85,7 +84,7 @@ def _verdict(mark: Mark) -> tuple[str, str]:
     return "wrong", f"✗ not right 不對 {points}"
 
 
-def _options(mark: Mark, facts: Facts) -> str:
+def _options(mark: Mark) -> str:
     """All options, the chosen and the right ones marked; after a wrong choice what the bank says about it."""
     asked, key = mark.asked, mark.asked.key
     if isinstance(key, Ordered):
@@ -101,8 +100,8 @@ def _options(mark: Mark, facts: Facts) -> str:
         said, good = f"{_text(option.shown)}) {_both(option.text)} ", option.key in key.must | key.may
         if option.key in chosen:
             said += f'<span class="{"good" if good else "bad"}">{"✓" if good else "✗"} your answer 你的答案</span>'
-            if not good and (about := asked.question.feedback.get(option.key)):
-                said += _note(filled(asked, about, facts))
+            if not good and (about := asked.feedback.get(option.key)):
+                said += _note(about)
         elif good:
             said += f'<span class="good">{_accepted(key, option.key)}</span>'
         items.append(f"<li>{said}</li>")
@@ -127,14 +126,6 @@ def _number(mark: Mark) -> str:
 
 def _given(mark: Mark) -> str:
     return f"<p>Your answer 你的答案：<code>{_text(mark.given)}</code></p>" if mark.given else ""
-
-
-def filled(asked: Asked, text: Text, facts: Facts) -> Text:
-    """A text of the bank with the student's values in it; as it stands in the bank where a value is missing."""
-    try:
-        return asked.filled(text, facts)
-    except NotAsked:
-        return text
 
 
 def _both(text: Text) -> str:

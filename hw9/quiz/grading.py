@@ -11,12 +11,11 @@ from pathlib import Path
 from hw9.quiz import facts as facts_of_run
 from hw9.quiz.asked import Asked, ask
 from hw9.quiz.bank import Bank, Question
+from hw9.quiz.checks import PARTS
 from hw9.quiz.facts import Facts
 from hw9.quiz.handin import FORMAT, HandIn, package_hash
 from hw9.quiz.incoming import Found, clean, collect
 from hw9.quiz.keys import Answer
-
-PARTS = ("cnn", "bert")
 
 
 @dataclass(frozen=True)

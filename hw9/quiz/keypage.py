@@ -8,7 +8,7 @@ from hw9.quiz import facts as facts_of_run
 from hw9.quiz.asked import Asked, ask
 from hw9.quiz.bank import Bank, Text
 from hw9.quiz.facts import Facts
-from hw9.quiz.feedback import TITLES, filled
+from hw9.quiz.feedback import TITLES
 from hw9.quiz.keys import Chosen, Ordered, Within
 
 HEAD = """# For teachers: the key of the quiz
@@ -38,13 +38,15 @@ def key_page(bank: Bank, runs: Iterable[Facts], student: str = "") -> str:
         title = TITLES[facts.part]
         pages.append(f"## {title.english} {title.chinese}\n\nData `{facts.data}`, model `{facts.weights[:8]}`.\n")
         for number, question in enumerate(bank.of(facts.part), 1):
-            pages.append(_entry(number, ask(question, facts, salt=bank.salt, student=student), facts))
+            pages.append(_entry(number, ask(question, facts, salt=bank.salt, student=student)))
     return "\n".join(pages)
 
 
 def markdown(text: str) -> str:
-    """A text of one line in which Markdown sees no marks."""
-    return re.sub(r"([\\`*_<\[\]|$])", r"\\\1", " ".join(text.split()))
+    """A text of one line in which Markdown sees no marks, formulas or HTML."""
+    text = re.sub(r"([\\`*_\[\]])", r"\\\1", " ".join(text.split()))
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace("$", "&#36;")
+    return re.sub(r"^(\d*)([#>+.)-])", r"\1\\\2", text)
 
 
 def right_options(asked: Asked) -> list[str]:
@@ -58,7 +60,7 @@ def right_options(asked: Asked) -> list[str]:
     return [names[one] + (maybe if one in key.may else "") for one in names if one in key.must | key.may]
 
 
-def _entry(number: int, asked: Asked, facts: Facts) -> str:
+def _entry(number: int, asked: Asked) -> str:
     question, key = asked.question, asked.key
     figures = f" ({', '.join(f'`{figure}`' for figure in question.figures)})" if question.figures else ""
     lines = [f"**{number}. {_both(asked.text)}** `{question.id}`{figures}", ""]
@@ -71,7 +73,7 @@ def _entry(number: int, asked: Asked, facts: Facts) -> str:
         lines.append(f"- *Right:* {markdown(joined)}")
         if not isinstance(key, Chosen) or key.because != "always":
             lines.append(f"- *Behind it:* {markdown(key.because)}")
-        lines.append(f"- *Why:* {_both(filled(asked, question.explanation, facts))}")
+        lines.append(f"- *Why:* {_both(asked.explanation)}")
     return "\n".join(lines) + "\n"
 
 
