@@ -130,8 +130,9 @@ def _gift_question(asked: Asked) -> str:
 
 
 def _gift_text(text: str) -> str:
-    """Text as HTML in which GIFT sees none of its marks."""
-    return re.sub(r"([\\~=#{}:])", r"\\\1", escape(text, quote=False))
+    """Text as HTML in which GIFT sees none of its marks; readers differ over braces and strokes behind a stroke."""
+    text = re.sub(r"[\\{}]", lambda mark: f"&#{ord(mark[0])};", escape(text, quote=False))
+    return re.sub(r"([~=#:])", r"\\\1", text)
 
 
 def _qti(found: Sequence[Asked], target: Path) -> list[str]:
