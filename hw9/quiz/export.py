@@ -168,8 +168,8 @@ def _qti_question(asked: Asked) -> str:
     key, question = asked.key, asked.question
     lines = [f"Title: {question.id}", f"Points: {max(0.5, round(2 * question.points) / 2):g}"]
     in_words = isinstance(key, Ordered) or (isinstance(key, Chosen) and bool(key.may))
-    lines.append(f"1. {markdown(_in_writing(asked) if in_words else _question(asked))}")
-    lines.append(f"... {markdown(_both(asked.explanation))}")
+    lines.append(f"1. {_qti_text(_in_writing(asked) if in_words else _question(asked))}")
+    lines.append(f"... {_qti_text(_both(asked.explanation))}")
     if isinstance(key, Within):
         lines.append(f"= {_limits(key)}")
     elif in_words:
@@ -177,10 +177,15 @@ def _qti_question(asked: Asked) -> str:
     else:
         for option in asked.options:
             mark = (f"{'*' if option.key in key.must else ''}{_letters(asked)[option.key]})") if key.single else None
-            lines.append(f"{mark or ('[*]' if option.key in key.must else '[ ]')} {markdown(_both(option.text))}")
+            lines.append(f"{mark or ('[*]' if option.key in key.must else '[ ]')} {_qti_text(_both(option.text))}")
             if option.key in asked.feedback:
-                lines.append(f"... {markdown(_both(asked.feedback[option.key]))}")
+                lines.append(f"... {_qti_text(_both(asked.feedback[option.key]))}")
     return "\n".join(lines)
+
+
+def _qti_text(text: str) -> str:
+    """Markdown for a paragraph of its own: what it begins with makes no heading, list or quotation."""
+    return re.sub(r"^(\d*)(?=[.)]\s|[#>+-])", r"\1\\", markdown(text))
 
 
 def _limits(key: Within) -> str:

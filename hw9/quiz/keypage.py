@@ -35,6 +35,8 @@ def key_page(bank: Bank, runs: Iterable[Facts], student: str = "") -> str:
     """The key for the facts of one or both parts, for all, or in the variant of one student."""
     pages = [HEAD + (f"\nThe variant of student {markdown(student)}.\n" if student else "")]
     for facts in runs:
+        if facts.part not in TITLES:
+            raise ValueError(f"facts of part {facts.part!r}, and the quiz has {' and '.join(TITLES)}")
         title = TITLES[facts.part]
         pages.append(f"## {title.english} {title.chinese}\n\nData `{facts.data}`, model `{facts.weights[:8]}`.\n")
         for number, question in enumerate(bank.of(facts.part), 1):
@@ -45,8 +47,7 @@ def key_page(bank: Bank, runs: Iterable[Facts], student: str = "") -> str:
 def markdown(text: str) -> str:
     """A text of one line in which Markdown sees no marks, formulas or HTML."""
     text = re.sub(r"([\\`*_\[\]])", r"\\\1", " ".join(text.split()))
-    text = text.replace("&", "&amp;").replace("<", "&lt;").replace("$", "&#36;")
-    return re.sub(r"^(\d*)([#>+.)-])", r"\1\\\2", text)
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace("$", "&#36;")
 
 
 def right_options(asked: Asked) -> list[str]:

@@ -30,7 +30,7 @@ questions:
     options:
       - &a {english: *hard, chinese: 對}
       - &b {english: "%%50%%no", chinese: 錯}
-      - &c {english: "= [no]", chinese: 不}
+      - &c {english: "# [no]", chinese: 不}
     key: {fixed: [a]}
     hint: &text {english: *hard, chinese: *hard}
     feedback: {b: *text}
@@ -102,7 +102,7 @@ def test_gift(found, tmp_path):
     assert read["one"]["answers"] == [
         ("=", "", f"{HARD} 對", ""),
         ("~", "0", "%50%no 錯", f"{HARD} {HARD}"),
-        ("~", "0", "= [no] 不", ""),
+        ("~", "0", "# [no] 不", ""),
     ]
     assert [share for _, share, *_ in read["many"]["answers"]] == ["50", "-100", "50"]
     assert [(mark, said) for mark, _, said, _ in read["order"]["answers"]] == [("=", "cab")]
@@ -132,7 +132,7 @@ def test_qti(found, tmp_path):
     assert [kind(name) for name in read] == [f"{one}_question" for one in kinds]
     assert all(words(item.find("q:presentation", spaces)).startswith(HARD) for item in read.values())
     labels = {one.get("ident"): words(one) for one in read["one"].iterfind(".//q:response_label", spaces)}
-    assert list(labels.values()) == [f"{HARD} 對", "%50%no 錯", "= [no] 不"]
+    assert list(labels.values()) == [f"{HARD} 對", "%50%no 錯", "# [no] 不"]
 
     def right(name):
         best = [
@@ -152,7 +152,7 @@ def test_markdown_has_questions_and_no_key(found, tmp_path):
     tokens = MarkdownIt().parse(text)
     inline = ["".join(part.content for part in token.children) for token in tokens if token.type == "inline"]
     assert inline[1] == f"1. {HARD} one? {HARD} (cnn_06_lime)"
-    assert inline[2:5] == [f"(a) {HARD} 對", "(b) %50%no 錯", "(c) = [no] 不"]
+    assert inline[2:5] == [f"(a) {HARD} 對", "(b) %50%no 錯", "(c) # [no] 不"]
     assert not any(
         part.type in ("code_inline", "html_inline", "link_open", "em_open") for t in tokens for part in t.children or ()
     )
