@@ -19,7 +19,7 @@ article { border: 1px solid var(--line); border-left: .4rem solid var(--line); b
   margin: 1rem 0; padding: .2rem 1rem .8rem; break-inside: avoid; }
 article.right { border-left-color: var(--good); } article.wrong { border-left-color: var(--bad); }
 p { margin: .4em 0; } ul, ol { margin: .4em 0; padding-left: 1.6rem; }
-.verdict { float: right; font-weight: 600; margin-left: 1rem; }
+.verdict { font-weight: 600; margin-bottom: 0; } h3 { margin-top: 0; }
 .right .verdict, .good { color: var(--good); } .wrong .verdict, .bad { color: var(--bad); }
 .good, .bad { font-weight: 600; } h3 [lang=zh-Hant] { display: block; } ul { list-style: none; }
 .note { background: var(--soft); border-radius: .3rem; padding: .3rem .7rem; } small { opacity: .8; }
@@ -60,15 +60,15 @@ def _question(number: int, mark: Mark) -> str:
     figures = f"<small>{_text(', '.join(asked.question.figures))}</small>" if asked.question.figures else ""
     if key:
         answer = _options(mark) if asked.options else _number(mark)
-        told = f"{answer}<p><small>Behind it 依據：{_text(key.because)}</small></p>"
-        told += _note(asked.explanation)
+        because = "" if key.because == "always" else f"<p><small>Behind it 依據：{_text(key.because)}</small></p>"
+        told = answer + because + _note(asked.explanation)
     elif asked.missing:
         told = _note(Text("This section of the notebook had not been run.", "筆記本的這一節尚未執行。"))
     else:
         told = f'<p class="note">Counts for nobody on this run 此次執行不計分：{_text(asked.reason)}</p>'
     state, verdict = _verdict(mark)
     return (
-        f'<article class="{state}"><span class="verdict">{verdict}</span>\n'
+        f'<article class="{state}"><p class="verdict">{verdict}</p>\n'
         f"<h3>{number}. {_both(asked.text)}</h3>{figures}\n{told}</article>"
     )
 
@@ -120,8 +120,10 @@ def _order(asked: Asked, keys: Answer | list[str] | None, title: Text) -> str:
 
 
 def _number(mark: Mark) -> str:
-    answer = f"{mark.answer:g}" if mark.answer is not None else "—"
-    return f"<p>Your answer 你的答案：{answer} · right 正確：{_text(str(mark.asked.key))}</p>{_given(mark)}"
+    key, answer = mark.asked.key, mark.answer
+    said = f"<p>Your answer 你的答案：{'—' if answer is None else f'{answer:g}'} · right 正確：{_text(str(key))}</p>"
+    side = "" if answer is None or mark.right else "low" if answer < key.low else "high"
+    return said + (_note(about) if (about := mark.asked.feedback.get(side)) else "") + _given(mark)
 
 
 def _given(mark: Mark) -> str:

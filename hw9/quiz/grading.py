@@ -246,8 +246,10 @@ def _notes(graded: Graded, bank: Bank) -> list[str]:
         notes.append(f"{len(elsewhere)} answers to questions that are not in this bank")
     if handin.salt != bank.salt:
         notes.append("asked from another bank (its salt differs)")
-    if handin.student and _same(handin.student) != _same(handin.number):
-        notes.append(f"answers the variant of {handin.student!r}")
+    if _same(handin.student) != _same(handin.number):
+        notes.append(
+            f"answers the variant of {handin.student!r}" if handin.student else "answers the variant of nobody"
+        )
     return notes
 
 

@@ -9,7 +9,7 @@ from hw9.quiz.asked import Asked, ask
 from hw9.quiz.bank import Bank, Text
 from hw9.quiz.facts import Facts
 from hw9.quiz.feedback import TITLES
-from hw9.quiz.keys import Chosen, Ordered, Within
+from hw9.quiz.keys import Ordered, Within
 
 HEAD = """# For teachers: the key of the quiz
 
@@ -70,9 +70,9 @@ def _entry(number: int, asked: Asked) -> str:
     elif key is None:
         lines.append(f"- *Counts for nobody on this run:* {markdown(asked.reason)}.")
     else:
-        joined = (" > " if isinstance(key, Ordered) else "; ").join(right_options(asked))
+        joined = (" → " if isinstance(key, Ordered) else "; ").join(right_options(asked))
         lines.append(f"- *Right:* {markdown(joined)}")
-        if not isinstance(key, Chosen) or key.because != "always":
+        if key.because != "always":
             lines.append(f"- *Behind it:* {markdown(key.because)}")
         lines.append(f"- *Why:* {_both(asked.explanation)}")
     return "\n".join(lines) + "\n"
