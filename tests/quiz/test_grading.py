@@ -131,6 +131,13 @@ def test_a_wrong_type_in_facts_and_answers_stops_nothing(tmp_path, where, value)
     assert where == "answer" or grades.students[0].parts["cnn"].marks[0].right
 
 
+def test_whose_variant_is_said_where_it_is_not_the_own(tmp_path):
+    put(tmp_path, "a.json", hand_in("b01", "Ada", student="B01"))
+    put(tmp_path, "b.json", hand_in("b02", "Bob", student=""))
+    notes = [[note for note in student.notes if "variant" in note] for student in grade(tmp_path, BANK).students]
+    assert notes == [[], ["cnn: answers the variant of nobody"]]
+
+
 def test_of_several_the_newest_counts_and_that_is_said(tmp_path):
     put(tmp_path, "z/quiz.json", hand_in(answers={}, time="2026-11-26T10:00:00+08:00"))
     put(tmp_path, "a/quiz.json", hand_in(name=" ada ", answers=RIGHT, time="2026-11-26T09:00:00Z"))  # later, in UTC

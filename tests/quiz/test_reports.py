@@ -1,5 +1,6 @@
 """What a teacher gets: tables that a spreadsheet opens without computing anything, pages that obey nobody."""
 
+import os
 import re
 import subprocess
 import sys
@@ -132,6 +133,13 @@ def test_items(tmp_path):
     assert three["commonest wrong answer"] == "9"
 
 
+def test_discrimination_leaves_the_question_itself_out(tmp_path):
+    """Two questions, 3 students right on both, one on each alone, one on none: phi = (3 - 1) / 8."""
+    for at, (first, second) in enumerate([("a", "3"), ("a", "3"), ("a", "3"), ("a", "0"), ("b", "3"), ("b", "0")]):
+        put(tmp_path, f"{at}.json", hand_in(f"b{at}", f"S{at}", answers={"lime-1": [first], "lime-2": [second]}))
+    assert [row["discrimination"] for row in item_table(grade(tmp_path, BANK))] == [0.25, 0.25, ""]
+
+
 def test_twins(tmp_path):
     copied = {"lime-1": ["b"], "lime-2": ["3"]}
     put(tmp_path, "a.json", hand_in("b01", "Ada", answers=copied))
@@ -179,6 +187,18 @@ def test_commands(tmp_path, monkeypatch, capsys):
     for kind in ("gift", "md"):
         assert main(["quiz", "--to", kind, "--out", str(tmp_path / kind)]) == 0
         assert "lowest R²" in (tmp_path / kind).read_text(encoding="utf-8")
+
+
+def test_a_terminal_without_chinese(tmp_path):
+    put(tmp_path, "in/王.json", b"[]")
+    done = subprocess.run(
+        [sys.executable, "-m", "hw9", "grade", str(tmp_path / "in")],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )
+    assert done.stdout.startswith("?.json: JSON, but no hand-in") and done.stderr.startswith("error: ")
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_grading_needs_no_torch():
