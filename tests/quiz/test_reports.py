@@ -195,7 +195,7 @@ def test_a_terminal_without_chinese(tmp_path):
         [sys.executable, "-m", "hw9", "grade", str(tmp_path / "in")],
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        env={**os.environ, "PYTHONIOENCODING": "ascii", "HW9_BANK": str(Path(__file__).with_name("small_bank.yaml"))},
     )
     assert done.stdout.startswith("?.json: JSON, but no hand-in") and done.stderr.startswith("error: ")
     assert len(done.stderr.splitlines()) == 1
