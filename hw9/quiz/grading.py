@@ -1,21 +1,16 @@
 """Hand-ins graded: each against the key that its own facts give, with the teacher's bank; flaws are notes, no stops."""
 
-import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from itertools import chain
 from pathlib import Path
 
-from hw9.quiz import facts as facts_of_run
 from hw9.quiz.asked import Asked, ask
 from hw9.quiz.bank import Bank, Question
 from hw9.quiz.checks import PARTS
-from hw9.quiz.facts import Facts
-from hw9.quiz.handin import FORMAT, HandIn, package_hash
-from hw9.quiz.incoming import Found, clean, collect
+from hw9.quiz.handin import HandIn, package_hash
+from hw9.quiz.incoming import clean, collect
 from hw9.quiz.keys import Answer
+from hw9.quiz.received import Received, by_student, receive, same
 
 
 @dataclass(frozen=True)
@@ -91,120 +86,34 @@ def grade(source: str | Path, bank: Bank) -> Grades:
     problems, read = list(incoming.problems), []
     for found in incoming.found:
         try:
-            read.append((found, *_handin(found)))
+            read.append(receive(found))
         except ValueError as error:
             problems.append((found.where, str(error)))
     _note_versions(read)
-    students = [_student(hand_ins, bank) for hand_ins in _by_student(read)]
+    students = [_student(hand_ins, bank) for hand_ins in by_student(read)]
+    _note_not_applying(students)
     _note_shared_numbers(students)
     return Grades(bank, tuple(sorted(students, key=lambda one: (one.number, one.name))), tuple(problems))
 
 
-_Read = tuple[Found, HandIn, list[str]]
-
-
-def _handin(found: Found) -> tuple[HandIn, list[str]]:
-    """A hand-in from what lies there, and notes on what is wrong with it; raises ValueError for what has no part."""
-    data, notes = found.data, list(found.notes)
-    if data.get("part") not in PARTS:
-        raise ValueError(f'neither part "cnn" nor "bert" but {clean(str(data.get("part")), 40)!r}: not graded')
-    name, number = clean(data.get("name")), clean(data.get("number"), 40)
-    if not name and not number:
-        notes.append("neither name nor number in it")
-        name = _guessed_name(found.where)
-    elif not number:
-        notes.append("no number in it")
-    if data.get("format") != FORMAT:
-        notes.append(f"written by another version (format {clean(data.get('format'), 20) or 'missing'})")
-    facts, digest, intact = Facts(data["part"], "none", "none"), clean(data.get("digest")), False
-    try:
-        facts = facts_of_run.from_json(data.get("facts"))
-        intact = facts_of_run.digest(facts) == digest
-    except ValueError:
-        notes.append("its facts cannot be read: only questions without facts can be right")
-    else:
-        if not intact:
-            notes.append("facts and their digest differ: the file was edited")
-        if facts.part != data["part"]:
-            notes.append(f"its facts are those of part {facts.part}")
-    if not (time := _time(data.get("time"))):
-        notes.append("no time in it")
-    texts = {key: _texts(data.get(key)) for key in ("hashes", "versions")}
-    student, salt, nonce = (clean(data.get(key)) for key in ("student", "salt", "nonce"))
-    answers = {clean(key): given for key, given in data["answers"].items()}
-    return HandIn(
-        name,
-        number,
-        data["part"],
-        salt,
-        student,
-        answers,
-        facts,
-        digest,
-        **texts,
-        time=time,
-        nonce=nonce,
-        intact=intact,
-    ), notes
-
-
-def _texts(value: object) -> dict[str, str]:
-    return {clean(key): clean(one) for key, one in value.items()} if isinstance(value, dict) else {}
-
-
-def _time(value: object) -> str:
-    """A time as ISO 8601 in UTC, so that texts compare as times do; "" for anything else."""
-    try:
-        time = datetime.fromisoformat(clean(value))
-        return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC).isoformat(timespec="seconds")
-    except (ValueError, OverflowError):
-        return ""
-
-
-def _guessed_name(where: str) -> str:
-    """Whose a file is as the platform says: Moodle's folder "Ada Lovelace_123_assignsubmission_file", or the path."""
-    folders = [part for part in where.split("/") if "_assignsubmission_" in part]
-    return folders[-1].split("_")[0] if folders else where
-
-
-def _by_student(read: Iterable[_Read]) -> list[list[_Read]]:
-    """Hand-ins of one number together. Where two names claim the same part of a number they stay apart: else whoever
-    writes another's number into a file would take that student's place."""
-    numbers: dict[str, dict[str, list[_Read]]] = defaultdict(lambda: defaultdict(list))
-    for one in read:
-        name, number = _same(one[1].name), _same(one[1].number)
-        numbers[number or f"without number: {name}"][name].append(one)
-    groups = []
-    for names in numbers.values():
-        claims = [part for group in names.values() for part in {handin.part for _, handin, _ in group}]
-        together = len(claims) == len(set(claims))
-        groups += [list(chain(*names.values()))] if together else names.values()
-    return groups
-
-
-def _same(text: str) -> str:
-    return "".join(unicodedata.normalize("NFKC", text).casefold().split())
-
-
-def _student(hand_ins: list[_Read], bank: Bank) -> Student:
-    newest = max(hand_ins, key=lambda one: one[1].time)[1]
+def _student(hand_ins: list[Received], bank: Bank) -> Student:
+    newest = max((one.handin for one in hand_ins), key=lambda handin: handin.time)
     student = Student(newest.number, newest.name)
-    if names := {handin.name for _, handin, _ in hand_ins if _same(handin.name) != _same(newest.name)}:
+    if names := {one.handin.name for one in hand_ins if same(one.handin.name) != same(newest.name)}:
         student.notes.append(f"also named {', '.join(sorted(names))}")
     for part in PARTS:
-        tries = sorted((one for one in hand_ins if one[1].part == part), key=lambda one: (one[1].time, one[0].where))
+        tries = sorted(
+            (one for one in hand_ins if one.handin.part == part), key=lambda one: (one.handin.time, one.where)
+        )
         if not tries:
             continue
-        found, handin, notes = tries.pop()
-        graded = student.parts[part] = _grade_one(found, handin, bank)
+        counts = tries.pop()
+        marks = tuple(_mark(question, counts.handin) for question in bank.of(part))
+        graded = student.parts[part] = Graded(counts.where, counts.handin, marks)
         if tries:
-            notes.append(f"{found.where} counts, the newest; not {', '.join(one[0].where for one in tries)}")
-        student.notes += [f"{part}: {note}" for note in [*notes, *_notes(graded, bank)]]
+            counts.notes.append(f"{counts.where} counts, the newest; not {', '.join(one.where for one in tries)}")
+        student.notes += [f"{part}: {note}" for note in [*counts.notes, *_notes(graded, bank)]]
     return student
-
-
-def _grade_one(found: Found, handin: HandIn, bank: Bank) -> Graded:
-    return Graded(found.where, handin, tuple(_mark(question, handin) for question in bank.of(handin.part)))
 
 
 def _mark(question: Question, handin: HandIn) -> Mark:
@@ -239,36 +148,46 @@ def _notes(graded: Graded, bank: Bank) -> list[str]:
         "unanswered": sum(mark.counts and mark.answer is None and not mark.given for mark in marks),
         "answered with what is no answer": sum(mark.counts and bool(mark.given) for mark in marks),
         "without facts, so not run or taken out": sum(bool(mark.asked.missing) for mark in marks),
-        "do not apply to this run": sum(not mark.counts for mark in marks),
     }
     notes = [f"{count} of {len(marks)} questions {what}" for what, count in counts.items() if count]
     if elsewhere:
         notes.append(f"{len(elsewhere)} answers to questions that are not in this bank")
     if handin.salt != bank.salt:
         notes.append("asked from another bank (its salt differs)")
-    if _same(handin.student) != _same(handin.number):
+    if same(handin.student) != same(handin.number):
         notes.append(
             f"answers the variant of {handin.student!r}" if handin.student else "answers the variant of nobody"
         )
     return notes
 
 
-def _note_versions(read: list[_Read]) -> None:
+def _note_versions(read: list[Received]) -> None:
     """Say which hand-ins come from a lesson that is neither the teacher's nor the one most students have."""
-    found = Counter(handin.hashes.get("package", "") for _, handin, _ in read)
+    found = Counter(one.handin.hashes.get("package", "") for one in read)
     usual = {package_hash(), *(package for package, _ in found.most_common(1))}
-    for _, handin, notes in read:
-        if handin.hashes.get("package", "") not in usual:
-            notes.append("made with another version of the lesson")
+    for one in read:
+        if one.handin.hashes.get("package", "") not in usual:
+            one.notes.append("made with another version of the lesson")
+
+
+def _note_not_applying(students: list[Student]) -> None:
+    """Say whose run leaves out questions that apply to the runs of most: another data set, or facts made up."""
+    for part in PARTS:
+        graded = [(student, student.parts[part]) for student in students if part in student.parts]
+        applies = Counter(mark.asked.question.id for _, one in graded for mark in one.marks if mark.counts)
+        for student, one in graded:
+            left_out = [mark.asked.question.id for mark in one.marks if not mark.counts]
+            if unusual := [name for name in left_out if 2 * applies[name] > len(graded)]:
+                student.notes.append(f"{part}: not applying to this run, unlike most: {', '.join(unusual)}")
 
 
 def _note_shared_numbers(students: list[Student]) -> None:
     """Say where different names come with the same number."""
-    same = defaultdict(list)
+    sharing = defaultdict(list)
     for student in students:
         if student.number:
-            same[_same(student.number)].append(student)
-    for group in same.values():
+            sharing[same(student.number)].append(student)
+    for group in sharing.values():
         for student in group:
             if names := [other.name or "no name" for other in group if other is not student]:
                 student.notes.append(f"the number stands in hand-ins of {', '.join(names)} as well")

@@ -24,6 +24,7 @@ MAX_MEMBERS = 10_000  # of one archive; a course of 500 with five files each has
 MAX_UNPACKED = (300 * 2**20, 20 * 2**20)  # what is read of the platform's archive, and of one inside it, a student's
 MAX_RATIO = 200  # unpacked to packed size of anything above 100 KB; a hand-in has about 5
 JUNK = {"__macosx", ".ds_store", "thumbs.db", "desktop.ini", ".git", ".ipynb_checkpoints"}
+BROKEN = {"Cc", "Cf", "Cs"}  # categories of characters: control, invisible, half of a pair
 DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError)
 
 
@@ -75,8 +76,10 @@ def clean(value: object, limit: int = 120) -> str:
     (those that turn the direction of writing are such), cut at `limit`; "" for what is neither text nor number."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return ""
-    kept = (" " if c.isspace() else "" if unicodedata.category(c) in {"Cc", "Cf", "Cs"} else c for c in str(value))
-    text = " ".join("".join(kept).split())
+    text = str(value)
+    if not text.isprintable():
+        text = "".join(" " if c.isspace() else c for c in text if c.isspace() or unicodedata.category(c) not in BROKEN)
+    text = " ".join(text.split())
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 

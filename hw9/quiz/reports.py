@@ -24,7 +24,7 @@ RESERVED = {"con", "prn", "aux", "nul", *(f"{name}{n}" for name in ("com", "lpt"
 def write(grades: Grades, target: Path) -> list[Path]:
     """Write `target` (grades.csv) and beside it items.csv, twins.csv, problems.csv and feedback/; returns the paths.
 
-    Raises OSError where that cannot be written.
+    There must be a student at least. Raises OSError where that cannot be written.
     """
     folder = target.parent
     problems = [{"file": where, "what is wrong": line} for where, line in grades.problems]
