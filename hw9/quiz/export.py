@@ -19,8 +19,13 @@ from hw9.quiz.keys import Chosen, Ordered, Within
 
 MOST = 24  # answers in writing that are listed for one question: four options in any order
 MOST_RIGHT = 10  # options, for Moodle knows no smaller share of a point than a tenth
-WRITE = Text(
-    "Write the letters of your answer in {order} order, without spaces.", "請寫出答案的字母（{order}），不加空格。"
+IN_ORDER = Text("Write the letters in the right order, without spaces.", "請依正確順序寫出字母，不加空格。")
+IN_LETTERS = Text(
+    "Write the letters of your answer, from a on, without spaces.", "請從 a 起依序寫出答案的字母，不加空格。"
+)
+# Readers differ over a brace or a stroke behind a stroke: these are entities.
+GIFT_MARKS = str.maketrans(
+    {"\\": r"&\#92;", "{": r"&\#123;", "}": r"&\#125;", "~": r"\~", "=": r"\=", "#": r"\#", ":": r"\:"}
 )
 ENDINGS = {"gift": ".gift.txt", "qti": ".zip", "md": ".md"}
 
@@ -43,8 +48,11 @@ def asked_of_all(bank: Bank, runs: Iterable[Facts]) -> tuple[list[Asked], list[s
 def export(kind: str, found: Sequence[Asked], target: Path) -> list[str]:
     """Write the questions as "gift", "qti" or "md"; returns a line for each that the format cannot hold.
 
-    Raises ImportError, saying what to install, where QTI is wanted and text2qti is missing; OSError.
+    Raises ValueError for no questions; ImportError, saying what to install, where QTI is wanted and text2qti is
+    missing; OSError.
     """
+    if not found:
+        raise ValueError("no question has a key on this run: run the notebooks first, or name other facts with --facts")
     write: Callable[[Sequence[Asked], Path], list[str]] = {"gift": _gift, "qti": _qti, "md": _md}[kind]
     target.parent.mkdir(parents=True, exist_ok=True)
     return write(found, target)
@@ -69,14 +77,11 @@ def written(asked: Asked) -> list[str]:
     return ["".join(letters[one] for one in order) for order in right]
 
 
-def _in_writing(asked: Asked) -> str:
-    """The question with its options below it, to be answered by letters."""
-    ordered = isinstance(asked.key, Ordered)
-    order = ("the right", "依正確順序") if ordered else ("alphabetical", "依字母順序")
-    ask_for = f"{WRITE.english.format(order=order[0])} {WRITE.chinese.format(order=order[1])}"
-    return " ".join(
-        [_question(asked), *(f"({_letters(asked)[o.key]}) {_both(o.text)}" for o in asked.options), ask_for]
-    )
+def _in_writing(asked: Asked) -> list[str]:
+    """The question with its options below it, to be answered by letters; in lines."""
+    letters, ordered = _letters(asked), isinstance(asked.key, Ordered)
+    listed = [f"({letters[option.key]}) {' '.join(_both(option.text))}" for option in asked.options]
+    return [*_question(asked), *listed, *_both(IN_ORDER if ordered else IN_LETTERS)]
 
 
 def _letters(asked: Asked) -> dict[str, str]:
@@ -84,23 +89,22 @@ def _letters(asked: Asked) -> dict[str, str]:
     return {option.key: letter for option, letter in zip(asked.options, ascii_lowercase, strict=False)}
 
 
-def _question(asked: Asked) -> str:
-    """The question in both languages, with its figures."""
+def _question(asked: Asked) -> list[str]:
+    """The question in both languages, with its figures; in lines."""
     figures = f" ({', '.join(asked.question.figures)})" if asked.question.figures else ""
-    return _both(asked.text) + figures
+    return [asked.text.english + figures, asked.text.chinese]
 
 
-def _both(text: Text) -> str:
-    return " ".join(f"{text.english} {text.chinese}".split())
+def _both(text: Text) -> list[str]:
+    return [text.english, text.chinese]
 
 
 def _gift(found: Sequence[Asked], target: Path) -> list[str]:
     blocks, left_out = ["// Homework 9, Explainable AI", "$CATEGORY: $course$/Homework 9"], []
     for asked in found:
         try:
-            blocks.append(
-                f"::{asked.question.id}::[html]{_gift_question(asked)} ####{_gift_text(_both(asked.explanation))}}}"
-            )
+            explained = _gift_text(_both(asked.explanation))
+            blocks.append(f"::{asked.question.id}::[html]{_gift_question(asked)} ####{explained}}}")
         except ValueError as error:
             left_out.append(str(error))
     target.write_text("\n\n".join(blocks) + "\n", encoding="utf-8")
@@ -129,10 +133,9 @@ def _gift_question(asked: Asked) -> str:
     return f"{_gift_text(_question(asked))} {{{' '.join(answers)}"
 
 
-def _gift_text(text: str) -> str:
-    """Text as HTML in which GIFT sees none of its marks; readers differ over braces and strokes behind a stroke."""
-    text = re.sub(r"[\\{}]", lambda mark: f"&#{ord(mark[0])};", escape(text, quote=False))
-    return re.sub(r"([~=#:])", r"\\\1", text)
+def _gift_text(lines: Iterable[str]) -> str:
+    """Lines as HTML in which GIFT sees none of its marks."""
+    return "<br>".join(escape(" ".join(line.split()), quote=False).translate(GIFT_MARKS) for line in lines)
 
 
 def _qti(found: Sequence[Asked], target: Path) -> list[str]:
@@ -183,9 +186,9 @@ def _qti_question(asked: Asked) -> str:
     return "\n".join(lines)
 
 
-def _qti_text(text: str) -> str:
-    """Markdown for a paragraph of its own: what it begins with makes no heading, list or quotation."""
-    return re.sub(r"^(\d*)(?=[.)]\s|[#>+-])", r"\1\\", markdown(text))
+def _qti_text(lines: Iterable[str]) -> str:
+    """Lines as one paragraph of Markdown; what it begins with makes no heading, list or quotation."""
+    return re.sub(r"^(\d*)(?=[.)]\s|[#>+-])", r"\1\\", "<br>".join(markdown(line) for line in lines))
 
 
 def _limits(key: Within) -> str:
@@ -198,7 +201,8 @@ def _md(found: Sequence[Asked], target: Path) -> list[str]:
     """Questions to be printed, without the key."""
     blocks = ["# Homework 9, Explainable AI 作業九"]
     for number, asked in enumerate(found, 1):
-        listed = [f"- ({_letters(asked)[o.key]}) {markdown(_both(o.text))}" for o in asked.options]
-        blocks.append("\n".join([f"**{number}.** {markdown(_question(asked))}", "", *listed]).rstrip())
+        letters = _letters(asked)
+        listed = [f"- ({letters[o.key]}) {markdown(' '.join(_both(o.text)))}" for o in asked.options]
+        blocks.append("\n".join([f"**{number}.** {markdown(' '.join(_question(asked)))}", "", *listed]).rstrip())
     target.write_text("\n\n".join(blocks) + "\n", encoding="utf-8")
     return []

@@ -90,14 +90,15 @@ def _read_gift(text: str) -> dict[str, dict]:
 
 
 def _plain(text: str) -> str:
-    return html.unescape(re.sub("[\ue000-\ue0ff]", lambda held: chr(ord(held[0]) - 0xE000), text)).strip()
+    text = re.sub("[\ue000-\ue0ff]", lambda held: chr(ord(held[0]) - 0xE000), text)
+    return html.unescape(text.replace("<br>", " ")).strip()
 
 
 def test_gift(found, tmp_path):
     assert export("gift", found, tmp_path / "quiz.gift.txt") == []
     read = _read_gift((tmp_path / "quiz.gift.txt").read_text(encoding="utf-8"))
     assert list(read) == ["one", "many", "order", "close", "some", "number"]
-    assert all(one["text"].startswith(f"{HARD} {name}? {HARD} (cnn_06_lime)") for name, one in read.items())
+    assert all(one["text"].startswith(f"{HARD} {name}? (cnn_06_lime) {HARD}") for name, one in read.items())
     assert all(one["general"] == f"{HARD} {HARD}" for one in read.values())
     assert read["one"]["answers"] == [
         ("=", "", f"{HARD} 對", ""),
@@ -126,7 +127,9 @@ def test_qti(found, tmp_path):
         return read[name].find(".//q:fieldentry", spaces).text
 
     def words(element):
-        return html.unescape(re.sub("<.*?>", "", element.find(".//q:mattext", spaces).text)).strip()
+        return html.unescape(
+            re.sub("</?p>", "", element.find(".//q:mattext", spaces).text).replace("<br>", " ")
+        ).strip()
 
     kinds = ["multiple_choice", "multiple_answers", "short_answer", "short_answer", "short_answer", "numerical"]
     assert [kind(name) for name in read] == [f"{one}_question" for one in kinds]
@@ -151,7 +154,7 @@ def test_markdown_has_questions_and_no_key(found, tmp_path):
     text = (tmp_path / "quiz.md").read_text(encoding="utf-8")
     tokens = MarkdownIt().parse(text)
     inline = ["".join(part.content for part in token.children) for token in tokens if token.type == "inline"]
-    assert inline[1] == f"1. {HARD} one? {HARD} (cnn_06_lime)"
+    assert inline[1] == f"1. {HARD} one? (cnn_06_lime) {HARD}"
     assert inline[2:5] == [f"(a) {HARD} 對", "(b) %50%no 錯", "(c) # [no] 不"]
     assert not any(
         part.type in ("code_inline", "html_inline", "link_open", "em_open") for t in tokens for part in t.children or ()
@@ -162,6 +165,12 @@ def test_without_text2qti_it_is_named(found, tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "text2qti.config", None)
     with pytest.raises(ImportError, match="pip install text2qti"):
         export("qti", found, tmp_path / "quiz.zip")
+
+
+def test_nothing_to_ask_is_an_error_in_one_line(tmp_path):
+    for kind in ("gift", "qti", "md"):
+        with pytest.raises(ValueError, match="no question has a key on this run"):
+            export(kind, [], tmp_path / "quiz.out")
 
 
 def test_what_cannot_be_put_into_a_format_is_named(tmp_path):

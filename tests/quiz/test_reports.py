@@ -79,6 +79,23 @@ def test_a_page_stands_alone_and_has_both_languages(tmp_path):
         assert said in words, said
 
 
+def test_a_browser_runs_and_fetches_nothing(tmp_path, browser):
+    evil = hand_in("b01", EVIL, answers={"lime-1": EVIL})
+    evil["facts"]["values"]["pictures"]["names"] = [EVIL] * 4
+    put(tmp_path, "a.json", evil)
+    write(grade(tmp_path, BANK), tmp_path / "out" / "grades.csv")
+    heard, opened = [], browser.new_page()
+    for event in ("dialog", "console", "pageerror"):
+        opened.on(event, lambda said: heard.append(str(said)))
+    opened.on("request", lambda request: heard.append(request.url))
+    address = (tmp_path / "out" / "feedback" / "b01.html").as_uri()
+    opened.goto(address)
+    assert heard == [address]
+    assert EVIL in opened.inner_text("body") and opened.locator("article").count() == 3
+    assert opened.evaluate("document.body.scrollWidth <= document.documentElement.clientWidth")
+    opened.close()
+
+
 @pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "＝1", ' =HYPERLINK("x")', '"=1"'])
 def test_tables_compute_nothing(tmp_path, name):
     content = hand_in(name, name)
