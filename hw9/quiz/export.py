@@ -96,7 +96,7 @@ def _question(asked: Asked) -> list[str]:
 
 
 def _both(text: Text) -> list[str]:
-    return [text.english, text.chinese]
+    return list(dict.fromkeys([text.english, text.chinese]))
 
 
 def _gift(found: Sequence[Asked], target: Path) -> list[str]:

@@ -89,11 +89,8 @@ def _options(mark: Mark) -> str:
     asked, key = mark.asked, mark.asked.key
     if isinstance(key, Ordered):
         best = sorted(key.values, key=lambda name: -key.values[name])
-        return (
-            _order(asked, mark.answer, Text("Your order", "你的順序"))
-            + _order(asked, best, Text("Right", "正確順序"))
-            + _given(mark)
-        )
+        told = _order(asked, mark.answer, Text("Your order", "你的順序")) + _given(mark)
+        return told if mark.right else told + _order(asked, best, Text("Right", "正確順序"))
     chosen = mark.answer if isinstance(mark.answer, tuple) else ()
     items = []
     for option in asked.options:
@@ -131,7 +128,8 @@ def _given(mark: Mark) -> str:
 
 
 def _both(text: Text) -> str:
-    return f'{_text(text.english)} <span lang="zh-Hant">{_text(text.chinese)}</span>'
+    chinese = f' <span lang="zh-Hant">{_text(text.chinese)}</span>' if text.chinese != text.english else ""
+    return _text(text.english) + chinese
 
 
 def _note(text: Text) -> str:

@@ -79,4 +79,4 @@ def _entry(number: int, asked: Asked) -> str:
 
 
 def _both(text: Text) -> str:
-    return f"{markdown(text.english)} {markdown(text.chinese)}"
+    return markdown(text.english if text.english == text.chinese else f"{text.english} {text.chinese}")

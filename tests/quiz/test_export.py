@@ -99,10 +99,10 @@ def test_gift(found, tmp_path):
     read = _read_gift((tmp_path / "quiz.gift.txt").read_text(encoding="utf-8"))
     assert list(read) == ["one", "many", "order", "close", "some", "number"]
     assert all(one["text"].startswith(f"{HARD} {name}? (cnn_06_lime) {HARD}") for name, one in read.items())
-    assert all(one["general"] == f"{HARD} {HARD}" for one in read.values())
+    assert all(one["general"] == HARD for one in read.values())
     assert read["one"]["answers"] == [
         ("=", "", f"{HARD} 對", ""),
-        ("~", "0", "%50%no 錯", f"{HARD} {HARD}"),
+        ("~", "0", "%50%no 錯", HARD),
         ("~", "0", "# [no] 不", ""),
     ]
     assert [share for _, share, *_ in read["many"]["answers"]] == ["50", "-100", "50"]
