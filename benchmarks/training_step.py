@@ -1,10 +1,10 @@
-"""A training step of the small BERT on a CPU: products in 32 bits, the same compiled, in 8 bits compiled, and in 16 bits.
+"""A training step of the small BERT on a CPU: products in 32 bits (also compiled), 8 bits (compiled) and 16 bits.
 
     PYTHONPATH=tools python benchmarks/training_step.py --repeats 5
 
 One model's shape, one batch (33 passages of 122 tokens, 22 % masked), forward, backward and AdamW. They take turns
 and medians are compared. Compiling takes minutes and a C++ compiler, comes first and is not counted; so this one is not
-part of `make bench`. Ratios are what to read: seconds depend on the machine; int8 wants AVX512-VNNI, bfloat16 wants AMX.
+part of `make bench`. Ratios are what to read: seconds depend on the machine; int8 wants AVX512-VNNI, bfloat16 AMX.
 """
 
 import argparse
