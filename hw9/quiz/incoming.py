@@ -23,6 +23,7 @@ MAX_DEPTH = 40  # lists and objects inside each other; a hand-in has less than t
 MAX_MEMBERS = 10_000  # of one archive; a course of 500 with five files each has 2,500
 MAX_UNPACKED = (300 * 2**20, 20 * 2**20)  # what is read of the platform's archive, and of one inside it, a student's
 MAX_RATIO = 200  # unpacked to packed size of anything above 100 KB; a hand-in has about 5
+NAMED = 10  # files of other kinds that are named in one line
 JUNK = {"__macosx", ".ds_store", "thumbs.db", "desktop.ini", ".git", ".ipynb_checkpoints"}
 BROKEN = {"Cc", "Cf", "Cs"}  # categories of characters: control, invisible, half of a pair
 DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError)
@@ -90,7 +91,11 @@ def _walk(folder: Path, incoming: Incoming) -> Iterator[_File]:
     for here, folders, names in os.walk(folder, onerror=refuse):  # links to folders are not followed
         folders[:] = sorted(name for name in folders if name.lower() not in JUNK)
         for path in (Path(here, name) for name in sorted(names)):
-            status = path.lstat()
+            try:
+                status = path.lstat()
+            except OSError as error:
+                refuse(error)
+                continue
             where = clean(path.relative_to(folder).as_posix(), 300)
             if stat.S_ISREG(status.st_mode):
                 yield _File(where, status.st_size, lambda path=path: path.open("rb"))
@@ -208,16 +213,17 @@ def _inside(value: dict | list) -> list:
 
 
 def _say_others(incoming: Incoming, others: list[str]) -> None:
-    """One line for each file of another kind that lies where no hand-in lies; one for all that lie beside one."""
+    """One line for each folder with files of another kind, whether they lie beside a hand-in or instead of one."""
     answered = {posixpath.dirname(found.where) for found in incoming.found}
-    beside = [where for where in others if posixpath.dirname(where) in answered]
+    folders: dict[str, list[str]] = {}
     for where in others:
-        if posixpath.dirname(where) not in answered:
-            what = "a notebook" if where.lower().endswith(".ipynb") else "neither .json nor .zip"
-            incoming.problems.append((where, f"{what}: the .json file that quiz.hand_in wrote is wanted"))
-    if beside:
-        more = "" if len(beside) == 1 else f" and {len(beside) - 1} more"
-        incoming.problems.append((beside[0] + more, "not .json, beside a hand-in: passed over"))
+        folders.setdefault(posixpath.dirname(where), []).append(where)
+    for folder, files in folders.items():
+        names = ", ".join([files[0], *map(posixpath.basename, files[1:NAMED])])
+        more = f" and {len(files) - NAMED} more" if len(files) > NAMED else ""
+        what = "notebooks" if all(name.lower().endswith(".ipynb") for name in files) else "neither .json nor .zip"
+        beside = "passed over" if folder in answered else "the .json file that quiz.hand_in wrote is wanted"
+        incoming.problems.append((clean(names + more, 1000), f"{what}: {beside}"))
 
 
 def _size(count: int) -> str:

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import pytest
 from markdown_it import MarkdownIt
 
+from hw9.notebook import ROOT
 from hw9.quiz.bank import Text, load_bank
 from hw9.quiz.export import asked_of_all, export, written
 from hw9.quiz.facts import Facts
@@ -186,3 +187,11 @@ def test_what_cannot_be_put_into_a_format_is_named(tmp_path):
     for kind in ("gift", "qti"):
         (line,) = export(kind, asked, tmp_path / "quiz.out")
         assert line.startswith("long: an order of 8 options")
+
+
+def test_the_example_in_the_teachers_page_is_a_question(tmp_path):
+    text = (ROOT / "docs" / "teaching.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "bank.yaml").write_text(f"questions:\n{example}", encoding="utf-8")
+    asked, left_out = asked_of_all(load_bank(tmp_path / "bank.yaml"), [Facts("cnn", "scenes", "abc", VALUES)])
+    assert [written(one) for one in asked] == [["c", "d"]] and not left_out

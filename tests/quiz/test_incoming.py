@@ -45,7 +45,8 @@ def test_soup_of_a_learning_platform(tmp_path):
     (tmp_path / "Bob_124_assignsubmission_file").mkdir()
     (tmp_path / "Bob_124_assignsubmission_file" / "hw9.ipynb").write_text("{}")
     (tmp_path / "Eve_125_assignsubmission_file").mkdir()
-    (tmp_path / "Eve_125_assignsubmission_file" / "answers.pdf").write_bytes(b"%PDF")
+    for name in ["answers.pdf", *(f"{at:02}.png" for at in range(20))]:
+        (tmp_path / "Eve_125_assignsubmission_file" / name).write_bytes(b"%PDF")
     (tmp_path / "zipped.zip").write_bytes(_zip({"Cy_126/hand-in.zip": _zip({"a/quiz.json": _json()})}))
     got = collect(tmp_path)
     assert sorted(one.where for one in got.found) == [
@@ -57,9 +58,13 @@ def test_soup_of_a_learning_platform(tmp_path):
     assert all(one.data == GOOD and not one.notes for one in got.found)
     lines = _lines(got)
     assert len(lines) == 3
-    assert "a notebook: the .json" in lines["Bob_124_assignsubmission_file/hw9.ipynb"]
-    assert "neither .json nor .zip" in lines["Eve_125_assignsubmission_file/answers.pdf"]
-    assert "passed over" in lines["Ada Lovelace_123_assignsubmission_file/hw9_cnn_explanation.ipynb"]
+    assert (
+        lines["Bob_124_assignsubmission_file/hw9.ipynb"]
+        == "notebooks: the .json file that quiz.hand_in wrote is wanted"
+    )
+    assert lines["Ada Lovelace_123_assignsubmission_file/hw9_cnn_explanation.ipynb"] == "notebooks: passed over"
+    (eve,) = (where for where in lines if where.startswith("Eve_125_assignsubmission_file/00.png, 01.png"))
+    assert eve.endswith("09.png and 11 more") and lines[eve].startswith("neither .json nor .zip: the .json file")
 
 
 def test_folder_archive_and_single_file_give_the_same(tmp_path):
