@@ -152,9 +152,9 @@ def _at(path: str, facts: Facts) -> Any:
 
 
 def _say(value: Any) -> str:
-    """A value of a fact in a text."""
+    """A value of a fact in a text: two digits, or all before the point."""
     if isinstance(value, float):
-        return f"{value:.4g}"
+        return f"{value:.0f}" if abs(value) >= 10 or value.is_integer() else f"{value:.2g}"
     return str(value)[:200]
 
 

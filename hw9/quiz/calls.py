@@ -2,6 +2,7 @@
 
 import functools
 import os
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -44,11 +45,11 @@ def begin(part: str, data: str, weights: str, *, student: Any = "") -> str:
     data and model are there again, and the answers given so far.
     """
     global _current
-    session = Session(
-        Facts(part, data, weights), load_bank(), student=str(student or "").strip()[:40], folder=runs_folder()
-    )
+    before, _current = _current, None
+    found = Facts(part, re.sub(r"[^\w.+-]+", "-", str(data))[:80], weights)
+    session = Session(found, load_bank(), student=str(student or "").strip()[:40], folder=runs_folder())
     # Where nobody is there, what is stored depends on no one's earlier answers.
-    line = "" if os.environ.get("HW9_STATIC") == "1" else session.restore(_current)
+    line = "" if os.environ.get("HW9_STATIC") == "1" else session.restore(before)
     _current = session
     return line
 
@@ -81,12 +82,8 @@ def answer(question: str = "", given: Any = None) -> str:
     asked = session.ask(question)
     failed = session.answer(asked, given)
     kept = session.kept.answers.get(question)
-    said = (
-        f"{question}: your answer is {asked.shown(kept)} 你的答案"
-        if kept is not None
-        else f"{question}: not answered 未作答"
-    )
-    return "\n".join(filter(None, [said, failed]))
+    said = "not answered 未作答" if kept is None else f"your answer 你的答案: {asked.shown(kept)}"
+    return "\n".join(filter(None, [f"{question}: {said}", failed]))
 
 
 @_says
@@ -95,13 +92,13 @@ def check(what: str = "") -> str:
     session = _session()
     names = {question.id for question in session.bank.questions}
     questions = [session.ask(what)] if what in names else session.section(what)
-    return "\n".join(map(session.check, questions))
+    return "\n".join(f"{one.question.id}: {written.both(session.check(one))}" for one in questions)
 
 
 @_says
 def hint(question: str = "") -> str:
     """Say where to look for a question."""
-    return f"{question}{where(_session().ask(question))}"
+    return f"{question}: {written.both(where(_session().ask(question)))}"
 
 
 @_says

@@ -8,9 +8,10 @@ from typing import Any
 
 from hw9.quiz import answers, asked, facts, handin
 from hw9.quiz.asked import Asked
-from hw9.quiz.bank import Bank
+from hw9.quiz.bank import Bank, Text
 from hw9.quiz.facts import Facts
 from hw9.quiz.handin import HandIn
+from hw9.quiz.written import both
 
 
 class Session:
@@ -100,21 +101,22 @@ class Session:
     def _save(self) -> str:
         return self._try(lambda: answers.save(self.kept, self._answers))
 
-    def check(self, question: Asked) -> str:
+    def check(self, question: Asked) -> Text:
         """Whether the answer fits the figure, or where to look again; never which option is right."""
         name = question.question.id
         if question.missing:
-            return f"{name}: {unseen([question])}"
+            return unseen([question])
         if question.key is None:
-            return f"{name}: it is not asked on this run ({question.reason}) 這次不問"
+            return Text(f"It is not asked on this run ({question.reason}).", "這次不問。")
         if name not in self.kept.answers:
-            return f"{name}: not yet answered 尚未作答"
+            return Text("Not yet answered.", "尚未作答。")
         if self.changed([question]):  # looked at again
             self.kept.stamps[name] = answers.stamp(question, self.facts)
             self._save()
         if question.fits(self.kept.answers[name]):
-            return f"{name}: ✓ fits your figure 符合你的圖"
-        return f"{name}: look again 再看一次{where(question)}"
+            return Text("✓ It fits your figure.", "符合你的圖。")
+        place = where(question)
+        return Text(f"Look again at {place.english}", f"再看一次：{place.chinese}")
 
     def changed(self, questions: Sequence[Asked]) -> list[str]:
         """The names of those questions whose answer was given to another run, or to another variant."""
@@ -126,7 +128,7 @@ class Session:
     def notes(self, questions: Sequence[Asked]) -> list[str]:
         """A line about questions that come later, and one about answers to another run."""
         missing = [one for one in questions if one.missing]
-        lines = [f"{_listed([one.question.id for one in missing])}: {unseen(missing)}"] if missing else []
+        lines = [f"{_listed([one.question.id for one in missing])}: {both(unseen(missing))}"] if missing else []
         if names := self.changed(questions):
             lines.append(
                 f"Your run has changed since you answered {_listed(names)}: the answers are kept, look again. "
@@ -175,16 +177,17 @@ class Session:
         return rows
 
 
-def where(question: Asked) -> str:
-    """Where to look for a question: the figure, and the hint in both languages."""
-    figures = f" ({', '.join(question.question.figures)})" if question.question.figures else ""
-    return f"{figures}: {question.hint.english} {question.hint.chinese}"
+def where(question: Asked) -> Text:
+    """Where to look for a question: the figure, and the hint."""
+    figures = _listed(question.question.figures) if question.question.figures else "the text"
+    return Text(f"{figures}: {question.hint.english}", question.hint.chinese)
 
 
-def unseen(questions: Sequence[Asked]) -> str:
+def unseen(questions: Sequence[Asked]) -> Text:
     """What to run before these questions can be asked."""
     figures = list(dict.fromkeys(figure for one in questions for figure in one.question.figures or one.missing))
-    return f"first run the cells that draw {_listed(figures)}, then this one again 請先執行產生圖的儲存格"
+    drawn = f"First run the cells that draw {_listed(figures)}, then this one again."
+    return Text(drawn, "請先執行產生這些圖的儲存格。")
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -4,7 +4,7 @@ import html
 from collections.abc import Sequence
 
 from hw9.quiz.asked import Asked
-from hw9.quiz.bank import Text
+from hw9.quiz.bank import Made, Text
 
 HOW = {
     "one": ("choose one", "單選"),
@@ -59,7 +59,7 @@ def _html(asked: Asked) -> str:
         parts.append(f"<p><i>{html.escape(both(NOT_ASKED))}: {html.escape(asked.reason)}</i></p>")
     elif asked.options:
         options = [f"<b>{html.escape(one.shown)}</b>&ensp;{html.escape(both(one.text))}" for one in asked.options]
-        short = asked.question.kind == "picture"
+        short = isinstance(asked.question.options, Made)
         parts.append(f"<p>{'&emsp; '.join(options)}</p>" if short else f"<p>{'<br>'.join(options)}</p>")
     return "".join(parts)
 
