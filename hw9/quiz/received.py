@@ -26,8 +26,10 @@ class Received:
 def receive(found: Found) -> Received:
     """A hand-in from what lies there, and notes on what is wrong with it; raises ValueError for what has no part."""
     data, notes = found.data, list(found.notes)
-    if data.get("part") not in PARTS:
-        raise ValueError(f'neither part "cnn" nor "bert" but {clean(str(data.get("part")), 40)!r}: not graded')
+    if "part" not in data:
+        raise ValueError("answers, but no hand-in: the .json file that quiz.hand_in wrote is wanted")
+    if data["part"] not in PARTS:
+        raise ValueError(f'neither part "cnn" nor "bert" but {clean(str(data["part"]), 40)!r}: not graded')
     name, number = clean(data.get("name")), clean(data.get("number"), 40)
     if not name and not number:
         notes.append("neither name nor number in it")

@@ -9,6 +9,7 @@ from hw9.quiz import grading
 from hw9.quiz.facts import Facts
 from hw9.quiz.grading import grade
 from hw9.quiz.reports import write
+from hw9.quiz.session import Session
 from tests.quiz.handins import BANK, FACTS, RIGHT, hand_in, put, variant
 
 
@@ -25,6 +26,18 @@ def test_points(tmp_path):
     graded = student.parts["cnn"]
     assert (graded.points, graded.of, student.notes) == (3, 3, [])
     assert [mark.right for mark in graded.marks] == [True] * 3
+
+
+def test_what_the_notebook_writes_is_graded_without_a_note(tmp_path):
+    session = Session(FACTS, BANK, student="b01", folder=tmp_path)
+    (right,) = (option.shown for option in session.ask("lime-1").options if option.key == "a")  # shuffled
+    for question, given in (("lime-1", right), ("lime-2", 3), ("lime-3", variant("b01"))):
+        session.answer(session.ask(question), given)
+    path, _ = session.hand_in("Ada Lovelace", "b01")
+    (student,) = grade(path, BANK).students
+    assert (student.parts["cnn"].points, student.parts["cnn"].of, student.notes) == (3, 3, [])
+    (others,) = grade(tmp_path, BANK).problems  # the answers that the notebook keeps are no hand-in
+    assert others[0] == "answers-cnn.json" and "the .json file that quiz.hand_in wrote is wanted" in others[1]
 
 
 @pytest.mark.parametrize(
