@@ -207,6 +207,27 @@ def computed(part):
     return [question for question in BANK.of(part) if "fixed" not in question.key]
 
 
+def test_another_network_has_another_key():
+    """One that was trained on photographs and looks at the embedded scenes, few samples, not run to the end."""
+    facts = load(HERE / "facts-cnn-other.json")
+    found = {question.id: asked_of(question, facts) for question in computed("cnn")}
+    assert {name for name, asked in found.items() if asked.missing} == {"square-1", "objects-1"}
+    right = {name: str(asked.key) for name, asked in found.items() if asked.key}
+    assert right == {
+        "lime-3": "1, 2, 3, 4, 5, 6, 8, 9",
+        "lime-4": "2",
+        "saliency-3": "c",
+        "saliency-4": "a",
+        "smoothgrad-2": "c",
+        "smoothgrad-3": "0, 1, 3, 4, 7, 8",
+        "filters-1": "c",
+        "filters-4": "1, 2, 3",
+        "gradients-1": "b",
+        "saliency-5": "1",
+        "removal-1": "0",
+    }
+
+
 @pytest.mark.parametrize("part", PARTS)
 def test_where_nothing_is_known_no_computed_question_is_asked_and_the_others_are(part):
     unknown = changed(facts_of(part), lambda number: None)
