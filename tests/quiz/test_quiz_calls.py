@@ -225,3 +225,14 @@ def test_an_answers_file_holds_no_name(begun, tmp_path):
     begun.hand_in("Ada", "b1")
     kept = json.loads((tmp_path / "answers-cnn.json").read_text(encoding="utf-8"))
     assert set(kept) == {"answers", "stamps", "nonce"} and kept["answers"] == {"lime-1": ["a"]}
+
+
+def test_what_is_written_as_html_is_escaped(run, example):
+    from hw9.quiz.asked import ask
+    from hw9.quiz.written import as_html
+
+    run.values["pictures"]["names"][0] = "<script>alert(1)</script>"
+    run.values["lime"]["clear"] = []
+    page = as_html([ask(question, run, salt="s") for question in example.of("cnn", "lime")])
+    assert "<script" not in page and "&lt;script&gt;" in page
+    assert "Not asked on this run, and counts for nobody" in page and page.count("quiz.answer(") == 1
