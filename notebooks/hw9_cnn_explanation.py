@@ -48,7 +48,8 @@ PHOTOS = ""
 # %%
 from functools import partial
 import torch
-from hw9.vision import attribution, crops, evaluation, figures, figures_trust, filters, lesson, shortcut, training, trust
+from hw9.vision import attribution, crops, evaluation, figures, figures_trust, filters, inference, lesson
+from hw9.vision import predictions, shortcut, trust
 from hw9.vision import lime as lime_method
 
 food = lesson.choose(DATA, device=device)
@@ -91,7 +92,7 @@ for name, (_, of) in food.splits.items():
 
 # %%
 model, record = lesson.train_or_load(food, MODEL, device=device)
-results = {name: training.evaluate(model, *part) for name, part in food.splits.items() if name != "training"}
+results = {name: predictions.evaluate(model, *part) for name, part in food.splits.items() if name != "training"}
 for name, result in results.items():
     print(f"accuracy on {name}: {result.accuracy:.1%}")
 
@@ -118,7 +119,7 @@ show(figures.confusion({name: result.confusion for name, result in results.items
 name, result = list(results.items())[-1]
 wrong = result.surest_mistakes(10)
 sure = figures.captions(result.labels[wrong], result.probabilities[wrong], classes)
-worst = training.as_float(food.splits[name][0][wrong])
+worst = predictions.as_float(food.splits[name][0][wrong])
 show(figures.rows(sure, {"": (worst, None)}, title=f"The ten surest mistakes on {name} (number: true class)"), "cnn_04_mistakes")
 
 # %% [markdown]
@@ -133,7 +134,7 @@ show(figures.rows(sure, {"": (worst, None)}, title=f"The ten surest mistakes on 
 
 # %%
 images, targets = food.images, food.labels
-said = training.predict(model, images)
+said = inference.predict(model, images)
 columns = figures.captions(targets, said, classes)
 rows = {"picture": (images, None, food.names)}
 if food.masks is not None:
@@ -331,7 +332,7 @@ show(figures.strip(frames, at, title=f"Layer {late}, filter 0: the picture while
 
 # %%
 middle = list(layers)[len(layers) // 2]
-found = crops.top_crops_many(model, training.as_float(pictures[:1100]), middle, channels[:5], count=8)
+found = crops.top_crops_many(model, predictions.as_float(pictures[:1100]), middle, channels[:5], count=8)
 wanted = filters.visualize_many(model, middle, channels[:5])
 figure = figures.filter_and_crops(channels[:5], wanted, [c.crops for c in found], [c.values for c in found], title=f"Layer {middle}")
 show(figure, "cnn_16_filters_and_crops")
@@ -536,12 +537,12 @@ parts = food.splits["training"], food.splits["validation"]
 shortcut.train_with_shortcut(second, *parts, planted, checkpoint=notebook.ROOT / "runs" / "second.safetensors")
 hers, called = shortcut.planted(*parts[1], planted, seed=1), parts[1][1]
 for name, net, shown in (("your network, your pictures", model, parts[1][0]), ("her network, her pictures", second, hers)):
-    result = training.evaluate(net, shown, called)
+    result = predictions.evaluate(net, shown, called)
     print(f"{name}: right on {result.accuracy:.0%} of all, on {result.per_class[planted]:.0%} of {classes[planted]}")
 
 # %%
 chosen = (called == planted).nonzero()[0][:10]
-suspects, guilty = training.as_float(hers[chosen]), torch.full((len(chosen),), planted)
+suspects, guilty = predictions.as_float(hers[chosen]), torch.full((len(chosen),), planted)
 seen = {name: [method(net, suspects, guilty) for net in (model, second)] for name, method in methods.items()}
 table = {f"{name}\n{whose}": (attribution.heatmap_of(m[:5].abs()), "hot")
          for name, pair in seen.items() for whose, m in zip(("yours", "hers"), pair)}
@@ -562,9 +563,9 @@ show(figures.rows([f"picture {k + 1}" for k in range(5)], table, title=title), "
 # 中文：真相：她所有的甜點照片邊上都有一個洋紅色方塊。網路學的是方塊，不是甜點，而她的驗證資料也有方塊，所以看不出來。
 
 # %%
-answer = [f"hers: {classes[p.argmax()]} {p.max():.0%}" for p in training.predict(second, suspects[:5])]
-clean = training.as_float(parts[1][0][chosen[:5]])
-without = [f"hers: {classes[p.argmax()]} {p.max():.0%}" for p in training.predict(second, clean)]
+answer = [f"hers: {classes[p.argmax()]} {p.max():.0%}" for p in inference.predict(second, suspects[:5])]
+clean = predictions.as_float(parts[1][0][chosen[:5]])
+without = [f"hers: {classes[p.argmax()]} {p.max():.0%}" for p in inference.predict(second, clean)]
 table = {"her picture": (suspects[:5], None, answer), "without\nthe square": (clean, None, without)}
 show(figures.rows([f"picture {k + 1}" for k in range(5)], table), "cnn_26_the_cause")
 for name, net in {"your network": model, "her network": second}.items():
@@ -643,7 +644,7 @@ hardest, result = list(results.items())[-1]
 top = torch.as_tensor(result.probabilities).topk(2)
 third = (top.indices != torch.as_tensor(result.labels)[:, None]).all(1)  # neither of the two is right
 doubt = int((top.values[:, 0] - top.values[:, 1] + (~third).float()).argmin())
-x, label = training.as_float(food.splits[hardest][0][doubt])[None], int(result.labels[doubt])
+x, label = predictions.as_float(food.splits[hardest][0][doubt])[None], int(result.labels[doubt])
 first, runner = top.indices[doubt].tolist()
 three = {"label": label, "says": first, "runner-up": runner}
 signed_map = lambda m: 0.5 + 0.5 * (cells := torch.nn.functional.avg_pool2d(m.sum(1), 4)) / cells.abs().max()
@@ -704,13 +705,13 @@ for test in tests:
 # %%
 reader = lesson.load_checkpoint(lesson.READER, device)
 photos = lesson.photographs(PHOTOS, reader.input_size)
-guess = training.predict(reader, photos.images)
+guess = inference.predict(reader, photos.images)
 believed = guess.argmax(1)
 captions = [f"{name}\n{classes[b]} {p.max():.0%}" for name, b, p in zip(photos.names, believed, guess)]
 if photos.labels is not None:
     captions = figures.captions(photos.labels, guess, classes)
 free = lesson.free_photographs("measure", reader.input_size)
-right = (training.predict(reader, free.images).argmax(1) == free.labels).float().mean()
+right = (inference.predict(reader, free.images).argmax(1) == free.labels).float().mean()
 print(f"On {len(free.labels)} other free photographs, of dishes it has never seen, the network is right on {right:.0%}.")
 
 # %%
