@@ -485,17 +485,19 @@ print(f"LIME upside down: SRG {reverse.mean():+.3f} instead of {gains['LIME']['m
 #
 # **Idea.** A map that explains *this network* must change when the network's weights are replaced by random ones. Layers are
 # randomised one after the other, from the input upwards; below each map stands how alike it still is to the first (rank correlation on
-# a 16 x 16 grid, mean over ten pictures).
+# a 16 x 16 grid, mean over ten pictures). LIME draws its samples by chance, so its number has a ceiling below 1: how alike two
+# maps of *one* network are, drawn with two seeds (in the figure's title). Only what falls below that has noticed anything.
 # *Adebayo et al. 2018, "Sanity Checks for Saliency Maps"; Binder et al. 2023, "Shortcomings of Top-Down Randomization".*
 #
-# 中文：把網路的權重逐層換成亂數。如果解釋圖幾乎不變，它解釋的就不是這個網路，而只是圖片本身（例如邊緣）。
+# 中文：把網路的權重逐層換成亂數。如果解釋圖幾乎不變，它解釋的就不是這個網路，而只是圖片本身（例如邊緣）。LIME 會隨機抽樣：
+# 同一個網路換個種子，圖也只像到標題裡的數字；要比它更低，才算有反應。
 
 # %%
 source(trust.randomised)
 
 # %%
-def lime_maps(net, x, t, samples):
-    found = lime_method.explain_each(net, x, t, samples=samples)
+def lime_maps(net, x, t, samples, seed=0):
+    found = lime_method.explain_each(net, x, t, samples=samples, seed=seed)
     return torch.stack([torch.as_tensor(lime_method.segment_map(e)) for e in found])
 
 methods = {  # fewer samples and steps than above: there are many networks to explain
@@ -511,10 +513,15 @@ stages = [("trained", model), *list(trust.randomised(model))[::-2][::-1]]  # eve
 series = {name: [method(net, images, targets) for _, net in stages] for name, method in methods.items()}
 again = [trust.controls(images, seed=k) for k in range(len(stages))]
 series |= {f"{name} (control)": [found[name] for found in again] for name in ("edges", "random")}
-alike = {name: [float(torch.tensor(trust.alike(row[0], m)).nanmean()) for m in row] for name, row in series.items()}
+def mean_alike(one, other):
+    return float(torch.tensor(trust.alike(one, other)).nanmean())
+
+alike = {name: [mean_alike(row[0], m) for m in row] for name, row in series.items()}
+same = mean_alike(series["LIME"][0], methods["LIME"](model, images, targets, seed=1))  # the trained network once more
 shown = {name: attribution.heatmap_of(torch.stack([m[picked].abs() for m in row])) for name, row in series.items()}
 steps = [stages[0][0], *(f"to {name.split('.')[-1]}" if "head" not in name else "all" for name, _ in stages[1:])]
 title = "Weights randomised from the input up to layer ...; below: how alike to the first column"
+title += f"\n(LIME of the trained network with two seeds, its ceiling: {same:.2f})"
 show(figures_trust.strip(steps, shown, alike, picture=images[picked], title=title), "cnn_24_randomised")
 
 # %% [markdown]

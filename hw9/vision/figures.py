@@ -35,7 +35,8 @@ def _title(figure: Figure, title: str) -> None:
     """Lay the figure out, with its title (if any) above everything else."""
     inches = figure.get_figheight()
     figure.suptitle(title, fontsize=11, y=1 - 0.08 / inches, va="top")
-    figure.tight_layout(pad=0.3, w_pad=0.3, h_pad=0.4, rect=(0, 0, 1, 1 - (0.3 / inches if title else 0)))
+    above = 0.3 + 0.17 * title.count("\n") if title else 0  # inches
+    figure.tight_layout(pad=0.3, w_pad=0.3, h_pad=0.4, rect=(0, 0, 1, 1 - above / inches))
 
 
 def _wrapped(note: str) -> str:

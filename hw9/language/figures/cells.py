@@ -47,10 +47,10 @@ def outline(ax: Axes, row: float, column: float, height: float = 1, width: float
     ax.add_patch(Rectangle((column - 0.5, row - 0.5), width, height, fill=False, clip_on=False, **style))
 
 
-def layers_and_heads(ax: Axes, layers: int, heads: int, *, names: bool = True, size: float = SMALLEST) -> None:
+def layers_and_heads(ax: Axes, layers: int, heads: int, *, names: bool = True) -> None:
     """Axes of a (L, H) map, counted from 1."""
-    ax.set_xticks(range(heads), range(1, heads + 1), fontsize=size)
-    ax.set_yticks(range(layers), range(1, layers + 1), fontsize=size)
+    ax.set_xticks(range(heads), range(1, heads + 1), fontsize=SMALLEST)
+    ax.set_yticks(range(layers), range(1, layers + 1), fontsize=SMALLEST)
     if names:
         ax.set_xlabel("head", labelpad=1)
         ax.set_ylabel("layer", labelpad=1)
