@@ -48,7 +48,7 @@ PHOTOS = ""
 # %%
 from functools import partial
 import torch
-from hw9.vision import attribution, crops, evaluation, figures, figures_trust, filters, inference, lesson
+from hw9.vision import attribution, crops, evaluation, figures, figures_lime, figures_trust, filters, inference, lesson
 from hw9.vision import predictions, shortcut, trust
 from hw9.vision import lime as lime_method
 
@@ -162,7 +162,7 @@ source(lime_method.explain)
 
 # %%
 explained = lime_method.explain_each(model, images, targets, names=food.names)
-show(figures.lime(columns, images, explained), "cnn_06_lime")
+show(figures_lime.lime(columns, images, explained), "cnn_06_lime")
 
 # %% [markdown]
 # Blue patches speak **for** the class above the picture, orange ones **against** it; the stronger the colour, the larger
@@ -182,7 +182,7 @@ show(figures.lime(columns, images, explained), "cnn_06_lime")
 told = torch.tensor([e.score == e.score for e in explained])  # LIME may have left one out
 picked = int((said.max(1).values * told).argmax())
 stable = lime_method.stability(model, images[picked], target=int(targets[picked]))
-show(figures.lime_stability(images[picked], stable.explanations, stable.overlap, top=stable.top), "cnn_07_lime_stability")
+show(figures_lime.stability(images[picked], stable.explanations, stable.overlap, top=stable.top), "cnn_07_lime_stability")
 
 # %% [markdown]
 # **Question.** The dots of one column are the weights of one patch under five seeds. How many patches are clearly
@@ -196,7 +196,7 @@ show(figures.lime_stability(images[picked], stable.explanations, stable.overlap,
 
 # %%
 as_course = lime_method.explain_each(model, images, targets, names=food.names, recipe="course", samples=500)
-show(figures.lime(columns, images, as_course, top=11, recipe="course"), "cnn_08_lime_course")
+show(figures_lime.lime(columns, images, as_course, top=11, recipe="course"), "cnn_08_lime_course")
 
 # %% [markdown]
 # ## 5. Saliency map: which pixel matters most, right here?
@@ -419,7 +419,7 @@ show(figures.rows(columns, table, title="Integrated gradients from four baseline
 maps["LIME"] = attribution.heatmap_of([abs(lime_method.segment_map(e)) for e in explained])
 maps["filters"] = evaluation.strongest_filter(model, images, targets, late)
 order = ["LIME", "saliency", "SmoothGrad", "integrated gradients", "filters"]
-overlays = [figures.lime_overlay(x, e.segments, e.weights).transpose(2, 0, 1) for x, e in zip(images, explained)]
+overlays = [figures_lime.overlay(x, e.segments, e.weights).transpose(2, 0, 1) for x, e in zip(images, explained)]
 table = {"picture": (images, None), "LIME": (overlays, None)} | {n: (maps[n], "hot") for n in order[1:]}
 show(figures.side_by_side(columns, table), "cnn_21_side_by_side")
 
@@ -723,7 +723,7 @@ print(f"On {len(free.labels)} other free photographs, of dishes it has never see
 
 # %%
 own = lime_method.explain_each(reader, photos.images, names=photos.names, samples=300)
-painted = [figures.lime_overlay(x, e.segments, e.weights).transpose(2, 0, 1) for x, e in zip(photos.images, own)]
+painted = [figures_lime.overlay(x, e.segments, e.weights).transpose(2, 0, 1) for x, e in zip(photos.images, own)]
 of_photos = {"LIME": attribution.heatmap_of([abs(lime_method.segment_map(e)) for e in own])}
 for name, method in {"saliency": attribution.saliency, "SmoothGrad": attribution.smoothgrad,
                      "integrated gradients": attribution.integrated_gradients}.items():
