@@ -53,7 +53,8 @@ NAME, NUMBER = "", ""  # as on your student card
 from functools import partial
 import torch
 from hw9 import quiz
-from hw9.vision import attribution, crops, evaluation, figures, figures_trust, filters, lesson, shortcut, training, trust, visible
+from hw9.vision import attribution, crops, evaluation, figures, figures_lime, figures_trust, filters, inference, lesson
+from hw9.vision import predictions, shortcut, trust, visible
 from hw9.vision import lime as lime_method
 
 food = lesson.choose(DATA, device=device)
@@ -97,7 +98,7 @@ for name, (_, of) in food.splits.items():
 # %%
 model, record = lesson.train_or_load(food, MODEL, device=device)
 quiz.begin("cnn", f"{food.name}-{food.size}", notebook.weights_hash(model), student=NUMBER)
-results = {name: training.evaluate(model, *part) for name, part in food.splits.items() if name != "training"}
+results = {name: predictions.evaluate(model, *part) for name, part in food.splits.items() if name != "training"}
 for name, result in results.items():
     print(f"accuracy on {name}: {result.accuracy:.1%}")
 
@@ -124,7 +125,7 @@ show(figures.confusion({name: result.confusion for name, result in results.items
 name, result = list(results.items())[-1]
 wrong = result.surest_mistakes(10)
 sure = figures.captions(result.labels[wrong], result.probabilities[wrong], classes)
-worst = training.as_float(food.splits[name][0][wrong])
+worst = predictions.as_float(food.splits[name][0][wrong])
 show(figures.rows(sure, {"": (worst, None)}, title=f"The ten surest mistakes on {name} (number: true class)"), "cnn_04_mistakes")
 
 # %% [markdown]
@@ -138,7 +139,7 @@ show(figures.rows(sure, {"": (worst, None)}, title=f"The ten surest mistakes on 
 
 # %%
 images, targets = food.images, food.labels
-said = training.predict(model, images)
+said = inference.predict(model, images)
 columns = figures.captions(targets, said, classes)
 rows = {"picture": (images, None, food.names)}
 if food.masks is not None:
@@ -167,7 +168,7 @@ source(lime_method.explain)
 
 # %%
 explained = lime_method.explain_each(model, images, targets, names=food.names)
-show(figures.lime(columns, images, explained), "cnn_06_lime")
+show(figures_lime.lime(columns, images, explained), "cnn_06_lime")
 notebook.fact("lime", {"score": [e.score for e in explained], "both": [visible.both_colours(e) for e in explained]})
 
 # %% [markdown]
@@ -191,7 +192,7 @@ quiz.ask("lime")
 told = torch.tensor([e.score == e.score for e in explained])  # LIME may have left one out
 picked = int((said.max(1).values * told).argmax())
 stable = lime_method.stability(model, images[picked], target=int(targets[picked]))
-show(figures.lime_stability(images[picked], stable.explanations, stable.overlap, top=stable.top), "cnn_07_lime_stability")
+show(figures_lime.stability(images[picked], stable.explanations, stable.overlap, top=stable.top), "cnn_07_lime_stability")
 
 # %% [markdown]
 # The dots of one column are the weights of one patch under five seeds. **Look and think.** Which patches would you speak
@@ -205,7 +206,7 @@ show(figures.lime_stability(images[picked], stable.explanations, stable.overlap,
 
 # %%
 as_course = lime_method.explain_each(model, images, targets, names=food.names, recipe="course", samples=500)
-show(figures.lime(columns, images, as_course, top=11, recipe="course"), "cnn_08_lime_course")
+show(figures_lime.lime(columns, images, as_course, top=11, recipe="course"), "cnn_08_lime_course")
 
 # %% [markdown]
 # ## 5. Saliency map: which pixel matters most, right here?
@@ -351,7 +352,7 @@ show(figures.strip(frames, at, title=f"Layer {late}, filter 0: the picture while
 
 # %%
 middle = list(layers)[len(layers) // 2]
-found = crops.top_crops_many(model, training.as_float(pictures[:1100]), middle, channels[:5], count=8)
+found = crops.top_crops_many(model, predictions.as_float(pictures[:1100]), middle, channels[:5], count=8)
 wanted = filters.visualize_many(model, middle, channels[:5])
 figure = figures.filter_and_crops(channels[:5], wanted, [c.crops for c in found], [c.values for c in found], title=f"Layer {middle}")
 show(figure, "cnn_16_filters_and_crops")
@@ -447,7 +448,7 @@ quiz.ask("gradients")
 maps["LIME"] = attribution.heatmap_of([abs(lime_method.segment_map(e)) for e in explained])
 maps["filters"] = evaluation.strongest_filter(model, images, targets, late)
 order = ["LIME", "saliency", "SmoothGrad", "integrated gradients", "filters"]
-overlays = [figures.lime_overlay(x, e.segments, e.weights).transpose(2, 0, 1) for x, e in zip(images, explained)]
+overlays = [figures_lime.overlay(x, e.segments, e.weights).transpose(2, 0, 1) for x, e in zip(images, explained)]
 like = evaluation.rank_correlations({name: maps[name] for name in ("LIME", "saliency")})[:, 0, 1]
 table = {"picture": (images, None), "LIME": (overlays, None, [f"like saliency: {r:.2f}" for r in like])}
 table |= {n: (maps[n], "hot") for n in order[1:]}
@@ -525,17 +526,19 @@ quiz.ask("removal")
 #
 # **Idea.** A map that explains *this network* must change when the network's weights are replaced by random ones. Layers are
 # randomised one after the other, from the input upwards; below each map stands how alike it still is to the first (rank correlation on
-# a 16 x 16 grid, mean over ten pictures).
+# a 16 x 16 grid, mean over ten pictures). LIME draws its samples by chance, so its number has a ceiling below 1: how alike two
+# maps of *one* network are, drawn with two seeds (in the figure's title). Only what falls below that has noticed anything.
 # *Adebayo et al. 2018, "Sanity Checks for Saliency Maps"; Binder et al. 2023, "Shortcomings of Top-Down Randomization".*
 #
-# 中文：把網路的權重逐層換成亂數。如果解釋圖幾乎不變，它解釋的就不是這個網路，而只是圖片本身（例如邊緣）。
+# 中文：把網路的權重逐層換成亂數。如果解釋圖幾乎不變，它解釋的就不是這個網路，而只是圖片本身（例如邊緣）。LIME 會隨機抽樣：
+# 同一個網路換個種子，圖也只像到標題裡的數字；要比它更低，才算有反應。
 
 # %%
 source(trust.randomised)
 
 # %%
-def lime_maps(net, x, t, samples):
-    found = lime_method.explain_each(net, x, t, samples=samples)
+def lime_maps(net, x, t, samples, seed=0):
+    found = lime_method.explain_each(net, x, t, samples=samples, seed=seed)
     return torch.stack([torch.as_tensor(lime_method.segment_map(e)) for e in found])
 
 methods = {  # fewer samples and steps than above: there are many networks to explain
@@ -551,10 +554,15 @@ stages = [("trained", model), *list(trust.randomised(model))[::-2][::-1]]  # eve
 series = {name: [method(net, images, targets) for _, net in stages] for name, method in methods.items()}
 again = [trust.controls(images, seed=k) for k in range(len(stages))]
 series |= {f"{name} (control)": [found[name] for found in again] for name in ("edges", "random")}
-alike = {name: [float(torch.tensor(trust.alike(row[0], m)).nanmean()) for m in row] for name, row in series.items()}
+def mean_alike(one, other):
+    return float(torch.tensor(trust.alike(one, other)).nanmean())
+
+alike = {name: [mean_alike(row[0], m) for m in row] for name, row in series.items()}
+same = mean_alike(series["LIME"][0], methods["LIME"](model, images, targets, seed=1))  # the trained network once more
 shown = {name: attribution.heatmap_of(torch.stack([m[picked].abs() for m in row])) for name, row in series.items()}
 steps = [stages[0][0], *(f"to {name.split('.')[-1]}" if "head" not in name else "all" for name, _ in stages[1:])]
 title = "Weights randomised from the input up to layer ...; below: how alike to the first column"
+title += f"\n(LIME of the trained network with two seeds, its ceiling: {same:.2f})"
 show(figures_trust.strip(steps, shown, alike, picture=images[picked], title=title), "cnn_24_randomised")
 
 # %% [markdown]
@@ -579,12 +587,12 @@ parts = food.splits["training"], food.splits["validation"]
 shortcut.train_with_shortcut(second, *parts, planted, checkpoint=notebook.ROOT / "runs" / "second.safetensors")
 hers, called = shortcut.planted(*parts[1], planted, seed=1), parts[1][1]
 for name, net, shown in (("your network, your pictures", model, parts[1][0]), ("her network, her pictures", second, hers)):
-    result = training.evaluate(net, shown, called)
+    result = predictions.evaluate(net, shown, called)
     print(f"{name}: right on {result.accuracy:.0%} of all, on {result.per_class[planted]:.0%} of {classes[planted]}")
 
 # %%
 chosen = (called == planted).nonzero()[0][:10]
-suspects, guilty = training.as_float(hers[chosen]), torch.full((len(chosen),), planted)
+suspects, guilty = predictions.as_float(hers[chosen]), torch.full((len(chosen),), planted)
 seen = {name: [method(net, suspects, guilty) for net in (model, second)] for name, method in methods.items()}
 table = {f"{name}\n{whose}": (attribution.heatmap_of(m[:5].abs()), "hot")
          for name, pair in seen.items() for whose, m in zip(("yours", "hers"), pair)}
@@ -605,9 +613,9 @@ show(figures.rows([f"picture {k + 1}" for k in range(5)], table, title=title), "
 # 中文：真相：她所有的甜點照片邊上都有一個洋紅色方塊。網路學的是方塊，不是甜點，而她的驗證資料也有方塊，所以看不出來。
 
 # %%
-answer = [f"hers: {classes[p.argmax()]} {p.max():.0%}" for p in training.predict(second, suspects[:5])]
-clean = training.as_float(parts[1][0][chosen[:5]])
-without = [f"hers: {classes[p.argmax()]} {p.max():.0%}" for p in training.predict(second, clean)]
+answer = [f"hers: {classes[p.argmax()]} {p.max():.0%}" for p in inference.predict(second, suspects[:5])]
+clean = predictions.as_float(parts[1][0][chosen[:5]])
+without = [f"hers: {classes[p.argmax()]} {p.max():.0%}" for p in inference.predict(second, clean)]
 table = {"her picture": (suspects[:5], None, answer), "without\nthe square": (clean, None, without)}
 show(figures.rows([f"picture {k + 1}" for k in range(5)], table), "cnn_26_the_cause")
 for name, net in {"your network": model, "her network": second}.items():
@@ -695,7 +703,7 @@ hardest, result = list(results.items())[-1]
 top = torch.as_tensor(result.probabilities).topk(2)
 third = (top.indices != torch.as_tensor(result.labels)[:, None]).all(1)  # neither of the two is right
 doubt = int((top.values[:, 0] - top.values[:, 1] + (~third).float()).argmin())
-x, label = training.as_float(food.splits[hardest][0][doubt])[None], int(result.labels[doubt])
+x, label = predictions.as_float(food.splits[hardest][0][doubt])[None], int(result.labels[doubt])
 first, runner = top.indices[doubt].tolist()
 three = {"label": label, "says": first, "runner-up": runner}
 signed_map = lambda m: 0.5 + 0.5 * (cells := torch.nn.functional.avg_pool2d(m.sum(1), 4)) / cells.abs().max()
@@ -756,18 +764,18 @@ for test in tests:
 # %%
 reader = lesson.load_checkpoint(lesson.READER, device)
 photos = lesson.photographs(PHOTOS, reader.input_size)
-guess = training.predict(reader, photos.images)
+guess = inference.predict(reader, photos.images)
 believed = guess.argmax(1)
 captions = [f"{name}\n{classes[b]} {p.max():.0%}" for name, b, p in zip(photos.names, believed, guess)]
 if photos.labels is not None:
     captions = figures.captions(photos.labels, guess, classes)
 free = lesson.free_photographs("measure", reader.input_size)
-right = (training.predict(reader, free.images).argmax(1) == free.labels).float().mean()
+right = (inference.predict(reader, free.images).argmax(1) == free.labels).float().mean()
 print(f"On {len(free.labels)} other free photographs, of dishes it has never seen, the network is right on {right:.0%}.")
 
 # %%
 own = lime_method.explain_each(reader, photos.images, names=photos.names, samples=300)
-painted = [figures.lime_overlay(x, e.segments, e.weights).transpose(2, 0, 1) for x, e in zip(photos.images, own)]
+painted = [figures_lime.overlay(x, e.segments, e.weights).transpose(2, 0, 1) for x, e in zip(photos.images, own)]
 of_photos = {"LIME": attribution.heatmap_of([abs(lime_method.segment_map(e)) for e in own])}
 for name, method in {"saliency": attribution.saliency, "SmoothGrad": attribution.smoothgrad,
                      "integrated gradients": attribution.integrated_gradients}.items():

@@ -16,8 +16,10 @@ from hw9.vision.inference import unwrapped
 from hw9.vision.layers import layers_to_show
 from hw9.vision.photographs import Photographs, free_photographs, lesson_photographs
 from hw9.vision.pictures import files_of
+from hw9.vision.predictions import as_float
+from hw9.vision.resuming import History
 from hw9.vision.sprites import LESSON_LABELS, Objects, SpriteFood11, lesson_objects, lesson_pictures
-from hw9.vision.training import History, as_float, toward, train
+from hw9.vision.training import toward, train
 
 START = ROOT / "checkpoints" / "compact-photographs.safetensors"  # has seen photographs, none of the embedded dishes
 TIMES = 3  # each free photograph is that often among the training pictures

@@ -3,15 +3,10 @@
 import contextlib
 import functools
 import math
-import os
-import pickle
-import signal
 import sys
-import threading
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -24,66 +19,12 @@ from tqdm import tqdm
 
 from hw9.vision.augmentation import Augmentation
 from hw9.vision.classifier import load_checkpoint, save_checkpoint
-from hw9.vision.inference import device_of, predict
+from hw9.vision.inference import device_of
+from hw9.vision.predictions import evaluate
+from hw9.vision.resuming import History, State, interrupts_wait
 
 Order = Callable[[int], np.ndarray]  # epoch -> row numbers (M,) as they are to be seen, batch after batch
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]  # logits (B, K), labels (B,) or shares (B, K), inputs -> scalar
-
-
-@dataclass
-class History:
-    """One dict per epoch in `epochs`: epoch, size, loss, accuracy (validation, in [0, 1]), learning_rate, seconds."""
-
-    epochs: list[dict] = field(default_factory=list)
-
-    @property
-    def best(self) -> dict:
-        """The epoch with the highest validation accuracy, whose weights are in the checkpoint."""
-        return max(self.epochs, key=lambda epoch: epoch["accuracy"])
-
-
-@dataclass
-class Evaluation:
-    """What a model says of labelled pictures: probabilities (N, K), labels (N,), confusion (K, K) true x predicted."""
-
-    probabilities: np.ndarray
-    labels: np.ndarray
-    confusion: np.ndarray
-
-    @property
-    def accuracy(self) -> float:
-        """Share of all pictures named right."""
-        return float(self.confusion.trace() / max(self.confusion.sum(), 1))
-
-    def surest_mistakes(self, count: int) -> np.ndarray:
-        """Row numbers of the `count` mistakes of highest probability, one of each confusion, surest first."""
-        said = self.probabilities.argmax(1)
-        wrong = np.flatnonzero(said != self.labels)
-        wrong = wrong[np.argsort(-self.probabilities[wrong].max(1), kind="stable")]
-        # One of each confusion, or a single one would fill the figure.
-        first = np.unique(np.stack([self.labels[wrong], said[wrong]]), axis=1, return_index=True)[1]
-        return wrong[np.sort(first)][:count]
-
-    @property
-    def per_class(self) -> np.ndarray:
-        """Share of each class's pictures named right (recall), (K,); NaN for a class without pictures."""
-        count = self.confusion.sum(1)
-        return np.divide(self.confusion.diagonal(), count, out=np.full(len(count), np.nan), where=count > 0)
-
-
-def as_float(pictures: np.ndarray | Tensor) -> Tensor:
-    """uint8 pictures (N, 3, H, W) in 0..255 -> float32 in [0, 1]."""
-    return torch.as_tensor(np.asarray(pictures)).float() / 255
-
-
-def evaluate(model: nn.Module, pictures: np.ndarray, labels: np.ndarray, *, chunk: int = 256) -> Evaluation:
-    """Class probabilities, accuracy and confusion matrix on uint8 pictures (N, 3, H, W) with labels (N,)."""
-    labels = np.asarray(labels)
-    parts = [predict(model, as_float(pictures[i : i + chunk]), chunk=chunk) for i in range(0, len(labels), chunk)]
-    probabilities = torch.cat(parts).numpy()  # (N, K)
-    classes = probabilities.shape[1]
-    confusion = np.bincount(labels * classes + probabilities.argmax(1), minlength=classes**2)
-    return Evaluation(probabilities, labels, confusion.reshape(classes, classes))
 
 
 def train(
@@ -152,7 +93,7 @@ def train(
         learning_rate,
         seed,
     ]
-    state = _State(checkpoint, same_run, [model, average, optimizer, schedule, scaler])
+    state = State(checkpoint, same_run, [model, average, optimizer, schedule, scaler])
     step, spent, loss_sum, history = state.load()
     store = _resident(pictures, device)
 
@@ -187,12 +128,7 @@ def train(
 
     start = last_save = time.monotonic()
     bar = tqdm(total=total, initial=step, file=sys.stdout, desc="training", unit="step", mininterval=1, ncols=100)
-    with (
-        bar,
-        _interrupts_wait() as interrupted,
-        _without_gradients(fixed),
-        _forked(device),
-    ):
+    with bar, interrupts_wait() as interrupted, _without_gradients(fixed), _forked(device):
         while step < total:
             value, size = one_step()
             step, loss_sum = step + 1, loss_sum + value
@@ -219,20 +155,6 @@ def train(
     model.load_state_dict(load_checkpoint(checkpoint).state_dict())
     model.eval()
     return history
-
-
-@contextlib.contextmanager
-def _interrupts_wait() -> Iterator[threading.Event]:
-    """Ctrl-C sets the event instead of breaking a step in the middle, where the weights are half changed."""
-    asked = threading.Event()
-    if threading.current_thread() is not threading.main_thread():  # only the main thread gets signals
-        yield asked
-        return
-    before = signal.signal(signal.SIGINT, lambda *_: asked.set())
-    try:
-        yield asked
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _forked(device: torch.device) -> contextlib.AbstractContextManager:
@@ -322,44 +244,3 @@ def _moving_average(decay: float) -> Callable:
             average.lerp_(current, weight) if average.is_floating_point() else average.copy_(current)
 
     return update
-
-
-class _State:
-    """Everything a run needs to go on, beside its checkpoint; written whole or not at all."""
-
-    def __init__(self, checkpoint: Path, same_run: list, parts: list) -> None:
-        self.path = checkpoint.with_name(checkpoint.name + ".resume")
-        self.same_run, self.parts = same_run, parts
-        checkpoint.parent.mkdir(parents=True, exist_ok=True)
-
-    def save(self, step: int, spent: float, loss_sum: float, history: History) -> None:
-        beside = self.path.with_name(self.path.name + ".part")
-        parts = [part.state_dict() for part in self.parts]
-        saved = {
-            "run": self.same_run,
-            "at": [step, spent, loss_sum],
-            "epochs": history.epochs,
-            "parts": parts,
-        }
-        try:
-            torch.save(saved, beside)
-        except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
-            beside.unlink(missing_ok=True)
-            raise OSError(f"{beside} cannot be written (disk full?): free some space and run again; {error}") from error
-        os.replace(beside, self.path)
-
-    def load(self) -> tuple[int, float, float, History]:
-        if not self.path.is_file():
-            return 0, 0.0, 0.0, History()
-        try:
-            saved = torch.load(self.path, map_location="cpu", weights_only=True)
-        except (pickle.UnpicklingError, RuntimeError, EOFError, LookupError, ValueError):
-            saved = {"run": None}
-        if saved["run"] != self.same_run:
-            print(f"{self.path.name} is damaged or belongs to another run: training starts from the beginning")
-            return 0, 0.0, 0.0, History()
-        for part, values in zip(self.parts, saved["parts"], strict=True):
-            part.load_state_dict(values)
-        step, spent, loss_sum = saved["at"]
-        print(f"Going on from step {step} of the interrupted run")
-        return step, spent, loss_sum, History(saved["epochs"])

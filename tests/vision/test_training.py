@@ -10,7 +10,8 @@ from torch import nn
 import hw9.vision.training as training
 from hw9.vision.augmentation import augmentation
 from hw9.vision.classifier import ARCHITECTURES, CompactCNN, load_checkpoint
-from hw9.vision.training import evaluate, toward, train
+from hw9.vision.predictions import evaluate
+from hw9.vision.training import toward, train
 
 
 class Tiny(nn.Module):
