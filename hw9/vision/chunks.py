@@ -64,7 +64,7 @@ def in_chunks(
     """Call `work(start, stop)` over 0..count in chunks; out of memory halves the chunk, warns, and goes on.
 
     Without a `chunk` the first has `begin`, and where there is a `memory` to ask the others as many as fit into half of
-    what is free, by what the first took, and into AT_MOST; all alike. `work` must keep nothing of a call that raised,
+    what is free, by what the first took, and into AT_MOST. `work` must keep nothing of a call that raised,
     so that the same range can be tried again.
     """
     if chunk is not None:
@@ -96,7 +96,7 @@ def _fitting(memory: Memory, done: int, left: int) -> int:
     """How many of those `left` to take at a time, where `done` took what `memory` says."""
     each = max(1, memory.taken() / done)
     most = max(1, int(min(memory.free() / 2, AT_MOST) / each))
-    return math.ceil(left / math.ceil(left / most))  # all alike: a few at the end would cost as much
+    return math.ceil(left / math.ceil(left / most))  # alike: two of 12, not 20 and 4
 
 
 def out_of_memory(error: BaseException) -> bool:
@@ -122,4 +122,4 @@ def moved(values: torch.Tensor, device: torch.device) -> torch.Tensor:
     """
     if device.type == "cuda" and values.device.type == "cpu":
         values = values.pin_memory()
-    return values.to(device, non_blocking=device.type == "cuda")
+    return values.to(device, non_blocking=device.type != "mps")
