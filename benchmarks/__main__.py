@@ -7,11 +7,7 @@ import runpy
 import sys
 from pathlib import Path
 
-chosen = (
-    ("device",)
-    if len(sys.argv) > 1
-    else ("attribution", "lime_speed", "filters_speed", "reading", "language_figures", "explorer")
-)
-for script in chosen:
+ALL = ("attribution", "lime_speed", "filters_speed", "reading", "language_figures", "explorer")
+for script in ALL if len(sys.argv) == 1 else ("device",):
     print(f"\n== {script}", flush=True)
     runpy.run_path(str(Path(__file__).with_name(f"{script}.py")), run_name="__main__")

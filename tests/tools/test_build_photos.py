@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-FIELDS = "file class source_repository source_commit source_path licence attribution group background subject".split()
+FIELDS = ["file", "class", "source_repository", "source_commit", "source_path", "licence", "attribution", "group"]
+FIELDS += ["background", "subject"]
 
 
 def write(path, fields, rows):

@@ -35,12 +35,14 @@ class Pretend(TorchFunctionMode):
         if first is not None and name == "to":
             goals = [part for part in (*args[1:], *kwargs.values()) if isinstance(part, torch.device | str)]
             if goals and torch.device(goals[0]).type != first.device.type:
-                self.waits["to"] += not kwargs.get("non_blocking", False)
+                if not kwargs.get("non_blocking", False):
+                    self.waits["to"] += 1
                 return made_up(first) if first.is_meta else function(*args, **kwargs)
         if first is not None and first.is_meta and name in ("__getitem__", "__setitem__"):
             index = args[1] if isinstance(args[1], tuple) else (args[1],)
             tensors = [part for part in index if isinstance(part, Tensor) and part.ndim]
-            self.waits[name] += any(not part.is_meta or part.dtype == torch.bool for part in tensors)
+            if any(not part.is_meta or part.dtype == torch.bool for part in tensors):
+                self.waits[name] += 1
         return function(*args, **kwargs)
 
 

@@ -111,7 +111,7 @@ def test_gradient_methods_wait_for_the_device_as_often_for_many_chunks_as_for_fe
         with pretend() as device:
             method(model, images, targets, chunk=chunk)
         waits.append(device.waits)
-    assert waits[0] == waits[1] and 2 <= waits[0].total() <= 14, waits
+    assert waits[0] == waits[1] and 2 <= waits[0].total() <= 20, waits
 
 
 def test_lime_waits_for_the_device_as_often_for_many_chunks_as_for_few(pretend):
@@ -151,7 +151,12 @@ def test_saliency_is_exact_and_means_are_as_torch_is_set_and_all_is_given_back(c
 
 
 def test_a_gpu_without_tensor_cores_for_float32_gets_contiguous_pictures(monkeypatch):
-    for capability, tf32, wanted in (((9, 0), "tf32", True), ((9, 0), "ieee", False), ((7, 5), "tf32", False)):
-        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _, found=capability: found)
-        monkeypatch.setattr(torch.backends.cudnn.conv, "fp32_precision", tf32)
-        assert precision.tensor_cores(torch.device("cuda")) is wanted
+    conv = torch.backends.cudnn.conv
+    before = conv.fp32_precision
+    try:
+        for capability, chosen, wanted in (((9, 0), "tf32", True), ((9, 0), "ieee", False), ((7, 5), "tf32", False)):
+            monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _, found=capability: found)
+            conv.fp32_precision = chosen
+            assert precision.tensor_cores(torch.device("cuda")) is wanted
+    finally:
+        conv.fp32_precision = before
