@@ -19,8 +19,8 @@ from torch import Tensor, nn
 
 from benchmarks.attribution import LAYOUTS, bare, pictures
 from hw9.vision.attribution import integrated_gradients, smoothgrad
-from hw9.vision.classifier import CompactCNN, CourseCNN
 from hw9.vision.inference import frozen
+from hw9.vision.networks import CompactCNN, CourseCNN
 
 NETWORKS = {"CourseCNN": CourseCNN, "CompactCNN": CompactCNN}
 BATCHES = (8, 16, 32, 64, 128, 256, 512)
@@ -157,7 +157,7 @@ def main() -> None:
         try:
             work = lime(model, images[0], chosen.lime)
         except ImportError as error:
-            print(f"| {name}, LIME: {error}; pip install lime |", flush=True)
+            print(f"| {name}, LIME: not timed, {error} (pip install lime) |", flush=True)
         else:
             print(row(f"{name}, LIME {chosen.lime:,}, one picture", work, chosen.repeats, device), flush=True)
 
