@@ -25,9 +25,10 @@ def test_the_table_is_printed_on_a_processor(monkeypatch, capsys):
 
 
 def test_torch_torchvision_and_captum_are_enough(monkeypatch):
-    for name in [name for name in sys.modules if name.split(".")[0] in ("hw9", "benchmarks")]:
+    lacking = ("safetensors", "lime", "skimage", "sklearn", "scipy", "joblib", "transformers")
+    for name in [name for name in sys.modules if name.split(".")[0] in ("hw9", "benchmarks", *lacking)]:
         monkeypatch.delitem(sys.modules, name)
-    for name in ("safetensors", "lime", "skimage", "sklearn", "scipy", "joblib", "transformers"):
+    for name in lacking:
         monkeypatch.setitem(sys.modules, name, None)
     bare = importlib.import_module("benchmarks.device")
     with pytest.raises(ImportError):  # whose row is then left out
