@@ -90,7 +90,7 @@ def answer(question: str = "", given: Any = None) -> str:
 def check(what: str = "") -> str:
     """Say of a question, a section or ("") the whole part whether answers fit *your* figure, or where to look again."""
     session = _session()
-    names = {question.id for question in session.bank.questions}
+    names = [question.id for question in session.bank.questions]
     questions = [session.ask(what)] if what in names else session.section(what)
     return "\n".join(f"{one.question.id}: {written.both(session.check(one))}" for one in questions)
 

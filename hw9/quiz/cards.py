@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from hw9.quiz.asked import Asked
 from hw9.quiz.bank import Made, Text
 from hw9.quiz.session import Session, where
-from hw9.quiz.written import NOT_ASKED, as_html, as_text, both, head, paragraph
+from hw9.quiz.written import NOT_ASKED, as_html, as_text, both, head, label, paragraph
 
 if TYPE_CHECKING:
     import ipywidgets
@@ -45,6 +45,7 @@ STYLE = """<style>
 .hw9-quiz .widget-radio-box label { flex-direction: row-reverse; justify-content: flex-end }
 .hw9-quiz .widget-radio-box input, .hw9-quiz .widget-checkbox input { 
   position: static; flex: none; margin: 4px 0 0 2px }
+.hw9-quiz .widget-radio-box input { margin-top: 1px }
 .hw9-quiz .widget-text > .widget-label { width: auto; overflow: visible; margin-right: 8px }
 .hw9-quiz .widget-dropdown { width: 100%; max-width: 560px }
 .hw9-quiz .widget-dropdown > .widget-label { width: 2em }
@@ -187,7 +188,7 @@ class _Card:
 def _one(asked: Asked, kept: Any, changed: Callable) -> tuple[Callable[[], Any], list]:
     import ipywidgets
 
-    options = [(_label(asked, at), option.shown) for at, option in enumerate(asked.options)]
+    options = [(label(asked, option), option.shown) for option in asked.options]
     shown = asked.shown(kept) if kept is not None else None
     radio = ipywidgets.RadioButtons(options=options, value=shown if shown in dict(options).values() else None)
     if isinstance(asked.question.options, Made):
@@ -201,8 +202,8 @@ def _many(asked: Asked, kept: Any, changed: Callable) -> tuple[Callable[[], Any]
 
     chosen = kept if isinstance(kept, tuple) else ()
     boxes = [
-        ipywidgets.Checkbox(value=option.key in chosen, description=_label(asked, at), indent=False)
-        for at, option in enumerate(asked.options)
+        ipywidgets.Checkbox(value=option.key in chosen, description=label(asked, option), indent=False)
+        for option in asked.options
     ]
     for box in boxes:
         box.observe(changed, "value")
@@ -225,7 +226,7 @@ def _number(asked: Asked, kept: Any, changed: Callable) -> tuple[Callable[[], An
 def _order(asked: Asked, kept: Any, changed: Callable) -> tuple[Callable[[], Any], list]:
     import ipywidgets
 
-    options = [("–", ""), *((_label(asked, at), option.shown) for at, option in enumerate(asked.options))]
+    options = [("–", ""), *((label(asked, option), option.shown) for option in asked.options)]
     shown = asked.shown(kept).split(", ") if isinstance(kept, tuple) and len(kept) == len(asked.options) else []
     places = [
         ipywidgets.Dropdown(options=options, value=shown[at] if shown else "", description=f"{at + 1}.")
@@ -235,12 +236,6 @@ def _order(asked: Asked, kept: Any, changed: Callable) -> tuple[Callable[[], Any
         place.observe(changed, "value")
     # Until the last place is filled there is no answer.
     return lambda: [place.value for place in places] if all(place.value for place in places) else None, places
-
-
-def _label(asked: Asked, at: int) -> str:
-    option = asked.options[at]
-    text = both(option.text)
-    return text if isinstance(asked.question.options, Made) and option.shown in text else f"{option.shown})  {text}"
 
 
 INPUTS = {"one": _one, "picture": _one, "many": _many, "number": _number, "order": _order}

@@ -3,7 +3,7 @@
 import html
 from collections.abc import Sequence
 
-from hw9.quiz.asked import Asked
+from hw9.quiz.asked import Asked, Option
 from hw9.quiz.bank import Made, Text
 
 HOW = {
@@ -25,6 +25,12 @@ def head(asked: Asked) -> str:
 def both(text: Text) -> str:
     """Both languages on one line; a text that is the same in both, a number for instance, once."""
     return text.english if text.english == text.chinese else f"{text.english} {text.chinese}"
+
+
+def label(asked: Asked, option: Option) -> str:
+    """An option as it is shown, with its key, unless it says that itself: "a)  It is food.", "picture 3"."""
+    text = both(option.text)
+    return text if isinstance(asked.question.options, Made) and option.shown in text else f"{option.shown})  {text}"
 
 
 def example(asked: Asked) -> str:
@@ -49,7 +55,9 @@ def _text(asked: Asked) -> str:
 
 def as_html(questions: Sequence[Asked]) -> str:
     """The questions as HTML that is readable without style sheets or scripts, which an untrusted notebook loses."""
-    return "".join(map(_html, questions))
+    how = [html.escape(example(one)) for one in questions if one.key is not None][:1]
+    said = "".join(f"<p><small>To answer in writing 用文字作答: <code>{one}</code></small></p>" for one in how)
+    return "".join(map(_html, questions)) + said
 
 
 def _html(asked: Asked) -> str:
@@ -58,9 +66,8 @@ def _html(asked: Asked) -> str:
     if asked.key is None:
         parts.append(f"<p><i>{html.escape(both(NOT_ASKED))}: {html.escape(asked.reason)}</i></p>")
     elif asked.options:
-        options = [f"<b>{html.escape(one.shown)}</b>&ensp;{html.escape(both(one.text))}" for one in asked.options]
-        short = isinstance(asked.question.options, Made)
-        parts.append(f"<p>{'&emsp; '.join(options)}</p>" if short else f"<p>{'<br>'.join(options)}</p>")
+        between = " &middot; " if isinstance(asked.question.options, Made) else "<br>"
+        parts.append(f"<p>{between.join(html.escape(label(asked, option)) for option in asked.options)}</p>")
     return "".join(parts)
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from hw9.vision.inference import predict
+from hw9.vision.chunks import moved
+from hw9.vision.inference import device_of, predict
 
 
 @dataclass
@@ -46,7 +47,9 @@ def as_float(pictures: np.ndarray | Tensor) -> Tensor:
 def evaluate(model: nn.Module, pictures: np.ndarray, labels: np.ndarray, *, chunk: int = 256) -> Evaluation:
     """Class probabilities, accuracy and confusion matrix on uint8 pictures (N, 3, H, W) with labels (N,)."""
     labels = np.asarray(labels)
-    parts = [predict(model, as_float(pictures[i : i + chunk]), chunk=chunk) for i in range(0, len(labels), chunk)]
+    device = device_of(model)  # to which bytes move in a quarter of the time that floats take
+    bytes_of = (torch.from_numpy(np.ascontiguousarray(pictures[i : i + chunk])) for i in range(0, len(labels), chunk))
+    parts = [predict(model, moved(part, device).float() / 255, chunk=chunk) for part in bytes_of]
     probabilities = torch.cat(parts).numpy()  # (N, K)
     classes = probabilities.shape[1]
     confusion = np.bincount(labels * classes + probabilities.argmax(1), minlength=classes**2)

@@ -1,6 +1,7 @@
 """One training loop for every network and data set of the lesson: progress, resume, best checkpoint, history."""
 
 import contextlib
+import copy
 import functools
 import math
 import sys
@@ -13,13 +14,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.optim.swa_utils import AveragedModel
 from torchvision.transforms import v2
 from tqdm import tqdm
 
 from hw9.vision.augmentation import Augmentation
+from hw9.vision.chunks import moved
 from hw9.vision.classifier import load_checkpoint, save_checkpoint
 from hw9.vision.inference import device_of
+from hw9.vision.precision import fast_dtype
 from hw9.vision.predictions import evaluate
 from hw9.vision.resuming import History, State, interrupts_wait
 
@@ -59,7 +61,8 @@ def train(
 
     The best weights go to `checkpoint` (.safetensors). Every `save_every` seconds, after each epoch and on an interrupt
     the whole state goes to `<checkpoint>.resume`, and the same call then goes on where it stopped. The random numbers
-    of a step depend on (seed, step) alone, so a resumed run gives what an uninterrupted one gives.
+    of a step depend on (seed, step) alone, so a resumed run gives what an uninterrupted one gives. No step waits for
+    the device: the loss is read once an epoch, and whenever the state is saved.
 
     Raises ValueError for data that does not fit and FloatingPointError when the loss is no longer finite.
     """
@@ -67,7 +70,7 @@ def train(
     _check_data(model, pictures, labels, *validation)
     device, fixed = device_of(model), list(fixed)
     model.to(memory_format=torch.channels_last)
-    average = AveragedModel(model, multi_avg_fn=_moving_average(ema), use_buffers=True)
+    average = copy.deepcopy(model)
     optimizer = torch.optim.AdamW(_decay_groups(model, weight_decay), lr=learning_rate, fused=True)
     order = order or (lambda epoch: np.random.default_rng((seed, epoch)).permutation(len(labels)))
     order = functools.lru_cache(maxsize=1)(order)
@@ -78,12 +81,13 @@ def train(
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, learning_rate, total_steps=max(total + 1, 6), pct_start=0.2
     )
-    dtype = _fast_dtype(device)
+    dtype = fast_dtype(device)
     scaler = torch.amp.GradScaler(device.type, enabled=dtype == torch.float16)
     mixers = (
         [v2.MixUp(alpha=mix, num_classes=classes_of(model)), v2.CutMix(num_classes=classes_of(model))] if mix else []
     )
     same_run = [
+        2,  # of this list and what is saved beside it
         type(model).__name__,
         len(labels),
         zlib.crc32(labels.tobytes()),
@@ -95,17 +99,20 @@ def train(
     ]
     state = State(checkpoint, same_run, [model, average, optimizer, schedule, scaler])
     step, spent, loss_sum, history = state.load()
-    store = _resident(pictures, device)
+    loss_sum = torch.tensor(loss_sum, device=device)
+    store, known = _resident(pictures, device), torch.from_numpy(labels).to(device)
 
-    def one_step() -> tuple[float, int]:
+    def one_step() -> int:
         torch.manual_seed(seed * 1_000_003 + step)
         epoch, inside = divmod(step, per_epoch)
         rows = np.sort(order(epoch)[inside * batch : (inside + 1) * batch])  # sorted: the pictures may lie on a disk
-        inputs = _rows(store, rows, device)
+        places = moved(torch.from_numpy(rows), device)
+        inputs = store[places] if isinstance(store, Tensor) else moved(torch.from_numpy(store[rows]), device)
         inputs = augment(inputs, step / total) if augment else inputs.float() / 255
-        wanted = torch.from_numpy(labels[rows]).to(device)
+        wanted = known[places]
         if mixers and torch.rand(()) < 0.5:
-            apart = torch.randperm(len(rows))  # they mix neighbours, and sorted rows of Food-11 are sorted by class
+            # They mix neighbours, and sorted rows of Food-11 are sorted by class.
+            apart = moved(torch.randperm(len(rows)), device)
             inputs, wanted = mixers[int(torch.rand(()) < 0.5)](inputs[apart], wanted[apart])
         inputs = inputs.contiguous(memory_format=torch.channels_last)
         model.train()
@@ -114,8 +121,6 @@ def train(
         with torch.autocast(device.type, dtype, enabled=dtype is not None):
             logits = model(inputs)  # (B, K)
             value = loss(logits.float(), wanted, inputs)
-        if not torch.isfinite(value):
-            raise FloatingPointError(f"the loss is {value.item()} at step {step}: take a smaller learning_rate")
         optimizer.zero_grad(set_to_none=True)
         scaler.scale(value).backward()
         scaler.unscale_(optimizer)
@@ -123,29 +128,36 @@ def train(
         scaler.step(optimizer)
         scaler.update()
         schedule.step()
-        average.update_parameters(model)
-        return value.item() * len(rows), inputs.shape[-1]
+        _follow(average, model, step, ema)
+        loss_sum.add_(value.detach(), alpha=len(rows))
+        return inputs.shape[-1]
+
+    def loss_so_far() -> float:
+        found = float(loss_sum)
+        if not math.isfinite(found):
+            raise FloatingPointError(f"the loss is {found} by step {step}: take a smaller learning_rate")
+        return found
 
     start = last_save = time.monotonic()
     bar = tqdm(total=total, initial=step, file=sys.stdout, desc="training", unit="step", mininterval=1, ncols=100)
     with bar, interrupts_wait() as interrupted, _without_gradients(fixed), _forked(device):
         while step < total:
-            value, size = one_step()
-            step, loss_sum = step + 1, loss_sum + value
+            size = one_step()
+            step += 1
             bar.update()
             now = time.monotonic()
             if step % per_epoch == 0:
-                result = evaluate(average.module, *validation)
-                record = {"epoch": step // per_epoch, "size": size, "loss": loss_sum / shown}
+                record = {"epoch": step // per_epoch, "size": size, "loss": loss_so_far() / shown}
+                result = evaluate(average, *validation)
                 record |= {"accuracy": result.accuracy, "learning_rate": schedule.get_last_lr()[0]}
                 history.epochs.append(record | {"seconds": round(spent + time.monotonic() - start, 1)})
                 bar.set_postfix(loss=f"{record['loss']:.2f}", validation=f"{result.accuracy:.1%}")
                 if history.best is history.epochs[-1]:
                     per_class = [round(float(share), 4) for share in result.per_class]
-                    save_checkpoint(checkpoint, average.module, history.best | {"per_class": per_class})
-                loss_sum = 0.0
+                    save_checkpoint(checkpoint, average, history.best | {"per_class": per_class})
+                loss_sum.zero_()
             if step % per_epoch == 0 or now - last_save > save_every or interrupted.is_set():
-                state.save(step, spent + now - start, loss_sum, history)
+                state.save(step, spent + now - start, loss_so_far(), history)
                 last_save = now
             if interrupted.is_set():
                 bar.close()
@@ -214,20 +226,6 @@ def _resident(pictures: np.ndarray, device: torch.device) -> np.ndarray | Tensor
     return pictures
 
 
-def _rows(store: np.ndarray | Tensor, rows: np.ndarray, device: torch.device) -> Tensor:
-    if isinstance(store, Tensor):
-        return store[torch.from_numpy(rows).to(device)]
-    return torch.from_numpy(np.ascontiguousarray(store[rows])).to(device)
-
-
-def _fast_dtype(device: torch.device) -> torch.dtype | None:
-    # bfloat16 pays where the processor multiplies it: twice as fast on AVX-512 BF16 / AMX, slower elsewhere.
-    if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
-    fast = device.type == "cpu" and torch.backends.mkldnn.is_available() and torch.cpu._is_avx512_bf16_supported()
-    return torch.bfloat16 if fast else None
-
-
 def _decay_groups(model: nn.Module, weight_decay: float) -> list[dict]:
     # Biases and BatchNorm scales are not decayed (He et al. 2019, "Bag of Tricks", 3.1).
     matrices = [p for p in model.parameters() if p.ndim > 1]
@@ -235,12 +233,17 @@ def _decay_groups(model: nn.Module, weight_decay: float) -> list[dict]:
     return [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]
 
 
-def _moving_average(decay: float) -> Callable:
-    @torch.no_grad()
-    def update(averages: list[Tensor], currents: list[Tensor], count: int | Tensor) -> None:
-        # A young average forgets faster, or it would still hold the random start.
-        weight = 1 - min(decay, (1 + int(count)) / (10 + int(count)))
-        for average, current in zip(averages, currents, strict=True):
-            average.lerp_(current, weight) if average.is_floating_point() else average.copy_(current)
+@torch.no_grad()
+def _follow(average: nn.Module, model: nn.Module, step: int, decay: float) -> None:
+    """Move the averages by one step towards the model's weights and statistics; step 0 copies them.
 
-    return update
+    A young average forgets faster, or it would still hold the random start. (AveragedModel of torch waits for the
+    device to know its age.)
+    """
+    weight = 1 - min(decay, (1 + step) / (10 + step)) if step else 1.0
+    pairs = list(zip(average.state_dict().values(), model.state_dict().values(), strict=True))
+    floats = [pair for pair in pairs if pair[0].is_floating_point()]
+    torch._foreach_lerp_([own for own, _ in floats], [other for _, other in floats], weight)
+    for own, other in pairs:
+        if not own.is_floating_point():
+            own.copy_(other)

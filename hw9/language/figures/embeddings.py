@@ -16,6 +16,7 @@ from hw9.figure_text import plain, readable
 from hw9.language.bert import Reading
 from hw9.language.embeddings import Roles
 from hw9.language.figures.cells import SMALLEST, WIDTH
+from hw9.language.phases import tops
 
 # Marker, colour (Okabe & Ito) and size of each role, drawn in this order.
 STYLES = {
@@ -84,15 +85,14 @@ def phase_curves(numbers: dict[str, Tensor], *, title: str = "") -> Figure:
     """The four numbers of `phases` over the layers: a thin line per question, a thick mean, its top marked."""
     figure, axes = plt.subplots(2, 2, figsize=(WIDTH, 5.4))
     chance = (None, None, 0.5, 1.0)
+    marked = tops(numbers)
     for number, (ax, (name, rows)) in enumerate(zip(axes.flat, numbers.items(), strict=True)):
-        rows = np.asarray(rows)
+        rows, top = np.asarray(rows), marked[name]
         mean, layers = rows.mean(0), np.arange(rows.shape[1])
         colour = ("#CC79A7", "#009E73", "#D55E00", "#0072B2")[number]
         ax.plot(layers, rows.T, color=colour, lw=0.8, alpha=0.4)
         ax.plot(layers, mean, "o-", color=colour, lw=2, ms=3.5)
-        best = mean.max().round(2)
-        top = np.flatnonzero(mean.round(2) == best) if best > (chance[number] or 0) else []
-        found = f"highest in layer {', '.join(map(str, top))}" if len(top) else "never above chance"
+        found = f"highest in layer {', '.join(map(str, top))}" if top else "never above chance"
         for layer in top:
             ax.axvspan(layer - 0.5, layer + 0.5, color=colour, alpha=0.15, lw=0)
         if chance[number] is not None:

@@ -1,0 +1,238 @@
+import json
+import subprocess
+import sys
+
+import pytest
+from conftest import LIME, NAMES
+
+from hw9 import notebook
+from hw9.notebook import ROOT
+from hw9.quiz.handin import read
+
+WEIGHTS = "0123456789abcdef"
+
+
+@pytest.fixture
+def begun(quiz, capsys):
+    quiz.begin("cnn", "demo", WEIGHTS)
+    notebook.fact("pictures", {"names": NAMES})
+    notebook.fact("lime", LIME)
+    assert capsys.readouterr().out == ""
+    return quiz
+
+
+def lines(capsys) -> list[str]:
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    return printed.out.splitlines()
+
+
+def test_before_it_has_begun_each_call_says_so_in_a_line(quiz, capsys):
+    for call in (quiz.ask, quiz.answer, quiz.check, quiz.hint, quiz.hand_in):
+        call("lime")
+        (line,) = lines(capsys)
+        assert line.startswith("The quiz has not begun: run the cell with quiz.begin")
+    notebook.fact("lime", LIME)
+    (line,) = lines(capsys)
+    assert line.startswith("The numbers of lime are not kept for the quiz: run the cell with quiz.begin")
+
+
+def test_what_cannot_begin_is_a_line_and_no_quiz_goes_on(begun, capsys, monkeypatch):
+    begun.begin("rnn", "demo", "")
+    assert len(lines(capsys)) == 1
+    begun.ask("lime")
+    assert lines(capsys)[0].startswith("The quiz has not begun")
+    monkeypatch.setenv("HW9_BANK", "nowhere.yaml")
+    begun.begin("cnn", "demo", WEIGHTS)
+    (line,) = lines(capsys)
+    assert "nowhere.yaml" in line
+
+
+def test_a_section_is_asked_in_writing_in_both_languages(begun, capsys):
+    begun.ask("lime")
+    text = "\n".join(lines(capsys))
+    assert text.count("quiz.answer(") == 5 and text.index("lime-1") < text.index("lime-5")
+    for part in (
+        "Which picture has the lowest R²?\n哪一張圖的 R² 最低？\n  0) picture 0: Bread 圖 0：Bread",
+        "(2 points · choose all",
+    ):
+        assert part in text
+
+
+def test_what_has_not_been_drawn_is_named_with_what_to_run(quiz, capsys):
+    quiz.begin("cnn", "demo", WEIGHTS)
+    quiz.ask("saliency")
+    (line,) = lines(capsys)
+    assert line.startswith("saliency-1: First run the cells that draw cnn_09_saliency, then this one again.")
+    quiz.check("saliency-1")
+    assert "First run the cells that draw cnn_09_saliency" in lines(capsys)[0]
+    quiz.answer("saliency-1", 1)
+    (line,) = lines(capsys)
+    assert line.startswith("saliency-1 cannot be asked on this run")
+
+
+def test_checking_tells_whether_it_fits_or_where_to_look_but_not_the_option(begun, capsys):
+    begun.check("lime-2")
+    assert lines(capsys) == ["lime-2: Not yet answered. 尚未作答。"]
+    begun.answer("lime-2", 0)
+    begun.check("lime-2")
+    assert (
+        lines(capsys)[1]
+        == "lime-2: Look again at cnn_06_lime: Look at R² below the pictures. 再看一次：看圖下方的 R²。"
+    )
+    begun.answer("lime-2", 2)
+    begun.check("lime")
+    said = lines(capsys)
+    assert said[2] == "lime-2: ✓ It fits your figure. 符合你的圖。" and len(said) == 6
+    begun.answer("lime-2", "")
+    begun.check("lime-2")
+    assert lines(capsys) == ["lime-2: not answered 未作答", "lime-2: Not yet answered. 尚未作答。"]
+    begun.hint("lime-4")
+    assert lines(capsys)[0].startswith("lime-4: cnn_06_lime and cnn_07_lime_stability: Look at R²")
+
+
+@pytest.mark.parametrize("name", ["", "lime-9", "limes", None, 3, "<b>", "x" * 500, ["lime"], {}])
+def test_a_name_that_is_none_is_one_line(begun, capsys, name):
+    for call in (begun.answer, begun.check, begun.hint, begun.ask):
+        if name == "" and call in (begun.check, begun.ask):
+            continue  # the whole part
+        call(name)
+        (line,) = lines(capsys)
+        assert line.startswith("There is no ") and len(line) < 200
+    begun.answer("lime-11")
+    assert "did you mean lime-1?" in lines(capsys)[0]
+
+
+def test_answers_are_there_again_after_a_restart_and_a_run_that_changed_is_told(begun, capsys, monkeypatch):
+    for name, given in {"lime-1": "b", "lime-2": 2, "lime-3": 0.5}.items():
+        begun.answer(name, given)
+    begun.answer("lime-2", "99")
+    assert len(lines(capsys)) == 4
+    monkeypatch.setattr(begun, "_current", None)  # as after a restart of the kernel
+    begun.begin("cnn", "demo", WEIGHTS)
+    assert lines(capsys) == ["Answers kept from before: 3 (answers-cnn.json)."]
+    begun.check("lime-2")  # facts are there as well: same data, same model
+    assert "fits your figure" in lines(capsys)[0]
+    monkeypatch.setattr(begun, "_current", None)
+    begun.begin("cnn", "demo", "f" * 16)
+    notebook.fact("pictures", {"names": NAMES})
+    notebook.fact("lime", {**LIME, "score": [0.1, 0.8, 0.9, 0.7]})
+    assert len(lines(capsys)) == 1
+    begun.ask("lime")
+    assert lines(capsys)[0].startswith(
+        "Your run has changed since you answered lime-2 and lime-3: the answers are kept"
+    )
+    begun.check("lime-2")  # looked at again
+    assert "Look again" in lines(capsys)[0]
+    begun.ask("lime")
+    assert lines(capsys)[0].startswith("Your run has changed since you answered lime-3:")
+
+
+def test_beginning_again_loses_nothing_even_where_no_file_can_be_written(quiz, capsys, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    monkeypatch.setenv("HW9_RUNS", str(tmp_path / "file" / "below"))
+    quiz.begin("cnn", "demo", WEIGHTS)
+    assert len(lines(capsys)) <= 1
+    notebook.fact("pictures", {"names": NAMES})
+    notebook.fact("lime", LIME)
+    (line,) = lines(capsys)
+    assert line.startswith("The quiz goes on but keeps no files")
+    quiz.answer("lime-2", 2)
+    quiz.begin("cnn", "demo", WEIGHTS)
+    quiz.check("lime-2")
+    assert lines(capsys)[-1].endswith("It fits your figure. 符合你的圖。")
+    quiz.hand_in("Ada", 1)
+    assert len(lines(capsys)) == 1
+
+
+def test_a_damaged_file_of_answers_is_kept_aside(begun, capsys, tmp_path, monkeypatch):
+    for text in ("", "[]", '{"answers": {"a": {}}, "stamps": {}}', '{"answers": {"lime-1": ["a"'):
+        (tmp_path / "answers-cnn.json").write_text(text, encoding="utf-8")
+        monkeypatch.setattr(begun, "_current", None)
+        begun.begin("cnn", "demo", WEIGHTS)
+        (line,) = lines(capsys)
+        assert "cannot be read: they are now in answers-cnn.damaged" in line
+        assert (tmp_path / "answers-cnn.damaged").read_text(encoding="utf-8") == text
+
+
+def test_a_value_that_is_no_fact_is_named_and_the_others_are_kept(begun, capsys):
+    notebook.fact("lime", {**LIME, "model": object()})
+    (line,) = lines(capsys)
+    assert line.startswith("lime.model is not kept for the quiz")
+    begun.ask("lime")
+    assert len(lines(capsys)) > 10
+
+
+def test_what_is_handed_in_is_read_back_and_shown(begun, capsys, tmp_path):
+    begun.answer("lime-1", "a")
+    begun.answer("lime-4", "3, 0")
+    lines(capsys)
+    for given in ((), ("", ""), ("Ada",), ("", "b1"), ("Ada", "b/1"), (None, None)):
+        begun.hand_in(*given)
+        (line,) = lines(capsys)
+        assert line.startswith("Nothing is handed in yet: ")
+    begun.hand_in("王小明", "b04901001")
+    told = lines(capsys)
+    path = tmp_path / "hw9-cnn-b04901001.json"
+    assert told[-1] == f"王小明 (b04901001), 2 of 6 questions answered: hand in {path}"
+    assert any(line.split()[:3] == ["lime-4", "0,", "3"] for line in told)
+    assert any("lime-2" in line and "not answered" in line for line in told)
+    assert any("saliency-1" in line and "its figure was not drawn" in line for line in told)
+    found = read(path.read_bytes())
+    assert found.intact and found.answers == {"lime-1": ("a",), "lime-4": ("0", "3")} and found.part == "cnn"
+    assert found.facts.values["lime"]["score"] == LIME["score"] and found.hashes["weights"] == WEIGHTS
+    nonce = found.nonce
+    begun.hand_in("王小明", "b04901001")
+    assert read(path.read_bytes()).nonce == nonce  # of this run, not of this file
+
+
+def test_another_number_than_the_one_that_was_asked_is_said(quiz, capsys):
+    quiz.begin("cnn", "demo", WEIGHTS, student=42)
+    quiz.answer("lime-1", "a")
+    quiz.hand_in("Ada", 43)
+    assert lines(capsys)[-1].startswith("You were asked as 42")
+
+
+def test_stored_notebooks_depend_on_nobody(begun, capsys, monkeypatch):
+    begun.answer("lime-1", "a")
+    monkeypatch.setenv("HW9_STATIC", "1")
+    monkeypatch.setattr(begun, "_current", None)
+    begun.begin("cnn", "demo", WEIGHTS)
+    begun.check("lime-1")
+    assert lines(capsys)[1:] == ["lime-1: Not yet answered. 尚未作答。"]
+
+
+def test_grading_needs_neither_torch_nor_widgets():
+    code = "import sys; import hw9.quiz; print(sorted({'torch', 'ipywidgets', 'IPython'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_same_weights_have_the_same_hash():
+    import torch
+
+    model = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.BatchNorm1d(3))
+    before = notebook.weights_hash(model)
+    assert before == notebook.weights_hash(model) and len(before) == 64
+    assert notebook.weights_hash(model.to(torch.bfloat16)) not in (before, notebook.weights_hash(model, model))
+    with torch.no_grad():
+        model[0].weight[0, 0] += 1
+    assert notebook.weights_hash(model) != before
+
+
+def test_an_answers_file_holds_no_name(begun, tmp_path):
+    begun.answer("lime-1", "a")
+    begun.hand_in("Ada", "b1")
+    kept = json.loads((tmp_path / "answers-cnn.json").read_text(encoding="utf-8"))
+    assert set(kept) == {"answers", "stamps", "nonce"} and kept["answers"] == {"lime-1": ["a"]}
+
+
+def test_what_is_written_as_html_is_escaped(run, example):
+    from hw9.quiz.asked import ask
+    from hw9.quiz.written import as_html
+
+    run.values["pictures"]["names"][0] = "<script>alert(1)</script>"
+    run.values["lime"]["clear"] = []
+    page = as_html([ask(question, run, salt="s") for question in example.of("cnn", "lime")])
+    assert "<script" not in page and "&lt;script&gt;" in page
+    assert "Not asked on this run, and counts for nobody" in page and page.count("quiz.answer(") == 1
