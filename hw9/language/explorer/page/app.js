@@ -139,6 +139,8 @@ export async function mount(root, meta, asked, backend) {
   // A notebook has keys of its own: there M makes the cell Markdown, and the output is gone. What is pressed in here stays
   // here: JupyterLab and Notebook 7 spare what has the attribute, the others do not get to hear of it.
   root.dataset.lmSuppressShortcuts = "true";
+  // A shortcut is matched against what has the focus before anything around it is asked, so that needs it as well.
+  root.addEventListener("focusin", (event) => (event.target.dataset.lmSuppressShortcuts = "true"));
   root.addEventListener("keydown", (event) => {
     if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation();
   });
