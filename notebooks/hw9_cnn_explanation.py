@@ -541,12 +541,13 @@ for name, net, shown in (("your network, your pictures", model, parts[1][0]), ("
 
 # %%
 chosen = (called == planted).nonzero()[0][:10]
+five = [f"picture {k + 1}" for k in range(len(chosen[:5]))]
 suspects, guilty = training.as_float(hers[chosen]), torch.full((len(chosen),), planted)
 seen = {name: [method(net, suspects, guilty) for net in (model, second)] for name, method in methods.items()}
 table = {f"{name}\n{whose}": (attribution.heatmap_of(m[:5].abs()), "hot")
          for name, pair in seen.items() for whose, m in zip(("yours", "hers"), pair)}
-title = f"Five of her {classes[planted]} pictures: what speaks for {classes[planted]}?"
-show(figures.rows([f"picture {k + 1}" for k in range(5)], table, title=title), "cnn_25_two_networks")
+title = f"Some of her {classes[planted]} pictures: what speaks for {classes[planted]}?"
+show(figures.rows(five, table, title=title), "cnn_25_two_networks")
 
 # %% [markdown]
 # **Question.** Compare *yours* and *hers*. What does her network look at? Which method made you suspicious? Write your guess down
@@ -566,7 +567,7 @@ answer = [f"hers: {classes[p.argmax()]} {p.max():.0%}" for p in training.predict
 clean = training.as_float(parts[1][0][chosen[:5]])
 without = [f"hers: {classes[p.argmax()]} {p.max():.0%}" for p in training.predict(second, clean)]
 table = {"her picture": (suspects[:5], None, answer), "without\nthe square": (clean, None, without)}
-show(figures.rows([f"picture {k + 1}" for k in range(5)], table), "cnn_26_the_cause")
+show(figures.rows(five, table), "cnn_26_the_cause")
 for name, net in {"your network": model, "her network": second}.items():
     caught = shortcut.caught(net, *parts[1], planted)
     print(f"{name}: " + "; ".join(f"{what} {share:.0%}" for what, share in caught.items()))
