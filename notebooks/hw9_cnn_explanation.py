@@ -14,16 +14,16 @@
 
 # %%
 REPOSITORY = ""  # Set-up. Opened alone (Colab)? Your teacher's repository here, or hw9-colab.zip beside this notebook.
-import os, pathlib, subprocess, sys, tempfile
-here, why = pathlib.Path.cwd(), "There is no hw9-colab.zip here, and REPOSITORY is empty"
+import os, pathlib, shutil, subprocess, sys, tempfile
+here, why = pathlib.Path.cwd(), "There is no hw9-colab.zip here, and " + ("no git to fetch REPOSITORY with" if REPOSITORY else "REPOSITORY is empty")
 holding = lambda name, *places: next((p for p in map(pathlib.Path, places) if (p / name).is_file()), None)
-home, beside = holding("hw9/notebook.py", here, *here.parents, here / "hw9-lesson"), holding("hw9-colab.zip", here, "/content", "/content/drive/MyDrive")
-if home is None and (beside or REPOSITORY):
+home, beside = holding("hw9/notebook.py", here, *here.parents, here / "hw9-lesson", *here.glob("hw9-lesson/*")), holding("hw9-colab.zip", here, "/content", "/content/drive/MyDrive")
+if home is None and (beside or REPOSITORY and shutil.which("git")):
     get = [sys.executable, "-m", "zipfile", "-e", beside / "hw9-colab.zip"] if beside else ["git", "clone", "-q", REPOSITORY.strip()]
     with tempfile.TemporaryDirectory(dir=here) as part:  # what is damaged, or broken off, leaves nothing behind
         done = subprocess.run([*get, part], capture_output=True, text=True, env={**os.environ, "GIT_TERMINAL_PROMPT": "0"})
         fresh = None if done.returncode else holding("hw9/notebook.py", part, *pathlib.Path(part).glob("*"))
-        home, why = fresh and fresh.rename(here / "hw9-lesson"), " ".join([f"No lesson in {get[-1]}", *done.stderr.splitlines()[-1:]])
+        home, why = fresh and shutil.move(fresh, here / "hw9-lesson"), " ".join([f"No lesson in {get[-1]}", *done.stderr.splitlines()[-1:]])
 if home is None: raise FileNotFoundError(f"{why}: upload hw9-colab.zip beside this notebook, or set REPOSITORY.")
 sys.path.insert(0, str(home))
 from hw9 import notebook
@@ -76,8 +76,8 @@ for name, (_, of) in food.splits.items():
 # %% [markdown]
 # ## 2. Train a network, or load one
 #
-# The network is a stack of convolutions: 2.4 million weights in four stages, each seeing the picture at half the
-# resolution of the one before. Training shows it the pictures again and again, each time cropped, flipped and
+# The network is a stack of convolutions in stages, each seeing the picture at half the resolution of the one before (ours
+# has four, and 2.4 million weights). Training shows it the pictures again and again, each time cropped, flipped and
 # recoloured a little, and moves the weights so that the right class scores higher.
 #
 # Two minutes on two CPU cores are not enough to learn seeing from nothing. So there the network starts from weights that
@@ -119,7 +119,7 @@ name, result = list(results.items())[-1]
 wrong = result.surest_mistakes(10)
 sure = figures.captions(result.labels[wrong], result.probabilities[wrong], classes)
 worst = training.as_float(food.splits[name][0][wrong])
-show(figures.rows(sure, {"": (worst, None)}, title=f"The ten surest mistakes on {name} (number: true class)"), "cnn_04_mistakes")
+if len(wrong): show(figures.rows(sure, {"": (worst, None)}, title=f"The {len(wrong)} surest mistakes on {name} (number: true class)"), "cnn_04_mistakes")
 
 # %% [markdown]
 # **Questions.** In the last matrix, which class is recognised worst, and which one does the network say instead? Look at the ten surest
@@ -127,7 +127,7 @@ show(figures.rows(sure, {"": (worst, None)}, title=f"The ten surest mistakes on 
 #
 # ### The ten pictures of this lesson
 #
-# Every method below explains the same ten pictures, numbered 0 to 9. ✓ and ✗ say whether the network is right, the
+# Every method below explains the same ten pictures, numbered from 0. ✓ and ✗ say whether the network is right, the
 # per cent how sure it is. All methods explain the class of the *label*. On some pictures lies a second food, of another
 # class: "food pixels" are those of the label's class only.
 
@@ -424,7 +424,7 @@ show(figures.side_by_side(columns, table), "cnn_21_side_by_side")
 
 # %%
 together = evaluation.agreement({name: maps[name] for name in order})
-show(figures.agreement(order, together[1], title="Mean rank correlation over ten pictures"), "cnn_22_agreement")
+show(figures.agreement(order, together[1], title=f"Mean rank correlation over {len(images)} pictures"), "cnn_22_agreement")
 
 # %% [markdown]
 # **Questions.** Which two methods agree most, which least? Two methods that agree may both be wrong: agreement is no proof.
@@ -464,7 +464,7 @@ baselines, curves = ("mean", "blur", "black"), {}
 for name in (name for name in judged if "uniform" not in name):
     curves[name] = {kind: trust.both_ways(model, images, targets, judged[name], baseline=kind, steps=10) for kind in baselines}
 gains = {name: {kind: trust.gain(*both).numpy() for kind, both in row.items()} for name, row in curves.items()}
-title = "Pixels removed from both ends, mean over ten pictures (of the methods LIME and integrated gradients have a sign)"
+title = f"Pixels removed from both ends, mean over {len(images)} pictures (of the methods LIME and integrated gradients have a sign)"
 show(figures_trust.srg(gains, "LIME", *curves["LIME"]["mean"], baselines=baselines, title=title), "cnn_23_removal")
 
 # %%
@@ -484,7 +484,7 @@ print(f"LIME upside down: SRG {reverse.mean():+.3f} instead of {gains['LIME']['m
 #
 # **Idea.** A map that explains *this network* must change when the network's weights are replaced by random ones. Layers are
 # randomised one after the other, from the input upwards; below each map stands how alike it still is to the first (rank correlation on
-# a 16 x 16 grid, mean over ten pictures).
+# a 16 x 16 grid, mean over the pictures).
 # *Adebayo et al. 2018, "Sanity Checks for Saliency Maps"; Binder et al. 2023, "Shortcomings of Top-Down Randomization".*
 #
 # 中文：把網路的權重逐層換成亂數。如果解釋圖幾乎不變，它解釋的就不是這個網路，而只是圖片本身（例如邊緣）。
@@ -512,7 +512,7 @@ again = [trust.controls(images, seed=k) for k in range(len(stages))]
 series |= {f"{name} (control)": [found[name] for found in again] for name in ("edges", "random")}
 alike = {name: [float(torch.tensor(trust.alike(row[0], m)).nanmean()) for m in row] for name, row in series.items()}
 shown = {name: attribution.heatmap_of(torch.stack([m[picked].abs() for m in row])) for name, row in series.items()}
-steps = [stages[0][0], *(f"to {name.split('.')[-1]}" if "head" not in name else "all" for name, _ in stages[1:])]
+steps = ["trained", *(f"to {name.removeprefix('features.')}" for name, _ in stages[1:-1]), "all"]
 title = "Weights randomised from the input up to layer ...; below: how alike to the first column"
 show(figures_trust.strip(steps, shown, alike, picture=images[picked], title=title), "cnn_24_randomised")
 

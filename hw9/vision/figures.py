@@ -107,11 +107,18 @@ def unit(maps) -> np.ndarray:
 def captions(labels, probabilities, class_names: Sequence[str]) -> list[str]:
     """For each picture its number and true class, and below them what the network says and how sure it is."""
     probabilities = np.asarray(probabilities)
+    _check_classes(probabilities.shape[1], class_names)
     said, sure = probabilities.argmax(1), probabilities.max(1)
     return [
         f"{i}: {class_names[label]}\n{'✓' if said[i] == label else '✗'} {class_names[said[i]]} {sure[i]:.0%}"
         for i, label in enumerate(np.asarray(labels))
     ]
+
+
+def _check_classes(count: int, class_names: Sequence[str]) -> None:
+    if count != len(class_names):
+        advice = "give one whose last layer has as many outputs, or names for all of them"
+        raise ValueError(f"the network tells {count} classes apart, and there are {len(class_names)} names: {advice}")
 
 
 def classes(pictures, labels, class_names: Sequence[str], *, each: int = 5, title: str = "") -> Figure:
@@ -152,6 +159,8 @@ def history(epochs: list[dict], *, others: dict[str, float] | None = None) -> Fi
 
 def confusion(matrices: dict[str, np.ndarray], class_names: Sequence[str]) -> Figure:
     """One confusion matrix (true x predicted counts) per name, in per cent of the true class."""
+    for matrix in matrices.values():
+        _check_classes(len(matrix), class_names)
     wide = (4.6 * len(matrices) + 0.9, 5.2)
     figure, axes = plt.subplots(1, len(matrices), figsize=wide, squeeze=False, sharey=True)
     for ax, (name, matrix) in zip(axes[0], matrices.items(), strict=True):
