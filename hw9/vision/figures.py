@@ -13,6 +13,8 @@ from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 from skimage.segmentation import find_boundaries
 
+from hw9.figure_text import plain
+
 # Blue and orange stay apart for every common kind of colour blindness; red and green do not.
 FOR, AGAINST = np.array([0.10, 0.45, 0.95]), np.array([1.00, 0.55, 0.00])
 OUTLINE = [withStroke(linewidth=1.6, foreground="black")]  # white numbers stay legible on any picture
@@ -47,6 +49,7 @@ def _name(ax, text: str, size: float = 9) -> None:
     ax.set_ylabel(text, rotation=0, ha="right", va="center", labelpad=6, fontsize=size)
 
 
+@plain(9.4)
 def rows(
     names: Sequence[str], content: dict[str, tuple], *, title: str = "", width: float = 9.4, across: int = 5
 ) -> Figure:
@@ -328,6 +331,7 @@ def agreement(names: Sequence[str], matrix: np.ndarray, *, title: str = "") -> F
     return figure
 
 
+@plain(9.8)
 def side_by_side(names: Sequence[str], columns: dict[str, tuple], *, title: str = "") -> Figure:
     """A row per picture, a column per method: `columns` as the `content` of `rows`."""
     count = len(names)

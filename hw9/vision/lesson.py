@@ -76,9 +76,10 @@ def choose(data: str = "auto", *, size: int | None = None, device: str = "cpu") 
 
 
 def _food11(data: str, device: str) -> Path | None:
-    if data.strip().lower() == "sprites":
+    data = data.strip(" \t\n\"'") or "auto"
+    if data.lower() == "sprites":
         return None
-    if data.strip().lower() != "auto":
+    if data.lower() != "auto":
         return find_food11(data)
     found = find_food11()
     if found is not None or not (device == "cuda" or "google.colab" in sys.modules):
@@ -137,7 +138,8 @@ def train_or_load(
     on the embedded scenes takes up to two minutes on two CPU cores. An interrupted training goes on where it stopped
     when it is called again.
     """
-    small, word = lesson.name == "scenes", model.strip().lower()
+    model = model.strip(" \t\n\"'")
+    small, word = lesson.name == "scenes", model.lower()
     model = word if word in ("auto", "train", "fine-tune") else model
     if model == "auto":
         model = "train" if device == "cuda" and not small else "fine-tune"
@@ -187,8 +189,9 @@ def layers_of(model: nn.Module, images: Tensor) -> dict[int | str, str]:
 def photographs(folder: str, size: int) -> Photographs:
     """The photographs of a folder at `size` pixels, at most twelve; "" takes the ten free ones that ship.
 
-    Files that cannot be read are named.
+    Files that cannot be read are named. Blanks and quotes around the path, as some systems copy them, do not count.
     """
+    folder = str(folder or "").strip(" \t\n\"'")
     if not folder:
         print('No folder in PHOTOS: ten free photographs stand in. Set PHOTOS = "a folder" to use yours.')
         return lesson_photographs(size)
