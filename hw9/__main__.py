@@ -1,4 +1,5 @@
-"""`python -m hw9 run | notebooks | page | colab | data | explain`: execute, build, save, pack; Food-11; a folder."""
+"""`python -m hw9 run | notebooks | page | colab | data | explain`: execute, build, save, pack; Food-11; a folder;
+`grade | key | quiz`: the teacher's side of the quiz."""
 
 import argparse
 import sys
@@ -34,8 +35,12 @@ def main(arguments: list[str] | None = None) -> int:
     )
     explain.add_argument("--out", default="runs/explain", help="where maps and table.csv go; run again, it goes on")
     explain.add_argument("--device", help="cpu, cuda, cuda:1 ... (by default a GPU where there is one)")
+    _add_quiz(commands)
     chosen = parser.parse_args(arguments)
     call = {"run": _run, "notebooks": _notebooks, "page": _page, "colab": _colab, "data": _data, "explain": _explain}
+    call |= {"grade": _grade, "key": _key, "quiz": _quiz}
+    if hasattr(sys.stdout, "reconfigure"):  # a terminal without Chinese characters shows marks instead of stopping
+        sys.stdout.reconfigure(errors="replace")
     try:
         call[chosen.command](chosen)
     except (OSError, ValueError, RuntimeError, ImportError) as error:
@@ -45,6 +50,21 @@ def main(arguments: list[str] | None = None) -> int:
         print("interrupted", file=sys.stderr)
         return 130
     return 0
+
+
+def _add_quiz(commands: argparse._SubParsersAction) -> None:
+    grade = commands.add_parser("grade", help="grade hand-ins: a table, feedback for each, and what to look into")
+    grade.add_argument("folder", type=Path, help="a folder, also as a platform exports it, a .zip, or one .json")
+    grade.add_argument("--out", type=Path, default=Path("grades.csv"), help="the table; the rest is written beside it")
+    key = commands.add_parser("key", help="print the key of the last run, with the number behind each answer")
+    key.add_argument("--student", default="", metavar="NUMBER", help="in the variant of this student")
+    quiz = commands.add_parser("quiz", help="write the questions about the last run for a learning platform")
+    quiz.add_argument("--to", choices=("gift", "qti", "md"), required=True, help="Moodle, Canvas, or Markdown")
+    quiz.add_argument("--out", type=Path, help="the file (by default build/hw9-quiz with its ending)")
+    for one in (key, quiz):
+        one.add_argument(
+            "--facts", type=Path, nargs="+", metavar="FILE", help="facts of a run (by default the newest in runs/facts)"
+        )
 
 
 def _run(_: argparse.Namespace) -> None:
@@ -101,6 +121,48 @@ def _explain(chosen: argparse.Namespace) -> None:
         chosen.folder, chosen.out, model=model, methods=chosen.methods.split(","), device=chosen.device
     )
     print(f"Maps and table: {table.parent}")
+
+
+def _grade(chosen: argparse.Namespace) -> None:
+    from hw9.quiz.bank import load_bank
+    from hw9.quiz.grading import grade
+    from hw9.quiz.reports import write
+
+    grades = grade(chosen.folder, load_bank())
+    for where, line in grades.problems:
+        print(f"{where}: {line}")
+    if not grades.students:
+        raise ValueError(f"{chosen.folder}: no hand-in that can be graded; those are the .json files of quiz.hand_in")
+    for student in grades.students:
+        if student.notes:
+            print(f"{student.number} {student.name}: {'; '.join(student.notes)}")
+    written = write(grades, chosen.out / "grades.csv" if chosen.out.is_dir() else chosen.out)
+    print(f"{len(grades.students)} students graded, {len(grades.problems)} files not. Written:")
+    print("\n".join(f"  {path}" for path in written))
+
+
+def _facts(chosen: argparse.Namespace) -> list:
+    from hw9.quiz import facts
+    from hw9.quiz.keypage import newest_facts
+
+    return [facts.load(path) for path in chosen.facts] if chosen.facts else newest_facts(facts.runs_folder() / "facts")
+
+
+def _key(chosen: argparse.Namespace) -> None:
+    from hw9.quiz.bank import load_bank
+    from hw9.quiz.keypage import key_page
+
+    print(key_page(load_bank(), _facts(chosen), chosen.student), end="")
+
+
+def _quiz(chosen: argparse.Namespace) -> None:
+    from hw9.quiz.bank import load_bank
+    from hw9.quiz.export import ENDINGS, asked_of_all, export
+
+    target = chosen.out or ROOT / "build" / f"hw9-quiz{ENDINGS[chosen.to]}"
+    found, left_out = asked_of_all(load_bank(), _facts(chosen))
+    left_out += export(chosen.to, found, target)
+    print("\n".join([*(f"left out, {line}" for line in left_out), f"{target}"]))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ Only the standard library is imported at the top: this module also runs where th
 """
 
 import ast
+import hashlib
 import importlib
 import importlib.metadata
 import importlib.util
@@ -173,6 +174,25 @@ def compressed(png: bytes, *, photographs: bool) -> tuple[bytes, str]:
     if photographs or 2 * len(as_jpg.getvalue()) < len(as_png.getvalue()):
         return as_jpg.getvalue(), "jpg"
     return as_png.getvalue(), "png"
+
+
+def fact(name: str, values: dict) -> None:
+    """Keep for the quiz the numbers that the figure above shows: texts, numbers, arrays, tensors or lists by name."""
+    from hw9.quiz.calls import record
+
+    record(name, values)
+
+
+def weights_hash(*models) -> str:
+    """The SHA-256, in hex, of all weights of torch modules: the same weights give the same hash on every device."""
+    import torch
+
+    found = hashlib.sha256()
+    for model in models:
+        for name, tensor in sorted(model.state_dict().items()):
+            found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+            found.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return found.hexdigest()
 
 
 def source(*functions) -> None:

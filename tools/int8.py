@@ -4,7 +4,7 @@ Forward and backward products are taken between int8 matrices, one scale per row
 (Wortsman et al. 2023, Stable and low-precision training for large-scale vision-language models, section 2, there with
 the weights' gradient in 16 bits). Weights, optimizer and everything else stay in float32. It pays only compiled, where
 scaling is fused with what stands before and after it: then a training step took 1/1.6 of the time
-(benchmarks/training_int8.py).
+(benchmarks/training_step.py); where there is AMX, bfloat16 is as fast and needs no compiling.
 """
 
 import torch

@@ -42,6 +42,25 @@ RUN = """async (texts) => {
     await commands.execute("notebook:run-cell");
   }
 }"""
+# A quiz on facts that are written down; the last section's figure has not been drawn.
+LIME = '{"score": [0.8, 0.5, 0.51, 0.7], "clear": [1]}'
+QUIZ = (
+    'import os\nos.environ |= {"HW9_BANK": "bank.yaml", "HW9_RUNS": "answers"}\nfrom hw9 import notebook, quiz\n'
+    'quiz.begin("cnn", "demo", "0123456789abcdef")',
+    f'notebook.fact("pictures", {{"names": ["Bread", "Egg", "Soup", "Rice"]}})\nnotebook.fact("lime", {LIME})',
+    'quiz.ask("lime")',
+    'quiz.ask("saliency")',
+)
+# Save the notebook, end its kernel, and write a copy whose outputs nobody has vouched for.
+COPY = """async () => {
+  const { commands, serviceManager } = window.jupyterapp;
+  await commands.execute("docmanager:save");
+  await serviceManager.sessions.shutdownAll();
+  const { content } = await serviceManager.contents.get("quiz.ipynb");
+  for (const cell of content.cells) [cell.source, cell.metadata] = [`${cell.source} # copied`, {}];
+  await serviceManager.contents.save("copied.ipynb", { type: "notebook", format: "json", content });
+}"""
+IDLE = "window.jupyterapp.shell.currentWidget.context.sessionContext.session.kernel.status === 'idle'"
 LAYER = "document.querySelector('.hw9-stepper output').textContent"
 
 
@@ -57,6 +76,9 @@ def lab(tmp_path_factory):
     book.cells = [cell for cell in book.cells if cell.cell_type == "code" and cell.source.startswith(LIVE)]
     assert len(book.cells) == len(LIVE)
     nbformat.write(book, home / "live.ipynb")
+    shutil.copy(ROOT / "tests" / "quiz" / "bank.yaml", home / "bank.yaml")
+    book.cells = [nbformat.v4.new_code_cell(source) for source in QUIZ]
+    nbformat.write(book, home / "quiz.ipynb")
     places = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR")
     env = {name: str(home / ".own" / name) for name in (*places, "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")}
     env["OMP_NUM_THREADS"] = "1"  # the browser has the other core
@@ -114,6 +136,12 @@ def open_notebook(page, lab, name: str) -> None:
 
 def command(page, name: str, **arguments) -> None:
     page.evaluate("([name, given]) => void window.jupyterapp.commands.execute(name, given)", [name, arguments])
+
+
+def restart(page) -> None:
+    command(page, "kernelmenu:restart")
+    page.get_by_role("button", name="Confirm Kernel Restart").click()
+    until(page, IDLE)
 
 
 def until(page, script: str) -> None:
@@ -199,9 +227,7 @@ def test_live_outputs_answer_keep_their_keys_and_say_what_to_do_after_a_restart(
     assert explorer.get_attribute("data-theme") == "light"
     page.keyboard.press("Escape")
 
-    command(page, "kernelmenu:restart")
-    page.get_by_role("button", name="Confirm Kernel Restart").click()
-    until(page, "window.jupyterapp.shell.currentWidget.context.sessionContext.session.kernel.status === 'idle'")
+    restart(page)
     explorer.locator(".tokens.left .token").nth(7).dblclick()
     explorer.get_by_text("it was restarted. Run the set-up cell").wait_for()
     run(6)  # up to the explorer; the pasted one, below it, stays as it was
@@ -209,3 +235,78 @@ def test_live_outputs_answer_keep_their_keys_and_say_what_to_do_after_a_restart(
     until(page, f"{fresh} === '0,2'")
     page.locator(EXPLORER).first.locator(".tokens.left .token").nth(7).dblclick()
     until(page, f"document.querySelector('{EXPLORER}').explorer.state.masked.join() === '7'")
+
+
+def test_cards_of_the_quiz_answer_to_mouse_and_keys_and_are_there_again_after_a_restart(page, lab):
+    open_notebook(page, lab, "quiz.ipynb")
+    cards, shown = page.locator(".hw9-quiz-card"), page.locator(".hw9-quiz-written")
+
+    def run(texts):
+        page.evaluate(RUN, texts)
+        until(page, IDLE)
+        assert page.locator("[data-mime-type='application/vnd.jupyter.error']").count() == 0
+
+    def said(card: int, part: str):
+        cards.nth(card).get_by_role("alert").filter(has_text=part).wait_for()
+
+    run([None] * len(QUIZ))
+    cards.nth(4).wait_for()
+    assert cards.count() == 5 and not shown.first.is_visible()
+    assert page.get_by_text("saliency-1: First run the cells that draw cnn_09_saliency").is_visible()
+
+    # By keys alone; in JupyterLab M makes the cell Markdown, arrows go to the next one.
+    page.locator(".hw9-quiz-card [data-lm-suppress-shortcuts]").first.wait_for()  # what cards do for that comes last
+    cards.nth(0).get_by_role("radio").first.focus()
+    for key in ("Space", "ArrowDown", "ArrowDown", "m", "Tab", "Enter"):
+        page.keyboard.press(key)
+    said(0, "Look again at cnn_06_lime: Read the line below the figure.")
+    assert cards.nth(0).get_by_role("radio").nth(2).is_checked()
+    assert page.locator(".jp-MarkdownCell").count() == 0 and page.locator(".jp-CodeCell").count() == len(QUIZ)
+
+    cards.nth(1).get_by_role("button", name="Check").click()
+    said(1, "Not yet answered.")
+    cards.nth(1).get_by_label("picture 2: Soup").check()  # as low as the lowest, within the margin
+    cards.nth(2).get_by_label("Number").fill("0,5")
+    cards.nth(3).get_by_label("picture 0: Bread").check()
+    cards.nth(3).get_by_label("picture 3: Rice").check()
+    for place, option in enumerate((2, 3, 1)):
+        cards.nth(4).get_by_role("combobox").nth(place).select_option(index=option)
+    for card in (1, 2, 3, 4):
+        cards.nth(card).get_by_role("button", name="Check").click()
+        said(card, "It fits your figure.")
+    cards.nth(2).get_by_label("Number").fill("half")
+    cards.nth(2).get_by_role("button", name="Check").click()
+    said(2, "lime-3 wants a number, not 'half'")
+    cards.nth(3).get_by_role("button", name="Hint").click()
+    said(3, "cnn_06_lime and cnn_07_lime_stability: Look at R²")
+    picture(page, "quiz", ".hw9-quiz-card")
+
+    def kept():
+        cards.nth(4).get_by_role("combobox").nth(2).wait_for()
+        assert cards.nth(0).get_by_role("radio").nth(2).is_checked()
+        assert cards.nth(1).get_by_label("picture 2: Soup").is_checked()
+        assert cards.nth(2).get_by_label("Number").input_value() == "0.5"
+        assert [box.is_checked() for box in cards.nth(3).get_by_role("checkbox").all()] == [True, False, False, True]
+        assert cards.nth(4).get_by_role("combobox").first.input_value().startswith("b)")
+
+    run([None] * 3)
+    kept()
+    restart(page)
+    run([None] * 3)
+    kept()
+    run([f'notebook.fact("lime", {LIME.replace("[1]", "[0]")})\nquiz.ask("lime")'])
+    page.get_by_text("Your run has changed since you answered lime-2, lime-3 and lime-4: the answers are kept").wait_for()
+    cards.nth(2).get_by_role("button", name="Check").click()
+    said(2, "Your run has changed: run this cell again.")
+
+    # Stored, and opened without that kernel: what was live is not there, what is written is.
+    page.evaluate(COPY)
+    for name in ("quiz.ipynb", "copied.ipynb"):  # trusted, as it was written here; changed elsewhere
+        page.goto(f"{lab}lab/tree/{name}?reset")
+        shown.nth(1).wait_for()
+        page.wait_for_timeout(3000)  # time for widgets to be looked for in vain
+        assert [one.is_visible() for one in shown.all()] == [True, True]
+        assert shown.first.get_by_text("Which picture has the lowest R²?").is_visible()
+        for left in ("model not found", "Loading widget"):
+            assert page.get_by_text(left).filter(visible=True).count() == 0
+        picture(page, f"quiz_{name.split('.')[0]}", ".hw9-quiz-written")

@@ -1,10 +1,10 @@
-"""A training step of the small BERT on a CPU: products in 32 bits, the same compiled, and in 8 bits compiled.
+"""A training step of the small BERT on a CPU: products in 32 bits (also compiled), 8 bits (compiled) and 16 bits.
 
-    PYTHONPATH=tools python benchmarks/training_int8.py --repeats 5
+    PYTHONPATH=tools python benchmarks/training_step.py --repeats 5
 
-One model's shape, one batch (33 passages of 122 tokens, 22 % masked), forward, backward and AdamW. The three take turns
+One model's shape, one batch (33 passages of 122 tokens, 22 % masked), forward, backward and AdamW. They take turns
 and medians are compared. Compiling takes minutes and a C++ compiler, comes first and is not counted; so this one is not
-part of `make bench`. Ratios are what to read: seconds depend on the machine, and int8 wants AVX512-VNNI.
+part of `make bench`. Ratios are what to read: seconds depend on the machine; int8 wants AVX512-VNNI, bfloat16 AMX.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from int8 import multiply_in_int8
 from torch.nn import functional as F
 from transformers import BertConfig, BertForMaskedLM
 
-WAYS = ("float32", "float32, compiled", "int8, compiled")
+WAYS = ("float32", "float32, compiled", "int8, compiled", "bfloat16")
 
 
 def step(way: str):
@@ -25,6 +25,8 @@ def step(way: str):
     none = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
     config = BertConfig(vocab_size=19830, hidden_size=384, intermediate_size=1536, **none)
     model = BertForMaskedLM(config)
+    if way == "bfloat16":  # as tools/train_bert.py
+        model.set_attn_implementation("eager")
     if way.startswith("int8"):
         multiply_in_int8(model.bert.encoder)
     if way.endswith("compiled"):
@@ -36,8 +38,10 @@ def step(way: str):
     def work() -> float:
         start = time.perf_counter()
         optimizer.zero_grad(set_to_none=True)
-        states = model.bert(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state
-        F.cross_entropy(model.cls(states[where]), ids[where]).backward()
+        with torch.autocast("cpu", torch.bfloat16, enabled=way == "bfloat16"):
+            states = model.bert(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state
+            logits = model.cls(states[where])
+        F.cross_entropy(logits.float(), ids[where]).backward()
         optimizer.step()
         return time.perf_counter() - start
 

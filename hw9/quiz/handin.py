@@ -1,0 +1,135 @@
+"""The hand-in: one JSON file with who, the answers and the facts of the run they are about."""
+
+import dataclasses
+import hashlib
+import importlib.metadata
+import json
+import platform
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hw9.notebook import ROOT
+from hw9.quiz.facts import Facts, as_json, digest, from_json, write_json
+from hw9.quiz.keys import Answer
+
+FORMAT = 1
+LARGEST = 2_000_000  # bytes; a real one has some 50,000
+NUMBER = re.compile(r"[\w.-]{1,40}")  # a student number names a file
+VERSIONS = ("torch", "torchvision", "numpy", "transformers", "lime")
+
+
+@dataclass(frozen=True)
+class HandIn:
+    """What a hand-in file holds. `intact` says whether the digest in the file is that of its facts."""
+
+    name: str
+    number: str
+    part: str
+    salt: str
+    student: str  # whose variant was asked; "" where none was given as the part began
+    answers: dict[str, Answer]
+    facts: Facts
+    digest: str
+    hashes: dict[str, str]  # data, weights, package
+    versions: dict[str, str]
+    time: str  # ISO 8601, UTC
+    nonce: str  # drawn as the first answer of this run was given; the same in two files where one is a copy
+    intact: bool = True
+
+
+def who(name: Any, number: Any) -> tuple[str, str]:
+    """A name and a student number, tidied; raises ValueError with one line for what is none."""
+    name = " ".join(str("" if name is None else name).split())
+    number = str("" if number is None else number).strip()
+    if not name or len(name) > 100 or not name.isprintable():
+        raise ValueError('the name is missing or none: quiz.hand_in("your name", "your student number")')
+    if not NUMBER.fullmatch(number):
+        raise ValueError(f"{number[:50]!r} is no student number: give up to 40 letters, digits, - _ or .")
+    return name, number
+
+
+def write(handin: HandIn, folder: Path) -> Path:
+    """Write the file hw9-<part>-<number>.json into `folder` and return its path; raises OSError."""
+    target = folder / f"hw9-{handin.part}-{handin.number}.json"
+    content = {"format": FORMAT} | dataclasses.asdict(handin) | {"facts": as_json(handin.facts)}
+    del content["intact"]
+    write_json(target, content)
+    return target
+
+
+def read(content: bytes) -> HandIn:
+    """A hand-in from the bytes of its file; raises ValueError with one line for anything else."""
+    if len(content) > LARGEST:
+        raise ValueError(f"it has {len(content) / 1e6:.0f} MB; a hand-in has 2 at most")
+    try:
+        found = json.loads(content.decode("utf-8-sig"))
+        json.dumps(found, ensure_ascii=False).encode()  # half of a surrogate pair cannot be written again
+    except (ValueError, RecursionError):
+        raise ValueError("it is no JSON, or cut short or damaged") from None
+    if isinstance(found, dict) and "cells" in found:
+        raise ValueError("it is a notebook: what is handed in is the .json file that quiz.hand_in wrote")
+    if not isinstance(found, dict) or "format" not in found or "answers" not in found:
+        raise ValueError("it is no hand-in: format or answers is missing")
+    if found["format"] != FORMAT:
+        raise ValueError(f"its format is {str(found['format'])[:20]}; this version of hw9 reads {FORMAT}")
+    name, number = who(found.get("name"), found.get("number"))
+    facts = from_json(found.get("facts"))
+    part = found.get("part")
+    if part != facts.part:
+        raise ValueError(f"it is about part {str(part)[:20]!r}, its facts are about {facts.part!r}")
+    texts = {key: _text(found, key) for key in ("salt", "student", "digest", "time", "nonce")}
+    hashes, versions = _mapping(found, "hashes"), _mapping(found, "versions")
+    told = dict(**texts, hashes=hashes, versions=versions, facts=facts, intact=texts["digest"] == digest(facts))
+    return HandIn(name, number, part, answers=answers(found["answers"]), **told)
+
+
+def answers(content: Any) -> dict[str, Answer]:
+    """Answers from what JSON held, by question; raises ValueError with one line for what is none."""
+    if not isinstance(content, dict) or len(content) > 1000:
+        raise ValueError("its answers are no list of answers by question")
+    found: dict[str, Answer] = {}
+    for question, given in content.items():
+        if isinstance(given, int | float) and not isinstance(given, bool) and abs(given) < 1e300:
+            found[question[:40]] = float(given)
+        elif isinstance(given, list) and len(given) <= 100 and all(isinstance(one, str) for one in given):
+            found[question[:40]] = tuple(one[:40] for one in given)
+        else:
+            raise ValueError(f"its answer to {question[:40]!r} is neither a list of options nor a number")
+    return found
+
+
+def _text(content: dict[str, Any], key: str) -> str:
+    given = content.get(key, "")
+    if not isinstance(given, str) or len(given) > 200:
+        raise ValueError(f"its {key} is no text")
+    return given
+
+
+def _mapping(content: dict[str, Any], key: str) -> dict[str, str]:
+    given = content.get(key, {})
+    if not isinstance(given, dict) or len(given) > 100 or not all(isinstance(one, str) for one in given.values()):
+        raise ValueError(f"its {key} are no texts by name")
+    return {name[:100]: one[:200] for name, one in given.items()}
+
+
+def package_hash() -> str:
+    """The SHA-256 of the package's sources, the same with the line ends of any system."""
+    found = hashlib.sha256()
+    package = ROOT / "hw9"
+    for path in sorted(p for p in package.rglob("*") if p.suffix in {".py", ".yaml", ".js", ".css", ".html"}):
+        found.update(path.relative_to(package).as_posix().encode() + b"\0")
+        found.update(path.read_bytes().replace(b"\r\n", b"\n") + b"\0")
+    return found.hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """The versions of Python and of the packages that numbers depend on, and the kind of machine."""
+    found = {"python": platform.python_version(), "machine": f"{platform.system()} {platform.machine()}"}
+    for name in VERSIONS:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,230 @@
+"""What students handed in, read from folders and archives as learning platforms export them, and never trusted.
+
+Nothing is extracted to disk, run or followed; a file that cannot be read is one line, and the others go on.
+"""
+
+import io
+import json
+import math
+import os
+import posixpath
+import stat
+import unicodedata
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+MAX_BYTES = 2 * 2**20  # of one hand-in; one with all its facts has about a tenth of it
+MAX_VALUES = 200_000  # in one hand-in
+MAX_DEPTH = 40  # lists and objects inside each other; a hand-in has less than ten
+MAX_MEMBERS = 10_000  # of one archive; a course of 500 with five files each has 2,500
+MAX_UNPACKED = (300 * 2**20, 20 * 2**20)  # what is read of the platform's archive, and of one inside it, a student's
+MAX_RATIO = 200  # unpacked to packed size of anything above 100 KB; a hand-in has about 5
+NAMED = 10  # files of other kinds that are named in one line
+JUNK = {"__macosx", ".ds_store", "thumbs.db", "desktop.ini", ".git", ".ipynb_checkpoints"}
+BROKEN = {"Cc", "Cf", "Cs"}  # categories of characters: control, invisible, half of a pair
+DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError)
+
+
+@dataclass(frozen=True)
+class Found:
+    """One hand-in as it lies there: `where`, for people; `data`, its JSON object, in which nothing is checked but that
+    it is small, flat and without NaN; `notes`, lines on how it was read."""
+
+    where: str
+    data: dict
+    notes: tuple[str, ...] = ()
+
+
+@dataclass
+class Incoming:
+    """What `collect` found: the hand-ins, and (where, line) of each file that is none."""
+
+    found: list[Found] = field(default_factory=list)
+    problems: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _File:
+    where: str
+    size: int
+    open: Callable[[], IO[bytes]]
+
+
+def collect(source: str | Path) -> Incoming:
+    """Every hand-in in a folder with all folders below it, in an archive (.zip), or in one file.
+
+    Raises FileNotFoundError where there is nothing of that name; whatever is wrong with one file becomes its line.
+    """
+    source = Path(source).expanduser()
+    if not source.exists():
+        raise FileNotFoundError(f"{source}: there is no such folder, archive or file")
+    incoming, others = Incoming(), []
+    if source.is_dir():
+        for file in _walk(source, incoming):
+            _take(file, incoming, others)
+    else:
+        _take(_File(clean(source.name), source.stat().st_size, lambda: source.open("rb")), incoming, others)
+    _say_others(incoming, others)
+    return incoming
+
+
+def clean(value: object, limit: int = 120) -> str:
+    """A student's text fit for a line, a table or a page: one line without control, broken and invisible characters
+    (those that turn the direction of writing are such), cut at `limit`; "" for what is neither text nor number."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return ""
+    text = str(value)
+    if not text.isprintable():
+        text = "".join(" " if c.isspace() else c for c in text if c.isspace() or unicodedata.category(c) not in BROKEN)
+    text = " ".join(text.split())
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _walk(folder: Path, incoming: Incoming) -> Iterator[_File]:
+    def refuse(error: OSError) -> None:
+        incoming.problems.append((clean(str(error.filename), 300), f"cannot be opened ({error.strerror}): not read"))
+
+    for here, folders, names in os.walk(folder, onerror=refuse):  # links to folders are not followed
+        folders[:] = sorted(name for name in folders if name.lower() not in JUNK)
+        for path in (Path(here, name) for name in sorted(names)):
+            try:
+                status = path.lstat()
+            except OSError as error:
+                refuse(error)
+                continue
+            where = clean(path.relative_to(folder).as_posix(), 300)
+            if stat.S_ISREG(status.st_mode):
+                yield _File(where, status.st_size, lambda path=path: path.open("rb"))
+            else:
+                incoming.problems.append((where, "a link or a device, not a file: not read"))
+
+
+def _take(file: _File, incoming: Incoming, others: list[str], level: int = 0) -> None:
+    """Read one file if it can be a hand-in or an archive of some; any other joins `others`."""
+    parts = file.where.lower().split("/")
+    if JUNK & set(parts) or parts[-1].startswith("._"):  # what systems leave behind
+        return
+    if not _wanted(parts[-1]):
+        others.append(file.where)
+        return
+    try:
+        if parts[-1].endswith(".zip"):
+            _take_archive(file, incoming, others, level)
+        else:
+            incoming.found.append(_parse(_read(file), file.where))
+    except ValueError as error:
+        incoming.problems.append((file.where, clean(str(error), 300)))
+    except DAMAGED as error:
+        reason = getattr(error, "strerror", None) or clean(str(error)) or type(error).__name__
+        incoming.problems.append((file.where, f"cannot be read ({reason})"))
+
+
+def _wanted(name: str) -> bool:
+    return name.lower().endswith((".json", ".json.txt", ".zip"))
+
+
+def _read(file: _File) -> bytes:
+    if file.size > MAX_BYTES:
+        raise ValueError(f"{_size(file.size)}, and a hand-in has less than {_size(MAX_BYTES)}: not read")
+    with file.open() as opened:
+        return opened.read(MAX_BYTES)
+
+
+def _take_archive(file: _File, incoming: Incoming, others: list[str], level: int) -> None:
+    if level >= len(MAX_UNPACKED):
+        raise ValueError("an archive in an archive in an archive: not read")
+    # The first archive is the platform's, may be large, and stays on the disk; one inside it is a student's.
+    with io.BytesIO(_read(file)) if level else file.open() as packed, zipfile.ZipFile(packed) as archive:
+        members = [member for member in archive.infolist() if not member.is_dir()]
+        if len(members) > MAX_MEMBERS:
+            raise ValueError(f"an archive of {len(members):,} files: not read")
+        wanted = [member.file_size for member in members if _wanted(member.filename)]
+        if sum(size for size in wanted if size <= MAX_BYTES or level) > MAX_UNPACKED[level]:
+            raise ValueError(f"an archive that unpacks to more than {_size(MAX_UNPACKED[level])}: not read")
+        for member in members:
+            name = posixpath.normpath("/" + member.filename.replace("\\", "/")).lstrip("/")
+            where = f"{file.where}/{name}"  # to be read by people: nothing is ever written there
+            _take(_File(clean(where, 300), member.file_size, _opener(archive, member)), incoming, others, level + 1)
+
+
+def _opener(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Callable[[], IO[bytes]]:
+    def opened() -> IO[bytes]:
+        if member.file_size > max(100_000, MAX_RATIO * member.compress_size):
+            raise ValueError(f"packed to less than a {MAX_RATIO}th, as no hand-in is: not read")
+        return archive.open(member)  # gives no more than file_size, whatever the packed bytes would become
+
+    return opened
+
+
+def _parse(raw: bytes, where: str) -> Found:
+    """The JSON object in `raw`; raises ValueError, in one line, where there is none of use."""
+    notes = []
+    encoding = "utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    try:
+        text = raw.decode(encoding)
+    except UnicodeDecodeError:
+        text = raw.decode(encoding, errors="replace")
+        notes.append("not UTF-8 (saved by another program?): some characters are lost")
+    try:
+        data = json.loads(text, parse_constant=lambda _: None, parse_float=_finite, parse_int=_whole)
+    except RecursionError:
+        raise ValueError("lists in lists without end: not read") from None
+    except json.JSONDecodeError as error:
+        what = "empty" if not text.strip() else f"no JSON (line {error.lineno}: {error.msg})"
+        raise ValueError(f"{what}: not read") from None
+    if not isinstance(data, dict):
+        raise ValueError(f"JSON, but no hand-in (a {type(data).__name__}): not read")
+    if "cells" in data and "nbformat" in data:
+        raise ValueError("a notebook: the .json file that quiz.hand_in wrote is wanted")
+    if not isinstance(data.get("answers"), dict):
+        raise ValueError("JSON, but no hand-in (no answers in it): not read")
+    _check_shape(data)
+    return Found(where, data, tuple(notes))
+
+
+def _finite(text: str) -> float | None:
+    value = float(text)
+    return value if math.isfinite(value) else None
+
+
+def _whole(text: str) -> int | float | None:
+    return int(text) if len(text) < 20 else _finite(text)  # Python refuses to read ints of thousands of digits
+
+
+def _check_shape(data: dict) -> None:
+    """Raise ValueError for what is nested so deeply, or holds so much, that working on it would be the trouble."""
+    layer, count = [data], 0
+    for _ in range(MAX_DEPTH):
+        layer = [inner for value in layer if isinstance(value, dict | list) for inner in _inside(value)]
+        count += len(layer)
+        if count > MAX_VALUES:
+            raise ValueError(f"more than {MAX_VALUES:,} values, as no hand-in has: not read")
+        if not layer:
+            return
+    raise ValueError("lists in lists without end: not read")
+
+
+def _inside(value: dict | list) -> list:
+    return list(value.values()) if isinstance(value, dict) else value
+
+
+def _say_others(incoming: Incoming, others: list[str]) -> None:
+    """One line for each folder with files of another kind, whether they lie beside a hand-in or instead of one."""
+    answered = {posixpath.dirname(found.where) for found in incoming.found}
+    folders: dict[str, list[str]] = {}
+    for where in others:
+        folders.setdefault(posixpath.dirname(where), []).append(where)
+    for folder, files in folders.items():
+        names = ", ".join([files[0], *map(posixpath.basename, files[1:NAMED])])
+        more = f" and {len(files) - NAMED} more" if len(files) > NAMED else ""
+        what = "notebooks" if all(name.lower().endswith(".ipynb") for name in files) else "neither .json nor .zip"
+        beside = "passed over" if folder in answered else "the .json file that quiz.hand_in wrote is wanted"
+        incoming.problems.append((clean(names + more, 1000), f"{what}: {beside}"))
+
+
+def _size(count: int) -> str:
+    return f"{count / 2**20:.0f} MB"

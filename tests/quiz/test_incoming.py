@@ -1,0 +1,227 @@
+"""Hand-ins read from whatever a learning platform exports; hostile or broken ones are a line and cost nobody else."""
+
+import io
+import json
+import os
+import struct
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from hw9.quiz import incoming
+from hw9.quiz.incoming import clean, collect
+
+GOOD = {"format": 1, "name": "Ada", "answers": {"lime-1": ["a"]}}
+
+
+def _json(**more) -> bytes:
+    return json.dumps({**GOOD, **more}, ensure_ascii=False).encode()
+
+
+def _zip(members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", method) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return packed.getvalue()
+
+
+def _lines(found: incoming.Incoming) -> dict[str, str]:
+    assert all("\n" not in line for _, line in found.problems)
+    return dict(found.problems)
+
+
+def test_soup_of_a_learning_platform(tmp_path):
+    folder = tmp_path / "Ada Lovelace_123_assignsubmission_file"
+    folder.mkdir()
+    (folder / "quiz.json").write_bytes(_json())
+    (folder / "quiz (1).JSON").write_bytes(_json())
+    (folder / "quiz.json.txt").write_bytes(_json())  # Windows hides the last ending
+    (folder / "hw9_cnn_explanation.ipynb").write_text("{}")
+    (folder / ".DS_Store").write_bytes(b"\0")
+    (tmp_path / "__MACOSX").mkdir()
+    (tmp_path / "__MACOSX" / "._quiz.json").write_bytes(b"\0\5")
+    (tmp_path / "Bob_124_assignsubmission_file").mkdir()
+    (tmp_path / "Bob_124_assignsubmission_file" / "hw9.ipynb").write_text("{}")
+    (tmp_path / "Eve_125_assignsubmission_file").mkdir()
+    for name in ["answers.pdf", *(f"{at:02}.png" for at in range(20))]:
+        (tmp_path / "Eve_125_assignsubmission_file" / name).write_bytes(b"%PDF")
+    (tmp_path / "zipped.zip").write_bytes(_zip({"Cy_126/hand-in.zip": _zip({"a/quiz.json": _json()})}))
+    got = collect(tmp_path)
+    assert sorted(one.where for one in got.found) == [
+        "Ada Lovelace_123_assignsubmission_file/quiz (1).JSON",
+        "Ada Lovelace_123_assignsubmission_file/quiz.json",
+        "Ada Lovelace_123_assignsubmission_file/quiz.json.txt",
+        "zipped.zip/Cy_126/hand-in.zip/a/quiz.json",
+    ]
+    assert all(one.data == GOOD and not one.notes for one in got.found)
+    lines = _lines(got)
+    assert len(lines) == 3
+    assert (
+        lines["Bob_124_assignsubmission_file/hw9.ipynb"]
+        == "notebooks: the .json file that quiz.hand_in wrote is wanted"
+    )
+    assert lines["Ada Lovelace_123_assignsubmission_file/hw9_cnn_explanation.ipynb"] == "notebooks: passed over"
+    (eve,) = (where for where in lines if where.startswith("Eve_125_assignsubmission_file/00.png, 01.png"))
+    assert eve.endswith("09.png and 11 more") and lines[eve].startswith("neither .json nor .zip: the .json file")
+
+
+def test_folder_archive_and_single_file_give_the_same(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "quiz.json").write_bytes(_json())
+    (tmp_path / "in.zip").write_bytes(_zip({"quiz.json": _json()}))
+    sources = [tmp_path / "in", tmp_path / "in.zip", tmp_path / "in" / "quiz.json"]
+    assert [collect(source).found[0].data for source in sources] == [GOOD] * 3
+    assert not any(collect(source).problems for source in sources)
+    with pytest.raises(FileNotFoundError, match="no such folder, archive or file"):
+        collect(tmp_path / "elsewhere")
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (b"", "empty"),
+        (b"\xef\xbb\xbf  ", "empty"),
+        (b"not json", "no JSON (line 1"),
+        (b'{"answers": {"a": ', "no JSON"),
+        (b"[1, 2]", "no hand-in (a list)"),
+        (b'"text"', "no hand-in (a str)"),
+        (b'{"facts": {}}', "no answers in it"),
+        (b'{"answers": [1]}', "no answers in it"),
+        (b'{"cells": [], "nbformat": 4}', "a notebook"),
+        (b"[" * 100_000, "without end"),
+        (b'{"answers": {}, "name": ' + b"[" * 60 + b"]" * 60 + b"}", "without end"),
+        (b'{"answers": {}, "name": [' + b"0," * 250_000 + b"0]}", "more than 200,000 values"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0", "no JSON"),
+    ],
+)
+def test_what_is_no_hand_in_is_one_line(tmp_path, content, line):
+    (tmp_path / "quiz.json").write_bytes(content)
+    got = collect(tmp_path)
+    assert not got.found
+    assert line in _lines(got)["quiz.json"]
+
+
+def test_numbers_that_json_does_not_know(tmp_path):
+    text = f'"a": NaN, "b": -Infinity, "c": 1e999, "d": {"9" * 5000}, "e": -{"9" * 30}, "f": 0.5'
+    (tmp_path / "quiz.json").write_text(f'{{"answers": {{}}, {text}}}')
+    data = collect(tmp_path).found[0].data
+    assert [data[key] for key in "abcd"] == [None] * 4
+    assert data["e"] == pytest.approx(-1e30) and data["f"] == 0.5
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le-bom"])
+def test_saved_by_another_program(tmp_path, encoding):
+    text = _json(name="王小明").decode()
+    content = b"\xff\xfe" + text.encode("utf-16-le") if encoding == "utf-16-le-bom" else text.encode(encoding)
+    (tmp_path / "quiz.json").write_bytes(content)
+    (found,) = collect(tmp_path).found
+    assert found.data["name"] == "王小明" and not found.notes
+
+
+def test_not_utf8_is_read_and_noted(tmp_path):
+    (tmp_path / "quiz.json").write_bytes(_json(name="王小明").decode().encode("big5"))
+    (found,) = collect(tmp_path).found
+    assert found.data["answers"] == GOOD["answers"]
+    assert "not UTF-8" in found.notes[0]
+
+
+def test_too_large_is_refused_before_reading(tmp_path, monkeypatch):
+    with open(tmp_path / "quiz.json", "wb") as opened:
+        opened.truncate(50 * 2**20)
+    (tmp_path / "b.json").write_bytes(_json())
+    opened, real = [], Path.open
+
+    def spy(self, *arguments, **options):
+        opened.append(self.name)
+        return real(self, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", spy)
+    got = collect(tmp_path)
+    assert "50 MB, and a hand-in has less than 2 MB" in _lines(got)["quiz.json"]
+    assert opened == ["b.json"] and len(got.found) == 1
+
+
+def test_links_and_pipes_are_not_followed(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "secret.json").write_bytes(_json())
+    (tmp_path / "in" / "link.json").symlink_to(tmp_path / "secret.json")
+    (tmp_path / "in" / "loop").symlink_to(tmp_path / "in")
+    os.mkfifo(tmp_path / "in" / "pipe.json")
+    got = collect(tmp_path / "in")
+    assert not got.found
+    assert set(_lines(got)) == {"link.json", "pipe.json"}
+
+
+def test_bombs(tmp_path, monkeypatch):
+    monkeypatch.setattr(incoming, "MAX_MEMBERS", 50)
+    zeros = _zip({"quiz.json": b" " * 1_900_000})
+    (tmp_path / "a-ratio.zip").write_bytes(zeros)
+    (tmp_path / "b-size.zip").write_bytes(_zip({"quiz.json": b" " * 3 * 2**20}))
+    (tmp_path / "c-count.zip").write_bytes(_zip({f"{n}.json": b"{}" for n in range(51)}))
+    (tmp_path / "d-deep.zip").write_bytes(_zip({"1.zip": _zip({"2.zip": _zip({"quiz.json": _json()})})}))
+    (tmp_path / "e-sum.zip").write_bytes(_zip({"1.zip": _zip({f"{n}.json": b" " * 1_900_000 for n in range(20)})}))
+    (tmp_path / "f-good.zip").write_bytes(_zip({"quiz.json": _json()}))
+    got = collect(tmp_path)
+    lines = _lines(got)
+    assert "packed to less than a 200th" in lines["a-ratio.zip/quiz.json"]
+    assert "3 MB, and a hand-in" in lines["b-size.zip/quiz.json"]
+    assert "an archive of 51 files" in lines["c-count.zip"]
+    assert "an archive in an archive in an archive" in lines["d-deep.zip/1.zip/2.zip"]
+    assert "unpacks to more than 20 MB" in lines["e-sum.zip/1.zip"]
+    assert [one.where for one in got.found] == ["f-good.zip/quiz.json"] and len(lines) == 5
+
+
+def test_a_member_that_lies_about_its_size_is_cut_there(tmp_path):
+    packed = bytearray(_zip({"quiz.json": _json() + b" " * 1_000_000}))
+    for signature, at in ((b"PK\3\4", 22), (b"PK\1\2", 24)):  # size in the local header and in the directory
+        start = packed.index(signature)
+        packed[start + at : start + at + 4] = struct.pack("<I", 10)
+    (tmp_path / "a.zip").write_bytes(packed)
+    got = collect(tmp_path)
+    assert not got.found and "cannot be read" in _lines(got)["a.zip/quiz.json"]
+
+
+def test_names_that_climb_write_nothing(tmp_path):
+    (tmp_path / "in").mkdir()
+    content = {"../../out.json": _json(), "/etc/out.json": _json(), "..\\..\\win.json": _json(), "C:\\x.json": _json()}
+    (tmp_path / "in" / "a.zip").write_bytes(_zip(content))
+    before = sorted(tmp_path.rglob("*"))
+    got = collect(tmp_path / "in")
+    assert [one.where for one in got.found] == [
+        f"a.zip/{name}" for name in ("out.json", "etc/out.json", "win.json", "C:/x.json")
+    ]
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_damaged_archives_are_one_line_each(tmp_path):
+    good = _zip({"quiz.json": _json()}, zipfile.ZIP_STORED)
+    encrypted = bytearray(good)
+    for signature, at in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        encrypted[encrypted.index(signature) + at] |= 1
+    method = bytearray(good)
+    for signature, at in ((b"PK\3\4", 8), (b"PK\1\2", 10)):
+        method[method.index(signature) + at] = 77
+    broken = {
+        "empty": b"",
+        "text": b"no archive",
+        "cut": good[:-10],
+        "spoilt": good.replace(b"Ada", b"Bob"),
+        "locked": encrypted,
+    }
+    for name, content in {**broken, "method": method}.items():
+        (tmp_path / f"{name}.zip").write_bytes(content)
+    (tmp_path / "quiz.json").write_bytes(_json())
+    got = collect(tmp_path)
+    assert len(got.found) == 1
+    assert sorted(where.split(".")[0] for where in _lines(got)) == sorted([*broken, "method"])
+    assert "Bad CRC" in _lines(got)["spoilt.zip/quiz.json"]
+
+
+def test_clean():
+    assert clean("  Ada \n\tLovelace ") == "Ada Lovelace"
+    assert clean("evil\u202egpj.exe\x1b[31m\ud800\0") == "evilgpj.exe[31m"
+    assert clean("x" * 200, 10) == "xxxxxxxxx…"
+    assert clean(4711) == "4711" and clean(None) == clean(True) == clean(["a"]) == clean({}) == ""
+    assert clean("王小明 <b>") == "王小明 <b>"
