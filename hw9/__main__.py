@@ -27,8 +27,8 @@ def main(arguments: list[str] | None = None) -> int:
     explain.add_argument(
         "--model",
         default="checkpoints/compact-food11.safetensors",
-        help="a file of weights (.safetensors, .pth) of CompactCNN or CourseCNN; other networks are explained from Python, "
-        "where you build them: a file that holds a network as well holds code, which is not run",
+        help="weights (.safetensors, .pth) of CompactCNN or CourseCNN; other networks are explained from Python, where "
+        "you build them: a file that holds a network as well holds code, which is not run",
     )
     explain.add_argument(
         "--methods", default="saliency,smoothgrad,integrated_gradients,lime", help="with commas between"

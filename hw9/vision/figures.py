@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 from skimage.segmentation import find_boundaries
 
-from hw9.figure_text import plain
+from hw9.figure_text import plain, readable
 
 # Blue and orange stay apart for every common kind of colour blindness; red and green do not.
 FOR, AGAINST = np.array([0.10, 0.45, 0.95]), np.array([1.00, 0.55, 0.00])
@@ -340,7 +340,7 @@ def side_by_side(names: Sequence[str], columns: dict[str, tuple], *, title: str 
     )
     _off(grid)
     for i, line in enumerate(grid):
-        _name(line[0], names[i], 8)
+        _name(line[0], readable(names[i]), 8)  # the layout measures it, before `plain` is done
         for ax, (items, colours, *notes) in zip(line, columns.values(), strict=True):
             _draw(ax, items[i], colours)
             if notes:

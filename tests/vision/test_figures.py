@@ -1,5 +1,7 @@
 """Text in the figures of pictures is what a person wrote, and numbers of classes that do not fit are one line."""
 
+import warnings
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -11,8 +13,10 @@ NAMES = ["$x_1^2$.jpg\nBread", r"$\frac{a.png", "a_b^c 🍜.jpg"]
 
 @pytest.mark.parametrize("draw", [figures.rows, figures.side_by_side])
 def test_names_of_files_are_no_mathematics(draw):
-    figure = draw(NAMES, {"": (np.zeros((3, 3, 8, 8)), None, ["$1", "2$", "_"])})
-    figure.canvas.draw()  # where one is no formula, matplotlib would raise
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # of a letter that no font has
+        figure = draw(NAMES, {"": (np.zeros((3, 3, 8, 8)), None, ["$1", "2$", "_"])})
+        figure.canvas.draw()  # where one is no formula, matplotlib would raise
     shown = [text.get_text() for text in figure.findobj(plt.Text)]
     assert all(name in shown for name in NAMES[:2]) and "$1" in shown
     assert "a_b^c 🍜.jpg" in shown or "a_b^c ‹steaming bowl›.jpg" in shown
