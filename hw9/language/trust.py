@@ -133,9 +133,15 @@ def answers(bert: Bert, text: str, positions: Places, word: str, *, seed: int = 
 
 
 def words(reading: Reading, positions: Places) -> list[list[int]]:
-    """The tokens of each word but the one at `positions`: what answers are about, and what `kendall` compares."""
+    """The tokens of each word but the one at `positions`: what answers are about, and what `kendall` compares.
+
+    Raises ValueError where there are fewer than two, which have no order.
+    """
     hidden = _list(positions)
-    return [unit for unit in units(reading, hidden) if not reading.special[unit[0]] and unit[0] not in hidden]
+    others = [unit for unit in units(reading, hidden) if not reading.special[unit[0]] and unit[0] not in hidden]
+    if len(others) < 2:
+        raise ValueError("the sentence has fewer than two words beside the mask: give a longer one")
+    return others
 
 
 def kendall(answer: Tensor, truth: Tensor, words: Sequence[Sequence[int]] | None = None) -> float:
@@ -148,6 +154,8 @@ def kendall(answer: Tensor, truth: Tensor, words: Sequence[Sequence[int]] | None
         raise ValueError(f"give two answers (T,) of one sentence, not {tuple(answer.shape)} and {tuple(truth.shape)}")
     places = [word[0] for word in words] if words is not None else list(range(len(truth)))
     places = [place for place in places if truth[place].isfinite()]
+    if len(places) < 2:
+        return float("nan")
     return float(kendalltau(answer[places].numpy(), truth[places].numpy()).statistic)
 
 
@@ -162,8 +170,6 @@ def erasure(bert: Bert, text: str, positions: Places, word: str, answer: Tensor)
     if answer.shape != reading.ids.shape:
         raise ValueError(f"the answer has shape {tuple(answer.shape)}, the sentence {len(reading.tokens)} tokens")
     others = words(reading, positions)
-    if len(others) < 2:
-        raise ValueError("the sentence has fewer than two words beside the mask: give a longer one")
     order = torch.argsort(answer[[other[0] for other in others]].float(), descending=True, stable=True).tolist()
     ids = reading.ids.repeat(2 * (len(others) // 2) + 1, 1)
     for k in range(1, len(others) // 2 + 1):

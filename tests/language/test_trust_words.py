@@ -126,6 +126,7 @@ def test_kendall_over_the_words():
     assert trust.kendall(torch.tensor([0.0, 4, 3, 2, 1, 0]), truth) == pytest.approx(-1)
     assert trust.kendall(torch.tensor([0.0, 2, 1, 3, 4, 0]), truth) == pytest.approx(4 / 6)  # one of six pairs
     assert np.isnan(trust.kendall(torch.ones(6), truth))
+    assert np.isnan(trust.kendall(torch.ones(2), torch.tensor([1.0, torch.nan])))
     with pytest.raises(ValueError, match="of one sentence"):
         trust.kendall(torch.ones(5), truth)
 
