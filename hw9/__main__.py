@@ -24,7 +24,12 @@ def main(arguments: list[str] | None = None) -> int:
         "explain", help="maps and a table for a whole folder of pictures; with torchrun, on GPUs"
     )
     explain.add_argument("folder", help="the pictures, also in folders below it")
-    explain.add_argument("--model", default="checkpoints/compact-food11.safetensors", help="a checkpoint")
+    explain.add_argument(
+        "--model",
+        default="checkpoints/compact-food11.safetensors",
+        help="weights (.safetensors, .pth) of CompactCNN or CourseCNN; other networks are explained from Python, where "
+        "you build them: a file that holds a network as well holds code, which is not run",
+    )
     explain.add_argument(
         "--methods", default="saliency,smoothgrad,integrated_gradients,lime", help="with commas between"
     )

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Homework 9: Explainable AI, part 2 — what does a BERT see in a sentence?
 #
-# BERT turns every token of a sentence into a vector, twelve times over, each time looking at all the other tokens.
+# BERT turns every token of a sentence into a vector, again in every layer, each time looking at all the other tokens.
 # **Where does it look, and what do the vectors know?** In this notebook you fill masks, look into the attention of all
 # its heads, switch heads off, watch a question find its answer layer by layer, and ask whether 果 in 蘋果 is a fruit or a
 # company.
@@ -17,16 +17,16 @@
 
 # %%
 REPOSITORY = ""  # Set-up. Opened alone (Colab)? Your teacher's repository here, or hw9-colab.zip beside this notebook.
-import os, pathlib, subprocess, sys, tempfile
-here, why = pathlib.Path.cwd(), "There is no hw9-colab.zip here, and REPOSITORY is empty"
+import os, pathlib, shutil, subprocess, sys, tempfile
+here, why = pathlib.Path.cwd(), "There is no hw9-colab.zip here, and " + ("no git to fetch REPOSITORY with" if REPOSITORY else "REPOSITORY is empty")
 holding = lambda name, *places: next((p for p in map(pathlib.Path, places) if (p / name).is_file()), None)
-home, beside = holding("hw9/notebook.py", here, *here.parents, here / "hw9-lesson"), holding("hw9-colab.zip", here, "/content", "/content/drive/MyDrive")
-if home is None and (beside or REPOSITORY):
+home, beside = holding("hw9/notebook.py", here, *here.parents, here / "hw9-lesson", *here.glob("hw9-lesson/*")), holding("hw9-colab.zip", here, "/content", "/content/drive/MyDrive")
+if home is None and (beside or REPOSITORY and shutil.which("git")):
     get = [sys.executable, "-m", "zipfile", "-e", beside / "hw9-colab.zip"] if beside else ["git", "clone", "-q", REPOSITORY.strip()]
     with tempfile.TemporaryDirectory(dir=here) as part:  # what is damaged, or broken off, leaves nothing behind
         done = subprocess.run([*get, part], capture_output=True, text=True, env={**os.environ, "GIT_TERMINAL_PROMPT": "0"})
         fresh = None if done.returncode else holding("hw9/notebook.py", part, *pathlib.Path(part).glob("*"))
-        home, why = fresh and fresh.rename(here / "hw9-lesson"), " ".join([f"No lesson in {get[-1]}", *done.stderr.splitlines()[-1:]])
+        home, why = fresh and shutil.move(fresh, here / "hw9-lesson"), " ".join([f"No lesson in {get[-1]}", *done.stderr.splitlines()[-1:]])
 if home is None: raise FileNotFoundError(f"{why}: upload hw9-colab.zip beside this notebook, or set REPOSITORY.")
 sys.path.insert(0, str(home))
 from hw9 import notebook
@@ -70,7 +70,7 @@ quiz.begin("bert", "texts", notebook.weights_hash(*(bert.model for bert in (fill
 #
 # A sentence is cut into **tokens**: Chinese into characters, English into words or pieces of words (`##s` continues the
 # word before it). `[CLS]` is put in front and `[SEP]` behind. The embedding layer, *layer 0*, gives each token a vector
-# from three tables, one for the token, one for its position, one for the segment. Each of the twelve layers above mixes
+# from three tables, one for the token, one for its position, one for the segment. Each layer above mixes
 # the vectors of all tokens by **attention** and passes them on.
 #
 # $$\text{Attention}(Q, K, V) = \text{softmax}\!\left(\frac{QK^\top}{\sqrt{d}}\right) V$$
@@ -212,7 +212,7 @@ notebook.fact("head", {"shares": [[], *shares], "clear": clear, "number": reader
 #
 # ### From layer to layer: attention rollout
 #
-# In layer 12 a token looks at vectors that are themselves mixtures. **Rollout** multiplies the attention of all layers
+# In a late layer a token looks at vectors that are themselves mixtures. **Rollout** multiplies the attention of all layers
 # (averaged over heads, half of it kept in place for the residual connection) and so estimates how much of every *word*
 # is in a token at the end. *Abnar & Zuidema 2020, "Quantifying Attention Flow in Transformers", section 3.*
 #
@@ -451,7 +451,7 @@ source(similarity.euclidean, similarity.cosine, similarity.token_vectors)
 def compare(vectors):
     return {"Euclidean distance": distance["euclidean"](vectors), "cosine similarity": distance["cosine"](vectors)}
 
-layer, token = max(1, reader.layers * 11 // 12), "果"  # layer 11 of 12
+layer, token = max(1, reader.layers * 11 // 12), "果"  # layer 11 in a model of 12
 labels = [snippet(text, apples.word) for text in apples.texts]
 both = compare(similarity.token_vectors(reader, apples.texts, token, layer))
 show(similarity_figures.heat_maps(both, labels, apples.senses, title=f"{token} at layer {layer}"), "bert_18_heat_maps")
@@ -551,14 +551,14 @@ source(trust.value_zeroing)
 
 # %%
 def examined(case):
-    model, gap = case
-    place = positions(model.read(gap.text), gap.word)[0]
+    (model, gap), read = case, case[0].read(case[1].text)
+    place = positions(read, gap.word)  # a word of several tokens is hidden, measured and compared as one
     truth = trust.hidden_as_well(model, gap.text, place, gap.word)
-    return place, truth, trust.answers(model, gap.text, place, gap.word, seed=len(gap.text))
+    return place, truth, trust.answers(model, gap.text, place, gap.word, seed=len(gap.text)), trust.words(read, place)
 
 tested = [(filler, gap) for gap in sentences.GAPS_CHINESE] + [(english_filler, gap) for gap in sentences.GAPS_ENGLISH]
 tested = lesson.each(examined, tested, name=lambda case: case[1].text)
-(judge, case), (spot, truth, claims) = next((row for row in tested if row[0][1] == english_gap), tested[-1])
+(judge, case), (spot, truth, claims, _) = next((row for row in tested if row[0][1] == english_gap), tested[-1])
 table = {"truth: hidden as well": truth} | {name: answer for name, answer in claims.items() if "random" not in name}
 tokens, title = judge.read(case.text).tokens, f"On which word does “{case.word}” rest? {case.text}"
 show(trust_figures.answers(tokens, table, spot, title=title), "bert_23_which_word")
@@ -569,7 +569,7 @@ show(trust_figures.answers(tokens, table, spot, title=title), "bert_23_which_wor
 # how *near* a word stands to the mask, and *random* numbers. An answer that is not better than nearness has shown little.
 
 # %%
-taus = {name: [trust.kendall(answers[name], truth) for _, (_, truth, answers) in tested] for name in claims}
+taus = {name: [trust.kendall(answers[name], truth, words) for _, (_, truth, answers, words) in tested] for name in claims}
 title = f"Which word mattered? Agreement with the truth, {len(tested)} sentences"
 show(trust_figures.spread(taus, xlabel="Kendall's tau (1: same order of words, 0: chance)", title=title), "bert_24_agreement")
 means = {name: sum(values) / len(values) for name, values in taus.items()}
@@ -595,7 +595,7 @@ quiz.ask("mattered")
 
 # %%
 draws, needed, enough = 8, {}, {}
-for number, ((model, gap), (place, _, answers)) in enumerate(tested):
+for number, ((model, gap), (place, _, answers, _)) in enumerate(tested):
     found = {name: answer for name, answer in answers.items() if "random" not in name}
     erased = trust.erasures(model, gap.text, place, gap.word, found, draws=draws, seed=number)
     for name, (without, only) in erased.items():

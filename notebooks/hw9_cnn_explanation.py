@@ -16,16 +16,16 @@
 
 # %%
 REPOSITORY = ""  # Set-up. Opened alone (Colab)? Your teacher's repository here, or hw9-colab.zip beside this notebook.
-import os, pathlib, subprocess, sys, tempfile
-here, why = pathlib.Path.cwd(), "There is no hw9-colab.zip here, and REPOSITORY is empty"
+import os, pathlib, shutil, subprocess, sys, tempfile
+here, why = pathlib.Path.cwd(), "There is no hw9-colab.zip here, and " + ("no git to fetch REPOSITORY with" if REPOSITORY else "REPOSITORY is empty")
 holding = lambda name, *places: next((p for p in map(pathlib.Path, places) if (p / name).is_file()), None)
-home, beside = holding("hw9/notebook.py", here, *here.parents, here / "hw9-lesson"), holding("hw9-colab.zip", here, "/content", "/content/drive/MyDrive")
-if home is None and (beside or REPOSITORY):
+home, beside = holding("hw9/notebook.py", here, *here.parents, here / "hw9-lesson", *here.glob("hw9-lesson/*")), holding("hw9-colab.zip", here, "/content", "/content/drive/MyDrive")
+if home is None and (beside or REPOSITORY and shutil.which("git")):
     get = [sys.executable, "-m", "zipfile", "-e", beside / "hw9-colab.zip"] if beside else ["git", "clone", "-q", REPOSITORY.strip()]
     with tempfile.TemporaryDirectory(dir=here) as part:  # what is damaged, or broken off, leaves nothing behind
         done = subprocess.run([*get, part], capture_output=True, text=True, env={**os.environ, "GIT_TERMINAL_PROMPT": "0"})
         fresh = None if done.returncode else holding("hw9/notebook.py", part, *pathlib.Path(part).glob("*"))
-        home, why = fresh and fresh.rename(here / "hw9-lesson"), " ".join([f"No lesson in {get[-1]}", *done.stderr.splitlines()[-1:]])
+        home, why = fresh and shutil.move(fresh, here / "hw9-lesson"), " ".join([f"No lesson in {get[-1]}", *done.stderr.splitlines()[-1:]])
 if home is None: raise FileNotFoundError(f"{why}: upload hw9-colab.zip beside this notebook, or set REPOSITORY.")
 sys.path.insert(0, str(home))
 from hw9 import notebook
@@ -83,8 +83,8 @@ for name, (_, of) in food.splits.items():
 # %% [markdown]
 # ## 2. Train a network, or load one
 #
-# The network is a stack of convolutions: 2.4 million weights in four stages, each seeing the picture at half the
-# resolution of the one before. Training shows it the pictures again and again, each time cropped, flipped and
+# The network is a stack of convolutions in stages, each seeing the picture at half the resolution of the one before (ours
+# has four, and 2.4 million weights). Training shows it the pictures again and again, each time cropped, flipped and
 # recoloured a little, and moves the weights so that the right class scores higher.
 #
 # Two minutes on two CPU cores are not enough to learn seeing from nothing. So there the network starts from weights that
@@ -127,14 +127,14 @@ name, result = list(results.items())[-1]
 wrong = result.surest_mistakes(10)
 sure = figures.captions(result.labels[wrong], result.probabilities[wrong], classes)
 worst = predictions.as_float(food.splits[name][0][wrong])
-show(figures.rows(sure, {"": (worst, None)}, title=f"The ten surest mistakes on {name} (number: true class)"), "cnn_04_mistakes")
+if len(wrong): show(figures.rows(sure, {"": (worst, None)}, title=f"The {len(wrong)} surest mistakes on {name} (number: true class)"), "cnn_04_mistakes")
 
 # %% [markdown]
 # **Look and think.** Of the ten surest mistakes, for how many would you have hesitated yourself?
 #
 # ### The ten pictures of this lesson
 #
-# Every method below explains the same ten pictures, numbered 0 to 9. ✓ and ✗ say whether the network is right, the
+# Every method below explains the same ten pictures, numbered from 0. ✓ and ✗ say whether the network is right, the
 # per cent how sure it is. All methods explain the class of the *label*. On some pictures lies a second food, of another
 # class: "food pixels" are those of the label's class only.
 
@@ -458,7 +458,7 @@ notebook.fact("together", {"like": like})
 
 # %%
 together = evaluation.agreement({name: maps[name] for name in order})
-show(figures.agreement(order, together[1], title="Mean rank correlation over ten pictures"), "cnn_22_agreement")
+show(figures.agreement(order, together[1], title=f"Mean rank correlation over {len(images)} pictures"), "cnn_22_agreement")
 
 # %% [markdown]
 # **Look and think.** Which two methods agree most? What do they have in common?
@@ -502,7 +502,7 @@ baselines, curves = ("mean", "blur", "black"), {}
 for name in (name for name in judged if "uniform" not in name):
     curves[name] = {kind: trust.both_ways(model, images, targets, judged[name], baseline=kind, steps=10) for kind in baselines}
 gains = {name: {kind: trust.gain(*both).numpy() for kind, both in row.items()} for name, row in curves.items()}
-title = "Pixels removed from both ends, mean over ten pictures (of the methods LIME and integrated gradients have a sign)"
+title = f"Pixels removed from both ends, mean over {len(images)} pictures (of the methods LIME and integrated gradients have a sign)"
 show(figures_trust.srg(gains, "LIME", *curves["LIME"]["mean"], baselines=baselines, title=title), "cnn_23_removal")
 ranked = [*order, "|integrated gradients|"]
 notebook.fact("removal", {"names": ranked, "gain": [sum(v.mean() for v in gains[name].values()) / 3 for name in ranked]})
@@ -527,7 +527,7 @@ quiz.ask("removal")
 #
 # **Idea.** A map that explains *this network* must change when the network's weights are replaced by random ones. Layers are
 # randomised one after the other, from the input upwards; below each map stands how alike it still is to the first (rank correlation on
-# a 16 x 16 grid, mean over ten pictures). LIME draws its samples by chance, so its number has a ceiling below 1: how alike two
+# a 16 x 16 grid, mean over the pictures). LIME draws its samples by chance, so its number has a ceiling below 1: how alike two
 # maps of *one* network are, drawn with two seeds (in the figure's title). Only what falls below that has noticed anything.
 # *Adebayo et al. 2018, "Sanity Checks for Saliency Maps"; Binder et al. 2023, "Shortcomings of Top-Down Randomization".*
 #
@@ -561,7 +561,7 @@ def mean_alike(one, other):
 alike = {name: [mean_alike(row[0], m) for m in row] for name, row in series.items()}
 same = mean_alike(series["LIME"][0], methods["LIME"](model, images, targets, seed=1))  # the trained network once more
 shown = {name: attribution.heatmap_of(torch.stack([m[picked].abs() for m in row])) for name, row in series.items()}
-steps = [stages[0][0], *(f"to {name.split('.')[-1]}" if "head" not in name else "all" for name, _ in stages[1:])]
+steps = ["trained", *(f"to {name.removeprefix('features.')}" for name, _ in stages[1:-1]), "all"]
 title = "Weights randomised from the input up to layer ...; below: how alike to the first column"
 title += f"\n(LIME of the trained network with two seeds, its ceiling: {same:.2f})"
 show(figures_trust.strip(steps, shown, alike, picture=images[picked], title=title), "cnn_24_randomised")
@@ -593,12 +593,13 @@ for name, net, shown in (("your network, your pictures", model, parts[1][0]), ("
 
 # %%
 chosen = (called == planted).nonzero()[0][:10]
+five = [f"picture {k + 1}" for k in range(len(chosen[:5]))]
 suspects, guilty = predictions.as_float(hers[chosen]), torch.full((len(chosen),), planted)
 seen = {name: [method(net, suspects, guilty) for net in (model, second)] for name, method in methods.items()}
 table = {f"{name}\n{whose}": (attribution.heatmap_of(m[:5].abs()), "hot")
          for name, pair in seen.items() for whose, m in zip(("yours", "hers"), pair)}
-title = f"Five of her {classes[planted]} pictures: what speaks for {classes[planted]}?"
-show(figures.rows([f"picture {k + 1}" for k in range(5)], table, title=title), "cnn_25_two_networks")
+title = f"Some of her {classes[planted]} pictures: what speaks for {classes[planted]}?"
+show(figures.rows(five, table, title=title), "cnn_25_two_networks")
 
 # %% [markdown]
 # **Look and think.** Compare *yours* and *hers*. What does her network look at? Which method made you suspicious? Write your guess down
@@ -618,7 +619,7 @@ answer = [f"hers: {classes[p.argmax()]} {p.max():.0%}" for p in inference.predic
 clean = predictions.as_float(parts[1][0][chosen[:5]])
 without = [f"hers: {classes[p.argmax()]} {p.max():.0%}" for p in inference.predict(second, clean)]
 table = {"her picture": (suspects[:5], None, answer), "without\nthe square": (clean, None, without)}
-show(figures.rows([f"picture {k + 1}" for k in range(5)], table), "cnn_26_the_cause")
+show(figures.rows(five, table), "cnn_26_the_cause")
 for name, net in {"your network": model, "her network": second}.items():
     caught = shortcut.caught(net, *parts[1], planted)
     print(f"{name}: " + "; ".join(f"{what} {share:.0%}" for what, share in caught.items()))

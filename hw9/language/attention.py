@@ -107,16 +107,29 @@ def masked_as_well(
 
 def fill(bert: Bert, reading: Reading, ids: Tensor, positions: int | Sequence[int], word: str) -> Tensor:
     """Joint probability of `word` at `positions`, by the chain rule, in each of B variants `ids` (B, T), (B,)."""
-    places = _places(positions)
-    tokens = _standing(bert, reading, places, word) or token_ids(bert, word)
     ids, joint = ids.clone(), torch.ones(len(ids))
-    if len(tokens) != len(places):
-        cut = bert.tokenizer.convert_ids_to_tokens(tokens)
-        raise ValueError(f"{bert.name} reads {word!r} as {cut}, for {len(places)} position(s): give one for each token")
-    for place, token in zip(places, tokens, strict=True):
+    for place, token in zip(*wanted_at(bert, reading, positions, word), strict=True):
         joint = joint * words_for(bert, _last(bert, reading, ids)[:, place])[:, token]
         ids[:, place] = token
     return joint
+
+
+def wanted_at(bert: Bert, reading: Reading, positions: int | Sequence[int], word: str) -> tuple[list[int], list[int]]:
+    """`positions` as a list, and the token of `word` that belongs at each; ValueError where they are not as many."""
+    places = _places(positions)
+    tokens = _standing(bert, reading, places, word) or token_ids(bert, word)
+    if len(tokens) != len(places):
+        cut = bert.tokenizer.convert_ids_to_tokens(tokens)
+        raise ValueError(f"{bert.name} reads {word!r} as {cut}, for {len(places)} position(s): give one for each token")
+    return places, tokens
+
+
+def chain(reading: Reading, places: Sequence[int], tokens: Sequence[int]) -> Tensor:
+    """What the chain rule asks for n tokens in turn, (n, T): the reading's tokens, with those before filled in."""
+    ids = reading.ids.repeat(len(places), 1)
+    for number, (place, token) in enumerate(zip(places, tokens, strict=True)):
+        ids[number + 1 :, place] = token
+    return ids
 
 
 def words_for(bert: Bert, vectors: Tensor) -> Tensor:
@@ -131,15 +144,6 @@ def token_ids(bert: Bert, word: str) -> list[int]:
     if not pieces or bert.tokenizer.unk_token in pieces:
         raise ValueError(f"{bert.name} does not know {word!r} and reads it as {pieces}: give another word")
     return [vocabulary[piece] for piece in pieces]
-
-
-def token_id(bert: Bert, token: str) -> int:
-    """The number of a token of the vocabulary; ValueError for what is not one token of it."""
-    ids = token_ids(bert, token)
-    if len(ids) != 1:
-        pieces = bert.tokenizer.convert_ids_to_tokens(ids)
-        raise ValueError(f"{token!r} is not one token of {bert.name}, which reads it as {pieces}: give one token")
-    return ids[0]
 
 
 def _standing(bert: Bert, reading: Reading, places: Sequence[int], word: str) -> list[int]:

@@ -127,6 +127,13 @@ class Bert:
             found.update(zip(rows, self._read([encoded[k] for k in rows], attentions), strict=True))
         return [found[k] for k in range(len(encoded))]
 
+    def variants(self, reading: Reading, ids: Tensor, *, attentions: bool = False) -> list[Reading]:
+        """The reading with other tokens in the place of its own: one for each row of `ids` (B, T), all read at once."""
+        known = {name: value for name, value in vars(reading).items() if name not in ("hidden_states", "attentions")}
+        names = self.tokenizer.convert_ids_to_tokens
+        rows = [known | {"ids": row, "tokens": names(row)} for row in ids.tolist()]
+        return self._read(rows, attentions)
+
     def mask_logits(self, ids: Tensor, segments: Tensor | None = None) -> Tensor:
         """Scores (B, T, V) of every token of the vocabulary at every place of `ids` (B, T); padding is ignored."""
         return self.mask_scores(self.last_hidden(ids, segments))

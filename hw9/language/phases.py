@@ -8,7 +8,8 @@ Ethayarajh 2019) would decide, and ranks and ratios do not depend on the size of
 """
 
 import re
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -23,22 +24,38 @@ NEAR = 3  # words to either side that count as the same phrase
 def phases(readings: Sequence[Reading], parts: Sequence[Roles]) -> dict[str, Tensor]:
     """The four numbers of several questions, in the order of the phases: name -> (questions, L+1).
 
-    Raises ValueError for what a number needs and a text lacks: an answer, a repeated word, a second sentence.
+    A number that needs what a text lacks (a repeated word, a second sentence, an answer) is nan for that question, and
+    a warning names it. Raises ValueError where there is no question at all.
     """
     if not readings:
         raise ValueError("there is no question to measure: give at least one reading")
     return {
-        measure.__name__.replace("_", " "): torch.stack([measure(*pair) for pair in zip(readings, parts, strict=True)])
+        _name(measure): torch.stack([_or_nan(measure, *pair) for pair in zip(readings, parts, strict=True)])
         for measure in (same_word, same_phrase, question_match, answer_apart)
     }
 
 
+def _name(measure: Callable) -> str:
+    return measure.__name__.replace("_", " ")
+
+
+def _or_nan(measure: Callable[[Reading, Roles], Tensor], reading: Reading, roles: Roles) -> Tensor:
+    try:
+        return measure(reading, roles)
+    except ValueError as error:
+        warnings.warn(f"{_name(measure)} leaves out {reading.text!r} ({error})", RuntimeWarning, stacklevel=3)
+        return torch.full((len(reading.hidden_states),), torch.nan)
+
+
 def tops(numbers: dict[str, Tensor]) -> dict[str, list[int]]:
-    """The layers at which the mean over questions is highest, to two decimals; [] where it is never above chance."""
+    """The layers at which the mean over questions is highest, to two decimals; [] where it is never above chance.
+
+    Questions for which a number is nan are left out of it; [] as well where none is left.
+    """
     chance, found = {"question match": 0.5, "answer apart": 1.0}, {}
     for name, rows in numbers.items():
-        mean = (100 * rows.mean(0)).round()
-        above = mean.max() > 100 * chance.get(name, 0)
+        mean = (100 * rows[rows.isfinite().all(1)].mean(0)).round()
+        above = mean.max() > 100 * chance.get(name, 0)  # never of nan
         found[name] = (mean == mean.max()).nonzero()[:, 0].tolist() if above else []
     return found
 

@@ -86,7 +86,7 @@ def baselines(items: Sequence[Pronoun]) -> dict[str, float]:
 def best_by_chance(items: int, heads: int, *, level: float = 0.05) -> float:
     """The share of right items that the best of so many heads reaches by tossing coins in only `level` of all cases.
 
-    Of 144 heads some look clever on any small set: one has to lie above this before it says anything.
+    Of so many heads some look clever on any small set: one has to lie above this before it says anything.
     """
     return float(binom.ppf((1 - level) ** (1 / heads), items, 0.5)) / items
 

@@ -1,11 +1,13 @@
 """Can an explanation of a sentence be believed? Answers to "which word mattered?", and tests of any such answer.
 
-All ask about one mask: which of the other tokens is its prediction made of? An answer is a tensor (T,), one number for
-each token, the more the more it mattered; what is no word (or is the mask itself) is nan or ignored. The truth that
-answers are compared with is an experiment: hide the word as well and ask again.
+All ask about one hidden word: which of the other words is its prediction made of? An answer is a tensor (T,), one
+number for each token, the more the more it mattered; what is no word (or is hidden) is nan or ignored. The truth that
+answers are compared with is an experiment: hide the word as well and ask again. Words count, not tokens: one of several
+tokens is hidden whole, its probability is the joint one by the chain rule (`attention.masked_probability`), and all its
+tokens have the same number, the sum of what was given to them (Clark et al. 2019, section 4.1).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,16 +16,21 @@ from scipy.stats import kendalltau, sem
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hw9.language.attention import fill, masked_as_well, rollout, token_id, words_for
+from hw9.language.attention import chain, fill, masked_as_well, rollout, wanted_at
 from hw9.language.bert import Bert, Reading
+from hw9.language.lens import mask_by_layer as mask_by_layer
+from hw9.language.lens import on_top_from as on_top_from
+from hw9.language.words import units
+
+Places = int | Sequence[int]  # the tokens of the word that is hidden
 
 COPIES = 64  # of a sentence that go through the model at a time
 
 
 class Shares(NamedTuple):
-    """`words` (T,) add up to log P(token) of the sentence minus that of masks alone, but for the share `gap` of it."""
+    """`tokens` (T,) add up to log P(word) of the sentence minus that of masks alone, but for the share `gap` of it."""
 
-    words: Tensor
+    tokens: Tensor
     gap: float
 
 
@@ -62,69 +69,94 @@ def flow(layers: Tensor) -> Tensor:
     return torch.stack(through)
 
 
-def integrated_gradients(bert: Bert, text: str, position: int, token: str, *, steps: int = 48) -> Shares:
-    """What each word embedding adds to the log-probability of `token` at `position`, masked.
+def integrated_gradients(bert: Bert, text: str, positions: Places, word: str, *, steps: int = 48) -> Shares:
+    """What each token's embedding adds to the log-probability of `word` at `positions`, masked.
 
     The straight way leads from the sentence in which every word is [MASK], with [CLS] and [SEP] kept, to the sentence
-    (Sundararajan, Taly & Yan 2017, section 3), by `steps` Gauss-Legendre nodes; positions and segments stay.
+    (Sundararajan, Taly & Yan 2017, section 3), by `steps` Gauss-Legendre nodes; places and segments stay. The shares of
+    a word of several tokens are those of the terms of the chain rule, added; its own tokens get none.
     """
     if steps < 1:
         raise ValueError(f"steps must be 1 or more, not {steps}")
-    reading, wanted = bert.read(text, masked=[position]), token_id(bert, token)
-    words = ~torch.tensor(reading.special)
-    table = bert.model.embeddings.word_embeddings
-    with torch.no_grad():
-        end = table(reading.ids.to(bert.device))  # (T, D)
-        start = table(reading.ids.masked_fill(words, bert.tokenizer.mask_token_id).to(bert.device))
-    nodes, weights = (torch.from_numpy(part).to(end) / 2 for part in np.polynomial.legendre.leggauss(steps))
-    total = torch.zeros_like(end)
-    for node, weight in zip((nodes + 0.5).split(16), weights.split(16), strict=True):
-        places = (start + node[:, None, None] * (end - start)).requires_grad_()  # (S, T, D)
-        score = _log_probability(bert, reading, places, position, wanted)
-        total += (weight[:, None, None] * torch.autograd.grad(score.sum(), places)[0]).sum(0)
-    shares = (total * (end - start)).sum(-1).double().cpu()
-    with torch.no_grad():
-        high, low = _log_probability(bert, reading, torch.stack([end, start]), position, wanted).tolist()
-    gap = abs(float(shares.sum()) - (high - low)) / max(abs(high - low), 1e-6)
-    return Shares(shares.float(), gap)
+    reading = bert.read(text, masked=_list(positions))
+    places, tokens = wanted_at(bert, reading, positions, word)
+    emptied = ~torch.tensor(reading.special)
+    emptied[places] = False
+    table, shares, change = bert.model.embeddings.word_embeddings, 0, 0.0
+    nodes, weights = (torch.from_numpy(part) / 2 for part in np.polynomial.legendre.leggauss(steps))
+    for ids, place, token in zip(chain(reading, places, tokens), places, tokens, strict=True):
+        with torch.no_grad():
+            end = table(ids.to(bert.device))  # (T, D)
+            start = table(ids.masked_fill(emptied, bert.tokenizer.mask_token_id).to(bert.device))
+        total = torch.zeros_like(end)
+        for node, weight in zip((nodes + 0.5).to(end).split(16), weights.to(end).split(16), strict=True):
+            path = (start + node[:, None, None] * (end - start)).requires_grad_()  # (S, T, D)
+            score = _log_probability(bert, reading, path, place, token)
+            total += (weight[:, None, None] * torch.autograd.grad(score.sum(), path)[0]).sum(0)
+        with torch.no_grad():
+            high, low = _log_probability(bert, reading, torch.stack([end, start]), place, token).tolist()
+        shares, change = shares + (total * (end - start)).sum(-1).double().cpu(), change + high - low
+    return Shares(shares.float(), abs(float(shares.sum()) - change) / max(abs(change), 1e-6))
 
 
-def hidden_as_well(bert: Bert, text: str, position: int, token: str) -> Tensor:
-    """The truth: how far P(`token`) at `position` falls when each word is hidden as well, (T,); nan: not a word."""
-    probabilities = masked_as_well(bert, text, position, token)
-    falls = probabilities[position] - probabilities
-    falls[position] = torch.nan
+def hidden_as_well(bert: Bert, text: str, positions: Places, word: str) -> Tensor:
+    """The truth: how far P(`word`) at `positions` falls when each other word is hidden as well, (T,); nan: no word."""
+    places, probabilities = _list(positions), masked_as_well(bert, text, positions, word)
+    falls = probabilities[places[0]] - probabilities
+    falls[places] = torch.nan
     return falls
 
 
-def answers(bert: Bert, text: str, position: int, token: str, *, seed: int = 0) -> dict[str, Tensor]:
+def answers(bert: Bert, text: str, positions: Places, word: str, *, seed: int = 0) -> dict[str, Tensor]:
     """What each method answers, (T,), and two controls that have not looked inside: nearness to the mask, and chance.
 
-    Attention and value zeroing come twice, followed through the layers and as the mean over layers.
+    Attention and value zeroing come twice, followed through the layers and as the mean over layers; of several masks
+    they are the mean (Clark et al. 2019, section 4.1).
     """
-    reading = bert.read(text, masked=[position])
-    mixing, place = value_zeroing(bert, text, masked=[position]), torch.arange(len(reading.tokens))
-    return {
-        "attention (rollout)": rollout(reading)[-1, position],
-        "attention (mean)": reading.attentions.mean((0, 1))[position],
-        "value zeroing (rollout)": flow(mixing)[-1, position],
-        "value zeroing (mean)": mixing.mean(0)[position],
-        "integrated gradients": integrated_gradients(bert, text, position, token).words,
-        "nearness (control)": -(place - position).abs().float(),
-        "random (control)": torch.rand(len(place), generator=torch.Generator().manual_seed(seed)),
+    places = _list(positions)
+    reading = bert.read(text, masked=places)
+    mixing, place = value_zeroing(bert, text, masked=places), torch.arange(len(reading.tokens))
+    given = {
+        "attention (rollout)": rollout(reading)[-1, places].mean(0),
+        "attention (mean)": reading.attentions.mean((0, 1))[places].mean(0),
+        "value zeroing (rollout)": flow(mixing)[-1, places].mean(0),
+        "value zeroing (mean)": mixing.mean(0)[places].mean(0),
+        "integrated gradients": integrated_gradients(bert, text, positions, word).tokens,
+    }
+    distance = (place[:, None] - torch.tensor(places)).abs().amin(1)
+    chance = torch.rand(len(place), generator=torch.Generator().manual_seed(seed))
+    found = {name: _whole(reading, places, answer, torch.sum) for name, answer in given.items()}
+    return found | {
+        "nearness (control)": _whole(reading, places, -distance.float(), torch.amax),
+        "random (control)": _whole(reading, places, chance, lambda numbers: numbers[0]),
     }
 
 
-def kendall(answer: Tensor, truth: Tensor) -> float:
-    """Kendall's tau (b) between two answers over the tokens that are finite in `truth`: 1 same order, 0 none.
+def words(reading: Reading, positions: Places) -> list[list[int]]:
+    """The tokens of each word but the one at `positions`: what answers are about, and what `kendall` compares.
 
-    nan where one of them has no order.
+    Raises ValueError where there are fewer than two, which have no order.
+    """
+    hidden = _list(positions)
+    others = [unit for unit in units(reading, hidden) if not reading.special[unit[0]] and unit[0] not in hidden]
+    if len(others) < 2:
+        raise ValueError("the sentence has fewer than two words beside the mask: give a longer one")
+    return others
+
+
+def kendall(answer: Tensor, truth: Tensor, words: Sequence[Sequence[int]] | None = None) -> float:
+    """Kendall's tau (b) between two answers over what is finite in `truth`: 1 same order, 0 none, nan: there is none.
+
+    It compares the `words`, by the number of the first token of each; None: every token for itself.
     """
     answer, truth = torch.as_tensor(answer), torch.as_tensor(truth)
     if answer.shape != truth.shape or truth.ndim != 1:
         raise ValueError(f"give two answers (T,) of one sentence, not {tuple(answer.shape)} and {tuple(truth.shape)}")
-    words = truth.isfinite()
-    return float(kendalltau(answer[words].numpy(), truth[words].numpy()).statistic)
+    places = [word[0] for word in words] if words is not None else list(range(len(truth)))
+    places = [place for place in places if truth[place].isfinite()]
+    if len(places) < 2:
+        return float("nan")
+    return float(kendalltau(answer[places].numpy(), truth[places].numpy()).statistic)
 
 
 def clear_of(taus: dict[str, Sequence[float]], control: str) -> float:
@@ -141,63 +173,52 @@ def clear_of(taus: dict[str, Sequence[float]], control: str) -> float:
     return float(mean - error - sum(bars[control]))
 
 
-def erasure(bert: Bert, text: str, position: int, token: str, answer: Tensor) -> Erasure:
-    """Comprehensiveness and sufficiency of an answer (T,) to why `token` stands at `position`, masked.
+def erasure(bert: Bert, text: str, positions: Places, word: str, answer: Tensor) -> Erasure:
+    """Comprehensiveness and sufficiency of an answer (T,) to why `word` stands at `positions`, masked.
 
     Means over k = 1 .. half the words of p - p(without the top k) and p - p(only the top k) (DeYoung et al. 2020,
-    "ERASER", section 4). A word that is left out is replaced by [MASK], never cut out: the others keep their places.
+    "ERASER", section 4). A word that is left out is replaced by [MASK]s, never cut out: the others keep their places. A
+    word of several tokens is ranked by the number of its first.
     """
-    reading = bert.read(text, masked=[position])
+    reading = bert.read(text, masked=_list(positions))
     if answer.shape != reading.ids.shape:
         raise ValueError(f"the answer has shape {tuple(answer.shape)}, the sentence {len(reading.tokens)} tokens")
-    words = [k for k, special in enumerate(reading.special) if not special and k != position]
-    if len(words) < 2:
-        raise ValueError("the sentence has fewer than two words beside the mask: give a longer one")
-    order = torch.tensor(words)[torch.argsort(answer[words].float(), descending=True, stable=True)]
-    taken = torch.arange(len(words)) < torch.arange(1, len(words) // 2 + 1)[:, None]  # (K, W), in that order
-    ids = reading.ids.repeat(2 * len(taken) + 1, 1)
-    mask = bert.tokenizer.mask_token_id
-    ids[1:, order] = ids[1:, order].masked_fill(torch.cat([taken, ~taken]), mask)
-    found = torch.cat([fill(bert, reading, part, position, token) for part in ids.split(COPIES)])
+    others = words(reading, positions)
+    order = torch.argsort(answer[[other[0] for other in others]].float(), descending=True, stable=True).tolist()
+    ids = reading.ids.repeat(2 * (len(others) // 2) + 1, 1)
+    for k in range(1, len(others) // 2 + 1):
+        for row, hidden in ((k, order[:k]), (k + len(others) // 2, order[k:])):
+            ids[row, [place for number in hidden for place in others[number]]] = bert.tokenizer.mask_token_id
+    found = torch.cat([fill(bert, reading, part, positions, word) for part in ids.split(COPIES)])
     without, only = (found[0] - found[1:]).chunk(2)
     return Erasure(float(without.mean()), float(only.mean()))
 
 
 def erasures(
-    bert: Bert, text: str, position: int, token: str, found: dict[str, Tensor], *, draws: int = 20, seed: int = 0
+    bert: Bert, text: str, positions: Places, word: str, found: dict[str, Tensor], *, draws: int = 20, seed: int = 0
 ) -> dict[str, Erasure]:
     """`erasure` of the answers `found` and of three more: each word's own fall alone, its reverse, and random orders.
 
     Of `draws` random orders the mean.
     """
-    alone = hidden_as_well(bert, text, position, token)
+    alone = hidden_as_well(bert, text, positions, word)
     numbers = torch.rand(draws, len(alone), generator=torch.Generator().manual_seed(seed))
     orders = {name: [answer] for name, answer in found.items()} | {"hidden one by one": [alone]}
     orders |= {"that reversed (control)": [-alone], "random (control)": list(numbers)}
-    scores = {name: [erasure(bert, text, position, token, order) for order in some] for name, some in orders.items()}
+    scores = {name: [erasure(bert, text, positions, word, order) for order in some] for name, some in orders.items()}
     return {name: Erasure(*np.mean(some, 0).tolist()) for name, some in scores.items()}
 
 
-def mask_by_layer(bert: Bert, text: str, position: int, token: str, *, top: int = 3) -> tuple[list[list], Tensor]:
-    """What the mask head reads in the mask's state after every layer: the `top` (token, probability), and P(`token`).
-
-    A list of L + 1, layer 0 first, and (L + 1,). The head was trained on the last layer alone; what it reads below is
-    what a state already has in the last one's directions (nostalgebraist 2020, "interpreting GPT: the logit lens").
-    """
-    reading = bert.read(text, masked=[position])
-    probabilities = words_for(bert, reading.hidden_states[:, position])  # (L + 1, V)
-    values, ids = probabilities.topk(top)
-    names = [bert.tokenizer.convert_ids_to_tokens(row) for row in ids.tolist()]
-    tops = [list(zip(row, p, strict=True)) for row, p in zip(names, values.tolist(), strict=True)]
-    return tops, probabilities[:, token_id(bert, token)]
+def _list(positions: Places) -> list[int]:
+    return [positions] if isinstance(positions, int) else list(positions)
 
 
-def on_top_from(tops: Sequence[Sequence[tuple[str, float]]], token: str) -> int | None:
-    """The layer from which on `token` stays on top of `mask_by_layer`, or None if it is not there at the end."""
-    first = [row[0][0] for row in tops]
-    wrong = [layer for layer, name in enumerate(first) if name != token]
-    layer = wrong[-1] + 1 if wrong else 0
-    return layer if layer < len(first) else None
+def _whole(reading: Reading, places: Sequence[int], values: Tensor, of: Callable[[Tensor], Tensor]) -> Tensor:
+    """`values` (T,) with one number for all tokens of a word: what `of` makes of theirs."""
+    values = values.clone()
+    for unit in units(reading, places):
+        values[unit] = of(values[unit])
+    return values
 
 
 def _without_values(bert: Bert, number: int, state: Tensor, places: Tensor) -> Tensor:

@@ -100,8 +100,11 @@ def _read_torch(path: Path) -> tuple[nn.Module, dict[str, Tensor]]:
             "because such a file can run code: ask for the state_dict instead"
         ) from error
     except (RuntimeError, EOFError, OSError, ValueError, LookupError) as error:
-        if "TorchScript" in str(error):
-            raise ValueError(f"{path} is a TorchScript archive: save its network's state_dict() instead") from error
+        program = "a TorchScript archive" if "TorchScript" in str(error) else "an exported program"
+        if "TorchScript" in str(error) or path.suffix.lower() == ".pt2":  # both hold code, and hide their layers
+            raise ValueError(
+                f"{path} is {program}, whose code is not run here: save its network's state_dict() instead"
+            ) from error
         raise ValueError(f"{path} is damaged or cut short: download or copy it again") from error
     candidates = list(_tables(saved))
     if not candidates:

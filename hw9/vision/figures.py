@@ -10,6 +10,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
+from hw9.figure_text import plain, readable
+
 
 def _hwc(picture) -> np.ndarray:
     return np.asarray(picture, dtype=np.float32).transpose(1, 2, 0).clip(0, 1)
@@ -40,6 +42,7 @@ def _name(ax, text: str, size: float = 9) -> None:
     ax.set_ylabel(text, rotation=0, ha="right", va="center", labelpad=6, fontsize=size)
 
 
+@plain(9.4)
 def rows(
     names: Sequence[str], content: dict[str, tuple], *, title: str = "", width: float = 9.4, across: int = 5
 ) -> Figure:
@@ -100,11 +103,18 @@ def unit(maps) -> np.ndarray:
 def captions(labels, probabilities, class_names: Sequence[str]) -> list[str]:
     """For each picture its number and true class, and below them what the network says and how sure it is."""
     probabilities = np.asarray(probabilities)
+    _check_classes(probabilities.shape[1], class_names)
     said, sure = probabilities.argmax(1), probabilities.max(1)
     return [
         f"{i}: {class_names[label]}\n{'✓' if said[i] == label else '✗'} {class_names[said[i]]} {sure[i]:.0%}"
         for i, label in enumerate(np.asarray(labels))
     ]
+
+
+def _check_classes(count: int, class_names: Sequence[str]) -> None:
+    if count != len(class_names):
+        advice = "give one whose last layer has as many outputs, or names for all of them"
+        raise ValueError(f"the network tells {count} classes apart, and there are {len(class_names)} names: {advice}")
 
 
 def classes(pictures, labels, class_names: Sequence[str], *, each: int = 5, title: str = "") -> Figure:
@@ -145,6 +155,8 @@ def history(epochs: list[dict], *, others: dict[str, float] | None = None) -> Fi
 
 def confusion(matrices: dict[str, np.ndarray], class_names: Sequence[str]) -> Figure:
     """One confusion matrix (true x predicted counts) per name, in per cent of the true class."""
+    for matrix in matrices.values():
+        _check_classes(len(matrix), class_names)
     wide = (4.6 * len(matrices) + 0.9, 5.2)
     figure, axes = plt.subplots(1, len(matrices), figsize=wide, squeeze=False, sharey=True)
     for ax, (name, matrix) in zip(axes[0], matrices.items(), strict=True):
@@ -236,6 +248,7 @@ def agreement(names: Sequence[str], matrix: np.ndarray, *, title: str = "") -> F
     return figure
 
 
+@plain(9.8)
 def side_by_side(names: Sequence[str], columns: dict[str, tuple], *, title: str = "") -> Figure:
     """A row per picture, a column per method: `columns` as the `content` of `rows`."""
     count = len(names)
@@ -244,7 +257,7 @@ def side_by_side(names: Sequence[str], columns: dict[str, tuple], *, title: str 
     )
     _off(grid)
     for i, line in enumerate(grid):
-        _name(line[0], names[i], 8)
+        _name(line[0], readable(names[i]), 8)  # the layout measures it, before `plain` is done
         for ax, (items, colours, *notes) in zip(line, columns.values(), strict=True):
             _draw(ax, items[i], colours)
             if notes:

@@ -154,7 +154,8 @@ def check_logits(logits: Tensor) -> Tensor:
     finite, softmaxed, between = _judged(check_scores(logits))
     if not finite:
         raise damaged()
-    if softmaxed or (between and logits.numel() >= 64):
+    # Of few classes, or of few pictures, scores may lie there by chance.
+    if softmaxed or (between and logits.shape[1] >= 4 and logits.numel() >= 64):
         text = (
             "the model ends in a softmax: its outputs are taken as probabilities, not softmaxed again. Where it is "
             "sure they hardly change, and gradients fade: give the network without that layer for clear maps"
@@ -176,10 +177,11 @@ def are_probabilities(outputs: Tensor) -> bool:
 
 
 def _judged(outputs: Tensor) -> list[bool]:
-    """Whether outputs (N, K) are all finite, are probabilities, lie between 0 and 1; one wait for the device."""
+    """Whether outputs (N, K) are all finite, are probabilities, spread between 0 and 1; one wait for the device."""
     values = outputs.detach()
     sums = ((values.sum(1) - 1).abs() < 1e-4).all() & (values >= 0).all() & (values != values.round()).any()
-    return torch.stack([torch.isfinite(values).all(), sums, ((values > 0) & (values < 1)).all()]).tolist()
+    between = ((values > 0) & (values < 1)).all() & (values > 0.5).any()  # a sigmoid makes 0.5 of 0
+    return torch.stack([torch.isfinite(values).all(), sums, between]).tolist()
 
 
 def probabilities(outputs: Tensor) -> Tensor:

@@ -79,9 +79,10 @@ def choose(data: str = "auto", *, size: int | None = None, device: str = "cpu") 
 
 
 def _food11(data: str, device: str) -> Path | None:
-    if data.strip().lower() == "sprites":
+    data = data.strip(" \t\n\"'") or "auto"
+    if data.lower() == "sprites":
         return None
-    if data.strip().lower() != "auto":
+    if data.lower() != "auto":
         return find_food11(data)
     found = find_food11()
     if found is not None or not (device == "cuda" or "google.colab" in sys.modules):
@@ -141,7 +142,8 @@ def train_or_load(
     two CPU cores; where "course" would take days it is said how many, and the lesson goes on by fine-tuning. An
     interrupted training goes on where it stopped when it is called again.
     """
-    small, word = lesson.name == "scenes", model.strip().lower()
+    model = model.strip(" \t\n\"'")
+    small, word = lesson.name == "scenes", model.lower()
     model = word if word in ("auto", "train", "fine-tune", "course") else model
     if model == "course" and device == "cpu":
         epochs = course.recipe(small)["epochs"]
@@ -202,8 +204,9 @@ def layers_of(model: nn.Module, images: Tensor) -> dict[int | str, str]:
 def photographs(folder: str, size: int) -> Photographs:
     """The photographs of a folder at `size` pixels, at most twelve; "" takes the ten free ones that ship.
 
-    Files that cannot be read are named.
+    Files that cannot be read are named. Blanks and quotes around the path, as some systems copy them, do not count.
     """
+    folder = str(folder or "").strip(" \t\n\"'")
     if not folder:
         print('No folder in PHOTOS: ten free photographs stand in. Set PHOTOS = "a folder" to use yours.')
         return lesson_photographs(size)

@@ -8,7 +8,7 @@ What the settings cost on a GPU, and where they are kept:
   factors to 10 bits; sums stay in float32. One gradient is cheap and can flip a ReLU, so saliency is exact, and so are
   the scores by which completeness and deletion are judged. A mean over many copies (SmoothGrad, integrated gradients)
   takes TF32 where its user's torch does (torch's own default). Rounded so on a CPU, CompactCNN's maps of the lesson's
-  scenes at 96 px differ by 0.003 in the mean (rank correlation 0.997 or more); by 0.067 (0.5 to 0.7) between two seeds
+  scenes at 96 px differ by 0.003 in the mean (rank correlation 0.995 or more); by 0.067 (0.5 to 0.7) between two seeds
   of SmoothGrad. Completeness gaps of 0.005 to 0.15 move by up to a quarter, less than with the number of steps.
 - bfloat16 and float16, in training and in LIME's forward passes alone: gradients of a sure network vanish in them.
 """

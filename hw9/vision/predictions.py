@@ -52,5 +52,8 @@ def evaluate(model: nn.Module, pictures: np.ndarray, labels: np.ndarray, *, chun
     parts = [predict(model, moved(part, device).float() / 255, chunk=chunk) for part in bytes_of]
     probabilities = torch.cat(parts).numpy()  # (N, K)
     classes = probabilities.shape[1]
+    if labels.max() >= classes:
+        what = f"the network tells {classes} classes apart, and there is a picture of class {labels.max()}"
+        raise ValueError(f"{what}: give one whose last layer has an output for each class")
     confusion = np.bincount(labels * classes + probabilities.argmax(1), minlength=classes**2)
     return Evaluation(probabilities, labels, confusion.reshape(classes, classes))

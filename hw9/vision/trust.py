@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from hw9.vision.evaluation import deletion_curve, rank_correlations
 from hw9.vision.gradients import differentiable, on_device, scores
-from hw9.vision.inference import check_targets
+from hw9.vision.inference import check_targets, unwrapped
 from hw9.vision.randomisation import randomised as randomised
 
 
@@ -188,7 +188,7 @@ class Differences(nn.Module):
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
-        self.model = model
+        self.model = unwrapped(model)
 
     def forward(self, images: Tensor) -> Tensor:
         found = self.model(images)  # (N, K)

@@ -11,7 +11,7 @@ from hw9.vision.lime import Explanation
 
 
 def both_colours(explanation: Explanation, *, top: int = 8, least: float = 0.1) -> float:
-    """How strong the weaker of two colours is in what `figures.lime_overlay` paints: from 0 (one colour only) to 1.
+    """How strong the weaker of two colours is in what `figures_lime.overlay` paints: from 0 (one colour only) to 1.
 
     The strongest superpixel of the colour that is weaker, as a share of the strongest of all; below `least` nothing is
     painted. 0 where nothing is.

@@ -15,7 +15,6 @@ from hw9.language.attention import (
     predict_masked,
     predict_word,
     rollout,
-    token_id,
     token_ids,
     uniform_patterns,
 )
@@ -104,9 +103,6 @@ def test_a_word_is_named_by_what_the_vocabulary_holds(tiny):
     for unknown in ("龘", "", "龘果"):
         with pytest.raises(ValueError, match="does not know"):
             token_ids(tiny, unknown)
-    assert token_id(tiny, "##ing") == token_ids(tiny, "##ing")[0]
-    with pytest.raises(ValueError, match="is not one token of"):
-        token_id(tiny, "蘋果")
 
 
 PHRASES = [("今天天氣很好", "天氣", [3, 4], ["天", "氣"]), ("the unknown cat", "unknown", [2, 3], ["un", "##known"])]

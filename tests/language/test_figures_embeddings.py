@@ -134,6 +134,15 @@ def test_the_curves_show_every_question_their_mean_and_its_highest_layers():
         np.testing.assert_allclose(lines[2], rows.mean(0))
 
 
+def test_questions_without_a_number_are_left_out_of_its_panel():
+    rows = torch.tensor([[0.1, 0.9], [torch.nan] * 2])
+    numbers = {"same word": rows, "same phrase": rows, "question match": rows, "answer apart": rows * torch.nan}
+    figure = figures.phase_curves(numbers)
+    np.testing.assert_allclose(figure.axes[0].lines[1].get_ydata(), rows[0])
+    assert figure.axes[0].get_title().endswith("highest in layer 1")
+    assert figure.axes[3].get_title().endswith("answer apart: no question has what it needs")
+
+
 def test_a_number_at_chance_has_no_highest_layer():
     flat = {"same word": 0.9, "same phrase": 0.3, "question match": 0.49, "answer apart": 1.0}
     figure = figures.phase_curves({name: torch.full((2, 3), value) for name, value in flat.items()})

@@ -157,6 +157,19 @@ def test_phases_are_four_in_their_order_a_row_per_question(tiny, reading, parts)
     torch.testing.assert_close(numbers["answer apart"][0], answer_apart(reading, parts))
 
 
+def test_a_question_without_what_a_number_needs_is_left_out_of_that_number(tiny, reading, parts):
+    single = tiny.read("who is it?", "john bought the big dog")
+    with pytest.warns(RuntimeWarning) as said:
+        numbers = phases([reading, single], [parts, roles(single, (0, 4))])
+    assert [str(one.message) for one in said] == [
+        "same word leaves out 'who is it?' (no word occurs twice in this text: choose a longer one)",
+        "question match leaves out 'who is it?' (the context is a single sentence: give one with sentences beside the "
+        "answer's)",
+    ]
+    assert [int(rows.isnan().any(1).sum()) for rows in numbers.values()] == [1, 0, 1, 0]
+    torch.testing.assert_close(numbers["same word"][0], same_word(reading, parts))
+
+
 def test_what_cannot_be_measured_is_said_in_one_line(tiny, reading):
     with pytest.raises(ValueError, match="no question to measure"):
         phases([], [])

@@ -12,7 +12,13 @@ from torch.nn import functional as F
 from hw9.language import interventions, trust
 from hw9.language.attention import masked_as_well, masked_probability, predict_masked
 from hw9.language.probes import ablation_effect
+from hw9.language.words import positions, spelled
 
+# A word of two tokens and one of three, each with others of several tokens beside it.
+LONG = [
+    ("The unknown cat eats apples.", "unknown", [2, 3]),
+    ("an unknowns sat on the fitly mat", "unknowns", [2, 3, 4]),
+]
 TEXT = "The cat sat on the mat, and the dog ate."
 
 
@@ -93,11 +99,11 @@ def test_gradients_of_embeddings_are_captums_and_complete(tiny):
     theirs = captum.attr.IntegratedGradients(score).attribute(
         table(reading.ids)[None].detach(), table(nothing)[None].detach(), n_steps=32, method="gausslegendre"
     )
-    torch.testing.assert_close(found.words, theirs[0].sum(-1).float().detach(), rtol=1e-3, atol=1e-5)
-    assert found.words[special | (torch.arange(14) == 2)].abs().max() == 0
+    torch.testing.assert_close(found.tokens, theirs[0].sum(-1).float().detach(), rtol=1e-3, atol=1e-5)
+    assert found.tokens[special | (torch.arange(14) == 2)].abs().max() == 0
     whole = masked_probability(tiny, TEXT, 2, "cat")
     empty = masked_probability(tiny, TEXT, 2, "cat", also=[k for k in range(1, 13) if k != 2])
-    assert float(found.words.sum()) == pytest.approx(np.log(whole / empty), rel=0.02)
+    assert float(found.tokens.sum()) == pytest.approx(np.log(whole / empty), rel=0.02)
     assert found.gap < 0.02
     with pytest.raises(ValueError, match="steps must be"):
         trust.integrated_gradients(tiny, TEXT, 2, "cat", steps=0)
@@ -120,6 +126,7 @@ def test_kendall_over_the_words():
     assert trust.kendall(torch.tensor([0.0, 4, 3, 2, 1, 0]), truth) == pytest.approx(-1)
     assert trust.kendall(torch.tensor([0.0, 2, 1, 3, 4, 0]), truth) == pytest.approx(4 / 6)  # one of six pairs
     assert np.isnan(trust.kendall(torch.ones(6), truth))
+    assert np.isnan(trust.kendall(torch.ones(2), torch.tensor([1.0, torch.nan])))
     with pytest.raises(ValueError, match="of one sentence"):
         trust.kendall(torch.ones(5), truth)
 
@@ -162,6 +169,155 @@ def test_erasures_add_the_controls(tiny):
     orders = torch.rand(4, 14, generator=torch.Generator().manual_seed(1))
     wanted = np.mean([trust.erasure(tiny, TEXT, 2, "cat", order) for order in orders], 0)
     np.testing.assert_allclose(found["random (control)"], wanted, atol=1e-6)
+
+
+# ---- words of several tokens, against every step done by hand
+
+
+def joint(bert, ids, places, tokens, layer=-1):
+    """P of `tokens` at `places` by the chain rule, of what the mask head reads in the states of a layer."""
+    ids, product = ids.clone(), 1.0
+    for place, token in zip(places, tokens, strict=True):
+        with torch.no_grad():
+            states = bert.model(ids[None], output_hidden_states=True).hidden_states[layer]
+            product *= float(bert.mask_head(states).softmax(-1)[0, place, token])
+        ids[place] = token
+    return product
+
+
+def masked(bert, text, places):
+    ids = torch.tensor(bert.tokenizer(text)["input_ids"])
+    tokens = ids[places].tolist()
+    ids[places] = bert.tokenizer.mask_token_id
+    return ids, tokens
+
+
+@pytest.mark.parametrize(("text", "word", "places"), LONG)
+def test_the_truth_hides_words_whole(tiny, text, word, places):
+    reading = tiny.read(text)
+    others = [unit for unit in trust.words(reading, places) if len(unit) > 1]
+    assert others and positions(reading, word) == places
+    ids, tokens = masked(tiny, text, places)
+    found = trust.hidden_as_well(tiny, text, places, word)
+    for unit in trust.words(reading, places):
+        hidden = ids.clone()
+        hidden[unit] = tiny.tokenizer.mask_token_id
+        fall = joint(tiny, ids, places, tokens) - joint(tiny, hidden, places, tokens)
+        assert found[unit].tolist() == pytest.approx([fall] * len(unit), rel=1e-3, abs=1e-9)
+    assert found.isnan().nonzero()[:, 0].tolist() == [0, *places, len(ids) - 1]
+
+
+@pytest.mark.parametrize(("text", "word", "places"), LONG)
+def test_answers_about_and_of_words_of_several_tokens(tiny, text, word, places):
+    reading = tiny.read(text, masked=places)
+    found, others = trust.answers(tiny, text, places, word), trust.words(reading, places)
+    rows, zeroed = reading.attentions.mean((0, 1)), trust.value_zeroing(tiny, text, masked=places).mean(0)
+    for unit in others:
+        assert all(len(set(answer[unit].tolist())) == 1 for answer in found.values())
+        for name, matrix in {"attention (mean)": rows, "value zeroing (mean)": zeroed}.items():
+            wanted = np.mean([sum(float(matrix[row, k]) for k in unit) for row in places])
+            assert float(found[name][unit[0]]) == pytest.approx(wanted, rel=1e-4)
+        nearest = min(abs(k - place) for k in unit for place in places)
+        assert float(found["nearness (control)"][unit[0]]) == -nearest
+    truth = trust.hidden_as_well(tiny, text, places, word)
+    firsts = [unit[0] for unit in others]
+    tau = trust.kendall(found["attention (mean)"], truth, others)
+    assert tau == pytest.approx(trust.kendall(found["attention (mean)"][firsts], truth[firsts]))
+
+
+@pytest.mark.parametrize(("text", "word", "places"), LONG)
+def test_shares_of_a_word_of_several_tokens_are_captums_of_each_term(tiny, text, word, places):
+    ids, tokens = masked(tiny, text, places)
+    outside = [k for k in range(1, len(ids) - 1) if k not in places]
+    empty = ids.clone()
+    empty[outside] = tiny.tokenizer.mask_token_id
+    found = trust.integrated_gradients(tiny, text, places, word, steps=32)
+    whole = np.log(joint(tiny, ids, places, tokens)) - np.log(joint(tiny, empty, places, tokens))
+    assert float(found.tokens.sum()) == pytest.approx(whole, rel=0.02) and found.gap < 0.02
+    table, total = tiny.model.embeddings.word_embeddings, 0
+    for number, (place, token) in enumerate(zip(places, tokens, strict=True)):
+
+        def term(embeddings, place=place, token=token):
+            states = tiny.model(inputs_embeds=embeddings).last_hidden_state[:, place]
+            return tiny.mask_head(states).log_softmax(-1)[:, token]
+
+        ends = []
+        for row in (ids, empty):
+            filled = row.clone()
+            filled[places[:number]] = torch.tensor(tokens[:number], dtype=torch.long)
+            ends.append(table(filled)[None].detach())
+        theirs = captum.attr.IntegratedGradients(term).attribute(*ends, n_steps=32, method="gausslegendre")
+        total = total + theirs[0].sum(-1).detach()
+    torch.testing.assert_close(found.tokens, total.float(), rtol=1e-3, atol=1e-5)
+    assert not found.tokens[places].any()
+
+
+@pytest.mark.parametrize(("text", "word", "places"), LONG)
+def test_erasure_hides_words_whole(tiny, text, word, places):
+    ids, tokens = masked(tiny, text, places)
+    others = trust.words(tiny.read(text), places)
+    answer = torch.rand(len(ids), generator=torch.Generator().manual_seed(2))
+    order = sorted(others, key=lambda unit: -float(answer[unit[0]]))
+    falls = {}
+    for name, part in (("without", lambda k: order[:k]), ("only", lambda k: order[k:])):
+        falls[name] = []
+        for k in range(1, len(order) // 2 + 1):
+            hidden = ids.clone()
+            hidden[[place for unit in part(k) for place in unit]] = tiny.tokenizer.mask_token_id
+            falls[name].append(joint(tiny, ids, places, tokens) - joint(tiny, hidden, places, tokens))
+    found = trust.erasure(tiny, text, places, word, answer)
+    assert found.comprehensiveness == pytest.approx(np.mean(falls["without"]), rel=1e-3, abs=1e-9)
+    assert found.sufficiency == pytest.approx(np.mean(falls["only"]), rel=1e-3, abs=1e-9)
+
+
+@pytest.mark.parametrize(("text", "word", "places"), LONG)
+def test_heads_and_a_word_of_several_tokens(tiny, text, word, places):
+    layer, head = 1, 2
+    ids, tokens = masked(tiny, text, places)
+    found = interventions.head_interventions(tiny, text, places, word, draws=1, seed=7)
+    torch.testing.assert_close(found["zeroed"], ablation_effect(tiny, text, places, word), rtol=1e-3, atol=1e-9)
+    count = len(ids)
+    orders = torch.rand(1, count, count, generator=torch.Generator().manual_seed(7)).argsort(-1)[0]
+
+    def shuffled(module, inputs, output):  # the attention of this very pass, in which earlier tokens are filled in
+        used = torch.stack([row[order] for row, order in zip(output[1][0, head], orders, strict=True)])
+        context = output[0].clone()
+        context[0, :, 16:24] = used @ module.value(inputs[0])[0, :, 16:24]
+        return (context, *output[1:])
+
+    handle = tiny.model.encoder.layer[layer].attention.self.register_forward_hook(shuffled)
+    part = joint(tiny, ids, places, tokens)
+    handle.remove()
+    change = part - joint(tiny, ids, places, tokens)
+    assert float(found["permuted"][layer, head]) == pytest.approx(change, rel=1e-3)
+    assert not hooks(tiny)
+
+
+def test_layers_and_words_of_several_tokens(tiny):
+    for text, word, places in LONG:
+        ids, tokens = masked(tiny, text, places)
+        right = trust.mask_by_layer(tiny, text, places, word)[1]
+        assert right.tolist() == pytest.approx([joint(tiny, ids, places, tokens, k) for k in range(4)], rel=1e-3)
+    text, word, (first, second) = LONG[0]
+    ids, layer = masked(tiny, text, [first, second])[0], 2
+    every = ids.repeat(tiny.vocabulary, 1)
+    every[:, first] = torch.arange(tiny.vocabulary)
+    with torch.no_grad():
+        before, after = (
+            tiny.mask_head(tiny.model(rows, output_hidden_states=True).hidden_states[layer][:, place]).softmax(-1)
+            for rows, place in ((ids[None], first), (every, second))
+        )
+    pairs = (before[0, :, None] * after).flatten().topk(3)
+    tops = trust.mask_by_layer(tiny, text, [first, second], word)[0][layer]
+    assert [p for _, p in tops] == pytest.approx(pairs.values.tolist(), rel=1e-3)
+    named = [tiny.tokenizer.convert_ids_to_tokens(list(divmod(n, tiny.vocabulary))) for n in pairs.indices.tolist()]
+    assert [name for name, _ in tops] == [spelled(pair) for pair in named]
+
+
+@pytest.mark.parametrize("ask", [trust.answers, trust.hidden_as_well, trust.mask_by_layer, trust.integrated_gradients])
+def test_a_word_with_too_few_places_is_one_line(tiny, ask):
+    with pytest.raises(ValueError, match=r"reads 'unknown' as \['un', '##known'\], for 1 position"):
+        ask(tiny, TEXT, 2, "unknown")
 
 
 # ---- heads
@@ -222,7 +378,7 @@ def test_the_mask_after_the_last_layer_is_the_prediction(tiny):
 
 
 @pytest.mark.parametrize(
-    ("best", "layer"), [("xxyy", 2), ("yxyy", 2), ("yyyy", 0), ("xxxy", 3), ("yyyx", None), ("xxxx", None)]
+    ("best", "layer"), [("xxyY", 2), ("yxyy", 2), ("yyyy", 0), ("xxxy", 3), ("yyyx", None), ("xxxx", None)]
 )
 def test_the_layer_from_which_on_a_word_is_on_top(best, layer):
     assert trust.on_top_from([[(name, 0.5), ("z", 0.1)] for name in best], "y") == layer

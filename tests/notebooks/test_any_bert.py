@@ -3,15 +3,13 @@
 The models are tiny and random; what they are asked is not whether they are right but whether all cells take them.
 """
 
-import ast
 import json
 import re
 import string
-import warnings
 
-import matplotlib.pyplot as plt
 import pytest
 import torch
+from lesson_cells import Cells
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, normalizers, pre_tokenizers, processors
 from tokenizers.models import WordLevel
@@ -22,42 +20,9 @@ from hw9.language import questions, sentences
 from hw9.language.hub import EMBEDDED
 from hw9.language.lesson import choose
 from hw9.language.loading import BertWithHeads
-from hw9.run import SOURCES, from_source
 
-CELLS = [cell.source for cell in from_source(SOURCES / "hw9_bert_explanation.py").cells if cell.cell_type == "code"]
-FIGURES = set(re.findall(r'"(bert_\d\d)_\w+"', "\n".join(CELLS)))
+NOTEBOOK = "hw9_bert_explanation.py"
 SPECIALS = ["[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-
-
-class Lesson:
-    """The notebook in this process: its cells run in any order, and what they show is drawn."""
-
-    def __init__(self, monkeypatch, *, draw=True, **settings):
-        self.names, self.shown, self.draw, self.cells = {}, {}, draw, CELLS
-        for name, value in settings.items():
-            self.cells = [cell.replace(f"{name} = ", f"{name} = {value!r}  #") for cell in self.cells]
-        monkeypatch.setenv("HW9_STATIC", "1")
-        monkeypatch.setattr(notebook, "show", self.show)
-        monkeypatch.setattr("IPython.display.display", lambda *_, **__: None)
-
-    def show(self, figure, name, *, folder):
-        if self.draw:
-            figure.canvas.draw()
-        plt.close(figure)
-        self.shown[name[:7]] = folder
-
-    def run(self, order=range(len(CELLS))):
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            warnings.filterwarnings("ignore", category=DeprecationWarning)
-            for number in order:
-                tree = ast.parse(self.cells[number])
-                result = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
-                exec(compile(tree, f"cell {number}", "exec"), self.names)
-                if result is not None:
-                    value = eval(compile(ast.Expression(result.value), f"cell {number}", "eval"), self.names)
-                    getattr(value, "_repr_mimebundle_", dict)()  # the explorer
-        return set(self.shown)
 
 
 def config(size, layers, heads, **options):
@@ -85,16 +50,16 @@ def test_six_layers_of_eight_heads_with_one_type_of_segment_every_cell_and_again
     tokenizer = BertTokenizer.from_pretrained(EMBEDDED)
     tokenizer.save_pretrained(folder)
     save(folder, BertWithHeads, config(len(tokenizer), 6, 8, type_vocab_size=1))
-    lesson = Lesson(monkeypatch, MODEL=str(folder), draws=2)
-    assert lesson.run() == FIGURES
+    lesson = Cells(NOTEBOOK, monkeypatch, MODEL=str(folder), draws=2)
+    assert lesson.run() == lesson.figures
     assert set(lesson.shown.values()) == {notebook.ROOT / "figures" / "own"}
     first = capsys.readouterr().out
     assert "reads Chinese: six, 6 layers of 8 heads" in first and "answers questions: six" in first
     assert "left out" not in first and "instead" not in first
     assert lesson.names["layer"] == 5  # 11 of 12, as a share
     lesson.shown, lesson.draw = {}, False
-    lesson.run(reversed(range(len(CELLS))))
-    assert set(lesson.shown) == FIGURES
+    lesson.run(reversed(range(len(lesson.cells))))
+    assert set(lesson.shown) == lesson.figures
     again = capsys.readouterr().out
     assert sorted(again.splitlines()) == sorted(first.splitlines())
 
@@ -117,8 +82,8 @@ def test_twenty_four_layers_of_sixteen_heads_that_read_letters_and_cannot_answer
     folder.mkdir()
     core.save(str(folder / "tokenizer.json"))
     save(folder, BertForMaskedLM, config(len(words), 24, 16))
-    lesson = Lesson(monkeypatch, draw=False, MODEL=str(folder), draws=2)
-    assert lesson.run() == FIGURES
+    lesson = Cells(NOTEBOOK, monkeypatch, draw=False, MODEL=str(folder), draws=2)
+    assert lesson.run() == lesson.figures
     said = capsys.readouterr().out
     assert "twenty-four has no answer head: bert-mini-zh-en answers the Chinese questions instead." in said
     assert "twenty-four has no answer head: bert-mini-zh-en answers the English questions instead." in said
@@ -181,8 +146,9 @@ def stand_ins(tmp_path):
 
 def test_the_readmes_own_examples(stand_ins, monkeypatch, capsys):
     names = {"MODEL": "bert-base-chinese", "ANSWERS": "roberta-base-chinese-extractive-qa", "ENGLISH": "bert-base-cased"}
-    lesson = Lesson(monkeypatch, draw=False, draws=2, **{setting: str(stand_ins / name) for setting, name in names.items()})
-    assert lesson.run() == FIGURES
+    settings = {setting: str(stand_ins / name) for setting, name in names.items()}
+    lesson = Cells(NOTEBOOK, monkeypatch, draw=False, draws=2, **settings)
+    assert lesson.run() == lesson.figures
     said = capsys.readouterr().out
     for line in (
         "bert-base-cased has no answer head: bert-mini-zh-en answers the English questions instead.",

@@ -122,6 +122,28 @@ def test_the_archive_may_hold_the_lesson_in_a_folder(source, tmp_path):
         assert done.stdout.strip().endswith(str(Path("hw9-lesson", "hw9", "notebook.py"))), done.stderr
 
 
+def test_without_git_one_line_says_so(source, tmp_path):
+    setup = code_cells(from_source(source))[0].source.replace('REPOSITORY = ""', "REPOSITORY = 'no/such/repository'", 1)
+    done = subprocess.run([sys.executable, "-I", "-c", setup], cwd=tmp_path, capture_output=True, text=True, env={"PATH": ""})
+    assert done.stderr.splitlines()[-1] == (
+        "FileNotFoundError: There is no hw9-colab.zip here, and no git to fetch REPOSITORY with: "
+        "upload hw9-colab.zip beside this notebook, or set REPOSITORY."
+    )
+
+
+def test_a_folder_that_is_in_the_way_is_kept_and_the_lesson_put_into_it(source, tmp_path):
+    with zipfile.ZipFile(tmp_path / "hw9-colab.zip", "w") as archive:
+        archive.writestr("hw9/notebook.py", "def setup(seed): return print('here', __file__)")
+    (tmp_path / "hw9-lesson").mkdir()
+    (tmp_path / "hw9-lesson" / "mine.txt").write_text("kept")
+    setup = code_cells(from_source(source))[0].source
+    for _ in range(2):  # found again the second time
+        done = subprocess.run([sys.executable, "-I", "-c", setup], cwd=tmp_path, capture_output=True, text=True)
+        assert done.stdout.startswith("here") and str(tmp_path / "hw9-lesson") in done.stdout, done.stderr
+    assert (tmp_path / "hw9-lesson" / "mine.txt").read_text() == "kept"
+    assert len(list((tmp_path / "hw9-lesson").iterdir())) == 2
+
+
 def test_a_name_that_crosses_cells_means_one_thing(source):
     """So any cell can be run again alone: what it reads from other cells is bound in one of them only."""
     cells = [names(compile(cell.source, "cell", "exec")) for cell in code_cells(from_source(source))]

@@ -142,6 +142,10 @@ def test_a_softmax_at_the_end_is_said_and_not_taken_twice(wanted):
     torch.testing.assert_close(toy, torch.eye(4)[:3].softmax(1))  # of ones and zeros nobody can tell: they are scores
     with pytest.warns(RuntimeWarning, match="as after a sigmoid"):
         predict(nn.Sequential(net(), nn.Sigmoid()), pictures().repeat(6, 1, 1, 1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for scores in (torch.tensor([0.2, 0.9]), torch.tensor([0.1, 0.4, 0.2, 0.3, 0.2])):  # two classes; all small
+            predict(Named(after=lambda found, scores=scores: scores.expand(len(found), -1)), torch.rand(64, 3, 32, 32))
 
 
 @pytest.mark.parametrize(

@@ -150,6 +150,15 @@ def test_bad_files_are_refused_in_one_line(tmp_path, course, capsys, make, messa
     assert "this code ran" not in capsys.readouterr().out
 
 
+def test_an_exported_program_is_refused_in_one_line(tmp_path):
+    exported = torch.export.export(nn.ReLU(), (torch.zeros(1, 3, 4, 4),))
+    torch.export.save(exported, tmp_path / "a.pt2")
+    with pytest.raises(
+        ValueError, match=r"a.pt2 is an exported program, whose code is not run here: save its network's"
+    ):
+        load_checkpoint(tmp_path / "a.pt2")
+
+
 @pytest.mark.parametrize("keep", [100, 5_000, 200_000])
 def test_truncated_files_are_refused(tmp_path, course, compact, keep):
     save_checkpoint(tmp_path / "a.safetensors", compact, {})

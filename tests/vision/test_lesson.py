@@ -133,7 +133,8 @@ def test_a_home_folder_and_capital_letters_are_understood(tmp_path, monkeypatch,
     trained, history = lesson.train_or_load(nothing(), " Train")
     assert history == "history" and trained.input_size == 32 and "random weights" in capsys.readouterr().out
     Image.new("RGB", (30, 20), "red").save(tmp_path / "a.png")
-    assert lesson.photographs("~", 32).names == ["a.png"]
+    for path in ("~", " ~ ", '"~"'):
+        assert lesson.photographs(path, 32).names == ["a.png"]
     write_food(tmp_path / "food11")
     assert lesson.choose("~/food11", size=32).name == "Food-11"
     monkeypatch.setattr(lesson, "_sprites", lambda size: ("sprites", size))

@@ -156,6 +156,12 @@ def test_no_step_waits_for_the_device(data, tmp_path, monkeypatch, pretend):
     )  # the loss, twice; the least and largest of a picture
 
 
+def test_too_few_classes_for_the_labels_is_one_line():
+    few = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 3))
+    with pytest.raises(ValueError, match="tells 3 classes apart, and there is a picture of class 10: give one whose"):
+        evaluate(few, np.zeros((2, 3, 8, 8), np.uint8), np.array([0, 10]))
+
+
 def test_confusion_counts_by_hand():
     class Says(nn.Module):
         def forward(self, images):

@@ -82,17 +82,22 @@ def plane(points: Tensor, reading: Reading, roles: Roles, *, title: str = "") ->
 
 @plain(WIDTH)
 def phase_curves(numbers: dict[str, Tensor], *, title: str = "") -> Figure:
-    """The four numbers of `phases` over the layers: a thin line per question, a thick mean, its top marked."""
+    """The four numbers of `phases` over the layers: a thin line per question, a thick mean, its top marked.
+
+    Questions for which a number is nan are left out of it.
+    """
     figure, axes = plt.subplots(2, 2, figsize=(WIDTH, 5.4))
     chance = (None, None, 0.5, 1.0)
     marked = tops(numbers)
     for number, (ax, (name, rows)) in enumerate(zip(axes.flat, numbers.items(), strict=True)):
         rows, top = np.asarray(rows), marked[name]
-        mean, layers = rows.mean(0), np.arange(rows.shape[1])
+        rows, layers = rows[np.isfinite(rows).all(1)], np.arange(rows.shape[1])
+        mean = rows.mean(0) if len(rows) else np.full(len(layers), np.nan)
         colour = ("#CC79A7", "#009E73", "#D55E00", "#0072B2")[number]
         ax.plot(layers, rows.T, color=colour, lw=0.8, alpha=0.4)
         ax.plot(layers, mean, "o-", color=colour, lw=2, ms=3.5)
         found = f"highest in layer {', '.join(map(str, top))}" if top else "never above chance"
+        found = found if len(rows) else "no question has what it needs"
         for layer in top:
             ax.axvspan(layer - 0.5, layer + 0.5, color=colour, alpha=0.15, lw=0)
         if chance[number] is not None:

@@ -16,8 +16,11 @@ from hw9.language.figures.cells import COLOURS, WIDTH, cells, layers_and_heads, 
 
 
 @plain(WIDTH)
-def answers(tokens: Sequence[str], rows: dict[str, np.ndarray], position: int, *, title: str = "") -> Figure:
+def answers(
+    tokens: Sequence[str], rows: dict[str, np.ndarray], positions: int | Sequence[int], *, title: str = ""
+) -> Figure:
     """A row of cells for each answer (T,), from its least word (white) to its most (dark); what is no word is grey."""
+    hidden = [positions] if isinstance(positions, int) else positions
     table = np.array([np.asarray(row, dtype=float) for row in rows.values()])
     words = np.isfinite(table).all(0)
     low, high = table[:, words].min(1, keepdims=True), table[:, words].max(1, keepdims=True)
@@ -25,7 +28,7 @@ def answers(tokens: Sequence[str], rows: dict[str, np.ndarray], position: int, *
     figure, ax = plt.subplots(figsize=(WIDTH, 0.3 * len(rows) + 1.3), layout="constrained")
     cells(ax, table, cmap="Blues", vmin=0, vmax=1)
     ax.set_facecolor("0.85")
-    shown = ["[MASK]" if k == position else token for k, token in enumerate(tokens)]
+    shown = ["[MASK]" if k in hidden else token for k, token in enumerate(tokens)]
     token_axes(ax, shown, WIDTH - 2.5, rows=False)
     ax.set_yticks(range(len(rows)), list(rows))
     for row, values in enumerate(table):
@@ -96,7 +99,7 @@ def mask_by_layer(tops: Sequence[Sequence[tuple[str, float]]], right, *, token: 
     )
     for layer, row in enumerate(tops):
         for place, (word, value) in enumerate(row):
-            colour = COLOURS[1] if word == token else "black" if place == 0 else "0.45"
+            colour = COLOURS[1] if word.casefold() == token.casefold() else "black" if place == 0 else "0.45"
             left.text(place, layer, f"{word}  {value:.0%}", va="center", color=colour, fontsize=9)
     left.set(xlim=(-0.1, len(tops[0])), ylim=(len(tops) - 0.5, -0.5), xticks=range(len(tops[0])), ylabel="after layer")
     left.set_xticklabels(["on top", *["then"] * (len(tops[0]) - 1)], ha="left", fontsize=8)

@@ -1,0 +1,31 @@
+"""Text in the figures of pictures is what a person wrote, and numbers of classes that do not fit are one line."""
+
+import warnings
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from hw9.vision import figures
+
+NAMES = ["$x_1^2$.jpg\nBread", r"$\frac{a.png", "a_b^c 🍜.jpg"]
+
+
+@pytest.mark.parametrize("draw", [figures.rows, figures.side_by_side])
+def test_names_of_files_are_no_mathematics(draw):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # of a letter that no font has
+        figure = draw(NAMES, {"": (np.zeros((3, 3, 8, 8)), None, ["$1", "2$", "_"])})
+        figure.canvas.draw()  # where one is no formula, matplotlib would raise
+    shown = [text.get_text() for text in figure.findobj(plt.Text)]
+    assert all(name in shown for name in NAMES[:2]) and "$1" in shown
+    assert "a_b^c 🍜.jpg" in shown or "a_b^c ‹steaming bowl›.jpg" in shown
+    assert not any(text.get_parse_math() for text in figure.findobj(plt.Text))
+    plt.close(figure)
+
+
+def test_another_number_of_classes_than_names_is_one_line():
+    with pytest.raises(ValueError, match="tells 1000 classes apart, and there are 11 names: give one whose last layer"):
+        figures.captions([0], np.zeros((1, 1000)), ["food"] * 11)
+    with pytest.raises(ValueError, match="tells 3 classes apart"):
+        figures.confusion({"validation": np.eye(3)}, ["food"] * 11)
