@@ -22,8 +22,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hw9.vision.attribution import integrated_gradients, smoothgrad
-from hw9.vision.classifier import CompactCNN, load_checkpoint
 from hw9.vision.inference import frozen
+from hw9.vision.networks import CompactCNN
 
 WEIGHTS = Path(__file__).parents[1] / "checkpoints" / "compact-food11.safetensors"
 BATCHES = (8, 16, 32, 64, 128)
@@ -87,6 +87,8 @@ def compare(name: str, work: dict[str, Work], repeats: int, clock: Clock) -> Non
 
 
 def main() -> None:
+    from hw9.vision.classifier import load_checkpoint  # not above: benchmarks.device does without safetensors
+
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--repeats", type=int, default=5)
     options.add_argument("--pictures", type=int, default=10)

@@ -29,6 +29,7 @@ def save_page(notebook: Path, target: Path) -> Path:
             cell.source = _take_formulas(cell.source, drawn)
     for output in (output for cell in code for output in cell.outputs if "data" in output):
         _with_alt(output)
+    book.metadata.pop("widgets", None)  # with their kept state nbconvert would fetch scripts that draw them
     nowhere = {name: "" for name in HTMLExporter.class_trait_names() if name.endswith("_js_url")}
     exporter = HTMLExporter(embed_images=True, mathjax_url="", **nowhere)
     text, _ = exporter.from_notebook_node(book, {"metadata": {"name": notebook.stem, "path": str(notebook.parent)}})

@@ -9,9 +9,11 @@
 # 中文：BERT 一層一層地把每個字變成向量，每一層都會參考句子裡所有的字。本課看它「注意哪裡」，以及向量「知道什麼」：
 # 「蘋果」的「果」，是水果還是公司？
 #
-# **How to use it.** Run all cells from top to bottom (*Run all*). Each figure is followed by the questions you should
-# be able to answer from it. There is one thing to write, in section 7; everything runs without it. On two CPU cores it
-# takes a minute or two, without network and without a GPU.
+# **How to use it.** Run all cells from top to bottom (*Run all*). Below the figures stand the questions of the **quiz**; each is
+# answered from its figure, and its key is computed from *your* run. *Look and think* is not graded. There is one thing to write,
+# in section 7; everything runs without it. On two CPU cores it takes a minute or two, without network and without a GPU.
+#
+# 中文：由上往下執行所有儲存格。圖的下面有測驗題，每一題都看圖就能作答；「看一看、想一想」不計分。第 7 節有一小段程式要寫，沒寫也能執行。
 
 # %%
 REPOSITORY = ""  # Set-up. Opened alone (Colab)? Your teacher's repository here, or hw9-colab.zip beside this notebook.
@@ -38,15 +40,18 @@ device = notebook.setup(seed=0)
 # - `MODEL`: reads the Chinese sentences and fills masks, for instance `"google-bert/bert-base-chinese"`.
 # - `ANSWERS`: answers questions, for instance `"uer/roberta-base-chinese-extractive-qa"`.
 # - `ENGLISH`: reads the English sentences, for instance `"google-bert/bert-base-cased"`.
+# - `NAME`, `NUMBER`: you, for the quiz. Some questions differ from number to number.
 
 # %%
 MODEL = ""
 ANSWERS = ""
 ENGLISH = ""
+NAME, NUMBER = "", ""  # as on your student card
 
 # %%
 from functools import partial
 import torch
+from hw9 import quiz
 from hw9.language import attention, embeddings, exercise, lesson, phases, probes, questions, sentences, similarity
 from hw9.language import interventions as trust_heads, trust
 from hw9.language.figures import attention as attention_figures, heads as head_figures, masks as mask_figures
@@ -58,6 +63,7 @@ models = lesson.choose(MODEL, ANSWERS, ENGLISH, device=device)
 reader, filler, answerer = models.reader, models.filler, models.answerer
 english, english_filler, english_answerer = models.english, models.english_filler, models.english_answerer
 source, show = notebook.source, partial(notebook.show, folder=models.figures)
+quiz.begin("bert", "texts", notebook.weights_hash(*(bert.model for bert in (filler, answerer, english_filler))), student=NUMBER)
 
 # %% [markdown]
 # ## 1. How a BERT reads
@@ -96,9 +102,8 @@ for model in dict.fromkeys((reader, english)):
         print(f"{number:7d}  {piece}   {'  '.join(alike)}")
 
 # %% [markdown]
-# **Questions.** Into how many tokens is your name cut, and does the model know them all? For which of your tokens are
-# the similar ones alike in meaning, for which only in their letters? Why is there one more layer of hidden states than
-# of attentions?
+# **Look and think.** Into how many tokens is your name cut, and does the model know them all? For which of your tokens are
+# the similar ones alike in meaning, for which only in their letters?
 #
 # ## 2. Fill the mask
 #
@@ -133,9 +138,11 @@ for one, both in lesson.each(partial(one_and_two, filler), [gap]):
     show(mask_figures.predictions(both, expected=one.word, title=one.text), "bert_01_masked_chinese")
 
 # %%
-english_gap = sentences.GAPS_ENGLISH[1]
+english_gap, guessed = sentences.GAPS_ENGLISH[1], []
 for one, both in lesson.each(partial(one_and_two, english_filler), [english_gap]):
     show(mask_figures.predictions(both, expected=one.word, title=one.text), "bert_02_masked_english")
+    guessed = [next(p for word, p in row if word.casefold() == one.word.casefold()) for row in both.values()]
+notebook.fact("masked", {"probability": guessed, "left": guessed[1] / guessed[0] if guessed else None})
 
 # %% [markdown]
 # Which word did the guess rest on? Hide each of the others in its turn, and watch the probability of the right word.
@@ -152,8 +159,7 @@ for _, figure in lesson.each(others_hidden, [english_gap]):
     show(figure, "bert_03_masked_as_well")
 
 # %% [markdown]
-# **Questions.** How sure is BERT of the hidden word, and how far does the probability fall when the other word is hidden
-# too? Which single word matters most for the pronoun? Does a word that matters little look unimportant to you as well?
+# **Look and think.** Which single word matters most for the pronoun? Does a word that matters little look unimportant to you as well?
 #
 # ## 3. Where does a head look?
 #
@@ -191,14 +197,18 @@ source(attention.head_patterns)
 # %%
 alike, title = attention.uniform_patterns(many), f"What every head looks at, mean over {len(many)} sentences"
 show(head_figures.patterns(patterns, uniform=alike, head=reader.heads - 1, title=title), "bert_07_head_patterns")
+framed = [int(place) // reader.heads for name in ("next", "previous") for place in patterns[name].flatten().topk(3).indices]
+notebook.fact("neighbours", {"layers": [layer + 1 for layer in framed], "upper": sum(2 * k >= reader.layers for k in framed)})
 
 # %%
 show(head_figures.one_head(patterns, reader.heads - 1), "bert_08_head_12")
+shares = torch.stack([row[:, -1] for name, row in patterns.items() if name != "entropy"], 1)  # layers, patterns
+clear = [layer for layer, row in enumerate(shares.nan_to_num(), 1) if row.max() >= 0.25]
+notebook.fact("head", {"shares": [[], *shares], "clear": clear, "number": reader.heads})
 
 # %% [markdown]
-# **Questions.** What does the head of the last figure do in every layer? Where are the framed heads of “next token” and
-# “previous token”: nearer to the input or to the output? From which layer on do nearly all heads look at `[SEP]`? Take
-# two heads with less than 1 bit of entropy: what do the other maps say that they look at?
+# **Look and think.** From which layer on do nearly all heads look at `[SEP]`? Take two heads with low entropy: what do the other
+# maps say that they look at?
 #
 # ### From layer to layer: attention rollout
 #
@@ -219,8 +229,8 @@ for _, place in lesson.each(partial(positions, first), ["牠"]):
     show(figure, "bert_09_rollout")
 
 # %% [markdown]
-# **Questions.** After which layer is 牠 no longer the largest part of itself (left)? What is the largest part after the
-# last layer? Do the rows on the right differ from each other, and would you take this for what 牠 refers to?
+# **Look and think.** What is the largest part of 牠 after the last layer? Do the rows on the right differ from each other, and
+# would you take this for what 牠 refers to?
 #
 # ## 4. Which heads matter?
 #
@@ -238,7 +248,9 @@ def without_heads(gap):
     place = positions(english_filler.read(gap.text), gap.word)
     return probes.ablation_effect(english_filler, gap.text, place, gap.word)
 
+moved = None  # the head with the largest effect
 for one, effects in lesson.each(without_heads, [english_gap]):
+    moved = divmod(int(effects.abs().argmax()), english_filler.heads)
     title = f"Change of P({one.word}) without each head, in percentage points\n{one.text}"
     show(head_figures.ablation(effects, title=title), "bert_10_ablation")
 
@@ -258,23 +270,29 @@ source(probes.coreference_choices)
 
 # %%
 def pronoun_heads(model, items, language, name):
-    choices = lesson.each(lambda item: probes.coreference_choices(model, [item])[0], items)
+    choices, above = lesson.each(lambda item: probes.coreference_choices(model, [item])[0], items), None
     if choices:
         known, right = [item for item, _ in choices], torch.stack([choice for _, choice in choices]).mean(0)
         limit, title = probes.best_by_chance(len(known), model.layers * model.heads), f"{len(known)} {language} sentences"
         show(head_figures.coreference(right, probes.baselines(known), limit, title=title), name)
+        above = (right > limit).int()
+    return above  # (layers, heads): 1 where a head is better than the best coin
 
 print(*[item.text for item in sentences.PRONOUNS_ENGLISH[:2]], sep="\n")
-pronoun_heads(english, sentences.PRONOUNS_ENGLISH, "English", "bert_11_coreference_english")
+better = pronoun_heads(english, sentences.PRONOUNS_ENGLISH, "English", "bert_11_coreference_english")
+found = None if better is None or moved is None or english is not english_filler else better[moved]
+notebook.fact("pronouns", {"better": None if better is None else better.sum(), "moved": found})
 
 # %%
-pronoun_heads(reader, sentences.PRONOUNS_CHINESE, "Chinese", "bert_12_coreference_chinese")
+chinese = pronoun_heads(reader, sentences.PRONOUNS_CHINESE, "Chinese", "bert_12_coreference_chinese")
 
 # %% [markdown]
-# **Questions.** Which head changes the hidden pronoun most (framed in the first figure)? Look it up in the second: does it
-# find the antecedent more often than chance? Which head, if any, is above the best coin, and is it the same one in both
-# languages?
-#
+# **Look and think.** Is the head that finds the antecedent most often the same one in both languages?
+
+# %%
+quiz.ask("attention")
+
+# %% [markdown]
 # ## 5. The attention explorer
 #
 # Everything of section 3, to play with. It replaces the course's exBERT, whose site is down. Two columns of tokens are
@@ -296,7 +314,7 @@ explorer(reader, sentences.APPLE_TRADITIONAL.texts[2], heads=[reader.heads])
 # reads the corpus of 2,064 sentences, a minute or two). Without a kernel it is a page that knows every single mask.
 # `explorer(...).save("attention.html")` keeps it as a file to hand in; *Copy code* gives the line that shows a view again.
 #
-# **Questions.** Press *Guided tour*: each of its cards sets layer, heads and masks, lights up what to look at and asks one
+# **Try it.** Press *Guided tour*: each of its cards sets layer, heads and masks, lights up what to look at and asks one
 # question (mouse, or Tab and the arrow keys; 中文 changes the language). Then two texts of your own, in a cell each, for
 # which the tour chooses other heads and words: `explorer(english, "The old man said that he was tired of life.")`, where
 # you mask *he*, then *man* as well; and a question with its text, `explorer(answerer, "她在哪裡讀音樂？",
@@ -375,6 +393,8 @@ source(phases.question_match, phases.answer_apart)
 # %%
 numbers = phases.phases(readings, parts)
 show(plane_figures.phase_curves(numbers, title="Four phases of question answering, Chinese"), "bert_16_phases")
+peaks = [sum(layers) / len(layers) if layers else None for layers in phases.tops(numbers).values()]
+notebook.fact("phases", {"peaks": peaks, "apart": numbers["answer apart"].mean(0), "layers": answerer.layers + 1})
 
 # %%
 told = lesson.each(partial(ask, english_answerer), questions.questions("en"))
@@ -384,10 +404,12 @@ measured = phases.phases([read for _, (_, read, _) in told], [part for _, (_, _,
 show(plane_figures.phase_curves(measured, title="The same in English"), "bert_17_phases_english")
 
 # %% [markdown]
-# **Questions.** In which layer is the answer furthest from the rest (panel 4)? In which is the question nearest to the
-# sentence that answers it (the top of panel 3), and how far is that above chance? The paper's phases come one after the
-# other: do the marked layers of the four panels, too? Is a wrong answer, where there is one, less sure than the right ones?
-#
+# **Look and think.** How far above chance is the top of panel 3? Is a wrong answer, where there is one, less sure than the right ones?
+
+# %%
+quiz.ask("phases")
+
+# %% [markdown]
 # ## 7. One token in many sentences: fruit or company?
 #
 # **Idea.** Ten sentences with 蘋果, five about the fruit, five about the company. The character 果 is the same in all of
@@ -436,8 +458,7 @@ show(similarity_figures.heat_maps(both, labels, apples.senses, title=f"{token} a
 
 # %% [markdown]
 # Bright means alike in both maps. The large frames are the senses; a thin black one marks in each row the sentence that is
-# nearest. **Questions.** How can you tell from the numbers alone which map is the distance and which the similarity? Has
-# the nearest sentence always the same sense? Do both maps name the same nearest sentences?
+# nearest. **Look and think.** Has the nearest sentence always the same sense?
 #
 # ### All layers
 
@@ -472,6 +493,8 @@ source(similarity.layer_curves)
 parting = similarity.layer_curves(reader, apples.texts, apples.senses, token)
 title = f"{token} in {len(apples.texts)} sentences, traditional Chinese"
 show(similarity_figures.curves(parting, title=title), "bert_20_curves")
+apart = parting.within - parting.between
+notebook.fact("curves", {"apart": apart / apart.abs().max(), "right": parting.accuracy, "layers": reader.layers + 1})
 
 # %%
 print("nearest neighbour in the right sense, by layer (0 to the last):")
@@ -496,10 +519,12 @@ title, names = f"“bank” at layer {above}: river or money?", [snippet(text, b
 show(similarity_figures.heat_maps(both, names, banks.senses, title=title), "bert_22_bank")
 
 # %% [markdown]
-# **Questions.** How does the similarity within a sense change from layer 0 to the last one, and that between senses? In
-# which layer are the senses furthest apart (third panel)? In which layers has the nearest sentence always the right sense:
-# for the ten sentences of the figure, and for each set of the table? What decides the similarities at layer 0?
-#
+# **Look and think.** For which sets of the table has the nearest sentence always the right sense in some layer, and for which never?
+
+# %%
+quiz.ask("comparison")
+
+# %% [markdown]
 # ## 8. Can you believe it?
 #
 # Attention, rollout, gradients: each gives a pretty picture of *which word mattered*, and they differ. So put them to the
@@ -548,13 +573,18 @@ taus = {name: [trust.kendall(answers[name], truth) for _, (_, truth, answers) in
 title = f"Which word mattered? Agreement with the truth, {len(tested)} sentences"
 show(trust_figures.spread(taus, xlabel="Kendall's tau (1: same order of words, 0: chance)", title=title), "bert_24_agreement")
 means = {name: sum(values) / len(values) for name, values in taus.items()}
+notebook.fact("mattered", {"clear": trust.clear_of(taus, "nearness (control)")})
 print("best to worst:", ", ".join(f"{name} {means[name]:+.2f}" for name in sorted(means, key=means.get, reverse=True)))
 print("below chance:", ", ".join(name for name, mean in means.items() if mean < 0 and "control" not in name) or "none")
 
 # %% [markdown]
-# **Questions.** Which answers are above nearness, and by more than the bars' width? Does it pay to *multiply* the layers
-# (rollout), or is their plain mean closer to the truth? Why may a product of twelve layers lose the words on the way?
-#
+# **Look and think.** Does it pay to *multiply* the layers (rollout), or is their plain mean closer to the truth? Why may a product
+# of twelve layers lose the words on the way?
+
+# %%
+quiz.ask("mattered")
+
+# %% [markdown]
 # ### Are the words it names needed, and are they enough?
 #
 # **Comprehensiveness**: hide the words an answer names first (the top 1, 2, ... up to half); how much probability is lost?
@@ -575,8 +605,8 @@ title = f"Needed, and enough? {len(tested)} sentences (random: mean of {draws} o
 show(trust_figures.erasure(needed, enough, title=title), "bert_25_erasure")
 
 # %% [markdown]
-# **Questions.** “Hidden one by one” is the truth used as an answer: does it win both? (It need not: words work together.)
-# Which answers are no better than random order, and does this test agree with the last?
+# **Look and think.** “Hidden one by one” is the truth used as an answer: does it win both? (It need not: words work together.)
+# Which answers are no better than random order?
 #
 # ### Is the attention used?
 #
@@ -594,11 +624,16 @@ title = f"Change of P({case.word}) in percentage points (permuted: median of {dr
 show(trust_figures.interventions(changes, title=title), "bert_26_interventions")
 idle = (changes["permuted"].abs() < 0.01).float().mean()
 print(f"shuffling changes P({case.word}) by less than one point in {idle:.0%} of the heads")
+notebook.fact("used", {"idle": idle})
 
 # %% [markdown]
-# **Questions.** Is the head that matters most the same under all three? A head whose shuffling hurts *more* than its
-# absence: what does it do then? In how many heads would an attention map explain nothing here?
-#
+# **Look and think.** Is the head that matters most (framed) the same under all three? If shuffling a head hurts *more* than its
+# absence, what may it bring in?
+
+# %%
+quiz.ask("used")
+
+# %% [markdown]
 # ### When does the mask become a word?
 #
 # **Idea.** The mask head turns the last layer's vector into words. Apply it to the layers below: what stood there before?
@@ -609,16 +644,21 @@ print(f"shuffling changes P({case.word}) by less than one point in {idle:.0%} of
 # %%
 tops, right = trust.mask_by_layer(judge, case.text, spot, case.word)
 show(trust_figures.mask_by_layer(tops, right, token=case.word, title=case.text), "bert_27_mask_by_layer")
+notebook.fact("by_layer", {"since": trust.on_top_from(tops, case.word)})
 for (model, gap), (place, *_) in tested:
-    tops, right = trust.mask_by_layer(model, gap.text, place, gap.word)
-    since = trust.on_top_from(tops, gap.word)
-    when = "never to stay" if since is None else f"from layer {since} on"
-    print(f"{gap.text}  {gap.word} on top {when}; before: {', '.join(dict.fromkeys(row[0][0] for row in tops[:since][-4:]))}")
+    steps, _ = trust.mask_by_layer(model, gap.text, place, gap.word)
+    since, first_words = trust.on_top_from(steps, gap.word), [row[0][0] for row in steps]
+    when = f"is not on top at the end, but {first_words[-1]}" if since is None else f"is on top from layer {since} on"
+    print(f"{gap.text}  {gap.word} {when}; before: {', '.join(dict.fromkeys(first_words[:-1][:since][-4:]))}")
 
 # %% [markdown]
-# **Questions.** From which layer on is the right word on top? Are the words before it of the same kind (a pronoun before
-# the right pronoun, a city before the right city)?
-#
+# **Look and think.** Are the words before the right one of the same kind (a pronoun before the right pronoun, a city before the right
+# city)?
+
+# %%
+quiz.ask("by-layer")
+
+# %% [markdown]
 # ## 9. Your own sentences
 #
 # Replace these by your own: any sentences, any word that they share.
@@ -634,6 +674,17 @@ if len(own.texts) > 1:
     both = compare(similarity.token_vectors(reader, own.texts, own.word, layer))
     names = [snippet(text, own.word) for text in own.texts]
     show(similarity_figures.heat_maps(both, names, own.senses, title=f"{WORD} at layer {layer}"), "bert_28_own")
+
+# %% [markdown]
+# ## Hand in your answers
+#
+# Write your name and student number into the settings at the top, run that cell again, then this one. It writes one file with
+# your answers and the numbers of your figures, says where it lies, and shows what will be graded.
+#
+# 中文：在最上面的設定填好姓名與學號，重新執行設定那一格，再執行下面這一格，就會產生要繳交的檔案，並列出會被計分的答案。
+
+# %%
+quiz.hand_in(NAME, NUMBER)
 
 # %% [markdown]
 # ## What you have seen

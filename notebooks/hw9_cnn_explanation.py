@@ -8,9 +8,11 @@
 #
 # 中文：網路看到一張食物照片就說出類別。它是根據圖片的哪一部分決定的？本課用五種方法回答，最後互相比較。
 #
-# **How to use it.** Run all cells from top to bottom (*Run all*). Each figure is followed by the questions you should
-# be able to answer from it. Nothing has to be typed in; with two CPU cores it takes six to seven minutes, without
-# network and without a GPU.
+# **How to use it.** Run all cells from top to bottom (*Run all*). With two CPU cores it takes six to seven minutes, without
+# network and without a GPU. Below the figures stand the questions of the **quiz**; each is answered from its figure, and its key
+# is computed from *your* run. *Look and think* is not graded.
+#
+# 中文：由上往下執行所有儲存格。圖的下面有測驗題，每一題都看圖就能作答，答案依你自己跑出的結果計算；「看一看、想一想」不計分。
 
 # %%
 REPOSITORY = ""  # Set-up. Opened alone (Colab)? Your teacher's repository here, or hw9-colab.zip beside this notebook.
@@ -37,18 +39,23 @@ device = notebook.setup(seed=0)
 #   embedded ones; a path takes Food-11 from there (a folder, a .zip or a .tar).
 # - `MODEL`: `"fine-tune"` goes on training a network that already knows photographs of food, `"train"` starts from random
 #   weights, and `"auto"` chooses: from random weights with Food-11 on a GPU, where there is time for it, fine-tuning
-#   otherwise. A path loads a finished network: `"checkpoints/compact-food11.safetensors"`, or the course's own `checkpoint.pth`.
+#   otherwise. `"course"` trains the course's own network on a GPU (with Food-11 about 80 %), so that the layers 6, 15, 21
+#   and 23 of its quiz are there; without a GPU it says how long that would take. A path loads a finished network: `"checkpoints/compact-food11.safetensors"`, or the course's own `checkpoint.pth`.
 # - `PHOTOS`: a folder with photographs of your own, used in the last section.
+# - `NAME`, `NUMBER`: you, for the quiz. Some questions differ from number to number.
 
 # %%
 DATA = "auto"
 MODEL = "auto"
 PHOTOS = ""
+NAME, NUMBER = "", ""  # as on your student card
 
 # %%
 from functools import partial
 import torch
-from hw9.vision import attribution, crops, evaluation, figures, figures_trust, filters, lesson, shortcut, training, trust
+from hw9 import quiz
+from hw9.vision import attribution, crops, evaluation, figures, figures_lime, figures_trust, filters, inference, lesson
+from hw9.vision import predictions, shortcut, trust, visible
 from hw9.vision import lime as lime_method
 
 food = lesson.choose(DATA, device=device)
@@ -91,7 +98,8 @@ for name, (_, of) in food.splits.items():
 
 # %%
 model, record = lesson.train_or_load(food, MODEL, device=device)
-results = {name: training.evaluate(model, *part) for name, part in food.splits.items() if name != "training"}
+quiz.begin("cnn", f"{food.name}-{food.size}", notebook.weights_hash(model), student=NUMBER)
+results = {name: predictions.evaluate(model, *part) for name, part in food.splits.items() if name != "training"}
 for name, result in results.items():
     print(f"accuracy on {name}: {result.accuracy:.1%}")
 
@@ -118,12 +126,11 @@ show(figures.confusion({name: result.confusion for name, result in results.items
 name, result = list(results.items())[-1]
 wrong = result.surest_mistakes(10)
 sure = figures.captions(result.labels[wrong], result.probabilities[wrong], classes)
-worst = training.as_float(food.splits[name][0][wrong])
+worst = predictions.as_float(food.splits[name][0][wrong])
 show(figures.rows(sure, {"": (worst, None)}, title=f"The ten surest mistakes on {name} (number: true class)"), "cnn_04_mistakes")
 
 # %% [markdown]
-# **Questions.** In the last matrix, which class is recognised worst, and which one does the network say instead? Look at the ten surest
-# mistakes: for how many would you have hesitated yourself?
+# **Look and think.** Of the ten surest mistakes, for how many would you have hesitated yourself?
 #
 # ### The ten pictures of this lesson
 #
@@ -133,12 +140,13 @@ show(figures.rows(sure, {"": (worst, None)}, title=f"The ten surest mistakes on 
 
 # %%
 images, targets = food.images, food.labels
-said = training.predict(model, images)
+said = inference.predict(model, images)
 columns = figures.captions(targets, said, classes)
 rows = {"picture": (images, None, food.names)}
 if food.masks is not None:
     rows["food pixels"] = (food.masks.float(), "gray")
 show(figures.rows(columns, rows), "cnn_05_ten_pictures")
+notebook.fact("pictures", {"names": [classes[label] for label in targets]})
 
 # %% [markdown]
 # ## 4. LIME: hide parts and see what changes
@@ -161,16 +169,20 @@ source(lime_method.explain)
 
 # %%
 explained = lime_method.explain_each(model, images, targets, names=food.names)
-show(figures.lime(columns, images, explained), "cnn_06_lime")
+show(figures_lime.lime(columns, images, explained), "cnn_06_lime")
+notebook.fact("lime", {"score": [e.score for e in explained], "both": [visible.both_colours(e) for e in explained]})
 
 # %% [markdown]
 # Blue patches speak **for** the class above the picture, orange ones **against** it; the stronger the colour, the larger
-# the weight. $R^2$ below says how well the straight-line model fits the thousand answers: where it is low, do not trust
-# the colours.
+# the weight. Only the eight patches with the largest weights are painted. $R^2$ below says how well the straight-line model
+# fits the thousand answers: where it is low, do not trust the colours.
 #
-# **Questions.** What does a blue patch mean, and what does an orange one? On which picture does the network use something
-# that is not food? Is any object wholly blue, or is only a part of it needed? Which picture has the lowest $R^2$?
-#
+# **Look and think.** On which pictures does the network use something that is not food?
+
+# %%
+quiz.ask("lime")
+
+# %% [markdown]
 # ### How stable is it?
 #
 # LIME is random. Explain one picture with five seeds: do the same patches come out on top?
@@ -181,11 +193,11 @@ show(figures.lime(columns, images, explained), "cnn_06_lime")
 told = torch.tensor([e.score == e.score for e in explained])  # LIME may have left one out
 picked = int((said.max(1).values * told).argmax())
 stable = lime_method.stability(model, images[picked], target=int(targets[picked]))
-show(figures.lime_stability(images[picked], stable.explanations, stable.overlap, top=stable.top), "cnn_07_lime_stability")
+show(figures_lime.stability(images[picked], stable.explanations, stable.overlap, top=stable.top), "cnn_07_lime_stability")
 
 # %% [markdown]
-# **Question.** The dots of one column are the weights of one patch under five seeds. How many patches are clearly
-# different from zero under every seed? Those are the ones you may speak about.
+# The dots of one column are the weights of one patch under five seeds. **Look and think.** Which patches would you speak
+# about: those whose dots lie together, or those that are far from zero under every seed?
 #
 # ### As the course drew it
 #
@@ -195,7 +207,7 @@ show(figures.lime_stability(images[picked], stable.explanations, stable.overlap,
 
 # %%
 as_course = lime_method.explain_each(model, images, targets, names=food.names, recipe="course", samples=500)
-show(figures.lime(columns, images, as_course, top=11, recipe="course"), "cnn_08_lime_course")
+show(figures_lime.lime(columns, images, as_course, top=11, recipe="course"), "cnn_08_lime_course")
 
 # %% [markdown]
 # ## 5. Saliency map: which pixel matters most, right here?
@@ -218,6 +230,7 @@ source(attribution.saliency, attribution.heatmap)
 gradient = attribution.saliency(model, images, targets)
 maps = {"saliency": attribution.heatmap(gradient)}
 show(figures.rows(columns, {"picture": (images, None), "saliency": (maps["saliency"], "hot")}), "cnn_09_saliency")
+notebook.fact("saliency", {"on_food": visible.on_object(maps["saliency"], food.masks)})
 
 # %% [markdown]
 # **Why every picture is normalised on its own.** The size of the gradient differs from picture to picture. On one common
@@ -237,12 +250,13 @@ show(figures.rows(columns, table), "cnn_10_saliency_scale")
 for name, m in {"score": strength, "loss": of_loss}.items():
     peaks = m.amax((1, 2))
     print(f"gradient of the {name}: the strongest map is {float(peaks.max() / peaks.min()):,.0f} times the weakest")
+right = said.gather(1, targets[:, None])[:, 0]  # the probability of the label
+notebook.fact("scale", {"right": right, "loss": peaks, "together": visible.rank_correlation(right, peaks)})
+
+# %%
+quiz.ask("saliency")
 
 # %% [markdown]
-# **Questions.** What is differentiated by what? Where is a saliency map bright: inside the food, on its outline, on the
-# background? Which picture is darkest on the common scale of the loss, and how sure is the network about it? On which picture do LIME
-# and saliency disagree most?
-#
 # ## 6. SmoothGrad: remove noise by adding noise
 #
 # **Idea.** A saliency map is speckled, because the gradient jumps from pixel to pixel. Add a little random noise to the
@@ -264,6 +278,7 @@ maps["SmoothGrad"] = attribution.heatmap(smooth)
 notes = [f"keeps its class {share:.0%}" for share in kept]
 table = {"picture": (images, None), "saliency": (maps["saliency"], "hot"), "SmoothGrad": (maps["SmoothGrad"], "hot", notes)}
 show(figures.rows(columns, table), "cnn_11_smoothgrad")
+notebook.fact("smoothgrad", {"kept": kept})
 
 # %% [markdown]
 # Below each map: the share of the fifty noisy pictures that the network still calls what it called the clean one. Where
@@ -275,10 +290,15 @@ for level in levels:
     noisy, kept = attribution.smoothgrad(model, images, targets, noise=level, samples=25, return_kept=True)
     table[f"noise {level}"] = (attribution.heatmap(noisy), "hot", [f"{share:.0%} keep" for share in kept])
 show(figures.rows(columns, table), "cnn_12_smoothgrad_noise")
+area = [visible.half_area(noisy).nanmean() for noisy, *_ in table.values()]
+notebook.fact("noise", {"levels": [str(level) for level in levels], "area": area, "growth": area[-1] / area[0]})
+
+# %%
+quiz.ask("smoothgrad")
 
 # %% [markdown]
-# **Questions.** How does SmoothGrad differ from the saliency map above it? Which noise gives the clearest map, and from
-# which noise on does the network no longer see what you see?
+# **Look and think.** Is the SmoothGrad map of a picture really smoother than its saliency map, or does it only show other
+# places? Which noise would you choose?
 #
 # ## 7. Filters: what is each part of the network looking for?
 #
@@ -306,10 +326,12 @@ layers = lesson.layers_of(model, images)  # early to late
 early, late = list(layers)[0], list(layers)[-1]
 respond = {f"layer {n}, filter 0": filters.activations(model, images, n)[:, 0] for n in layers}
 show(figures.activation_maps(columns, images, respond), "cnn_13_activation_maps")
+bottom = [visible.at_the_bottom(row) for row in respond.values()]
+bright = visible.follows_brightness(respond[f"layer {early}, filter 0"], images)
+notebook.fact("filters", {"rows": list(respond), "bottom": bottom, "bright": bright})
 
 # %% [markdown]
-# **Questions.** Near the input the map still looks like the picture; how does it change towards the output? Which part of
-# a picture activates the filter of the first row least (darkest), which most (brightest)?
+# Each row has one scale: yellow where the filter responds most, dark violet where least.
 #
 # ### What does a filter like to see?
 
@@ -331,7 +353,7 @@ show(figures.strip(frames, at, title=f"Layer {late}, filter 0: the picture while
 
 # %%
 middle = list(layers)[len(layers) // 2]
-found = crops.top_crops_many(model, training.as_float(pictures[:1100]), middle, channels[:5], count=8)
+found = crops.top_crops_many(model, predictions.as_float(pictures[:1100]), middle, channels[:5], count=8)
 wanted = filters.visualize_many(model, middle, channels[:5])
 figure = figures.filter_and_crops(channels[:5], wanted, [c.crops for c in found], [c.values for c in found], title=f"Layer {middle}")
 show(figure, "cnn_16_filters_and_crops")
@@ -346,9 +368,12 @@ table["after 100 steps"] = (start, None)
 show(figures.rows(columns, table, title=f"Layer {middle}, filter 0, recipe course"), "cnn_17_filters_course")
 
 # %% [markdown]
-# **Questions.** Which layer's filters look for edges and colours, which for textures, which for parts of things? What is
-# optimised here: the weights or the picture? How far do the real crops agree with the visualisation?
-#
+# **Look and think.** For which filter do the real crops show what the drawing shows, so that you would believe it?
+
+# %%
+quiz.ask("filters")
+
+# %% [markdown]
 # ## 8. Integrated gradients: share out the score, exactly
 #
 # **Idea.** The gradient at the picture can be zero although the pixel matters (the network is *saturated*). So walk in a
@@ -389,6 +414,8 @@ show(figures.rows(columns, table), "cnn_18_integrated_gradients")
 steps = [4, 8, 16, 32, 64, 128]
 gaps = {"Gauss-Legendre": attribution.gap_by_steps(model, images[::2], targets[::2], steps)}
 show(figures.completeness(steps, gaps), "cnn_19_completeness")
+medians = gaps["Gauss-Legendre"].median(1).values
+notebook.fact("steps", {"median": medians, "falls": (medians[0] / medians[-1]).log10()})
 
 # %% [markdown]
 # ### Which baseline?
@@ -404,13 +431,17 @@ for kind in ("white", "blur", "mean"):
 show(figures.rows(columns, table, title="Integrated gradients from four baselines"), "cnn_20_baselines")
 
 # %% [markdown]
-# **Questions.** Why is a straight path used, and what do more steps change? What is the median gap (the line) with 4 steps,
-# and what with 128? Which food vanishes on the black baseline and appears on the white one? Why?
-#
+# **Look and think.** Which food is fainter on the black baseline than on the white one, and which is it the other way round?
+
+# %%
+quiz.ask("gradients")
+
+# %% [markdown]
 # ## 9. Five answers side by side
 #
 # Do the methods agree? First look, then count. (The filters of section 7 explain a *part of the network*; beside the
-# others stands the activation of the last layer's filter that this class uses most.)
+# others stands the activation of the last layer's filter that this class uses most.) Below LIME: the rank correlation of its
+# map, all patches without their sign, with the saliency map.
 #
 # 中文：把五種方法的結果並排比較，再用等級相關係數計算它們有多一致。
 
@@ -418,17 +449,24 @@ show(figures.rows(columns, table, title="Integrated gradients from four baseline
 maps["LIME"] = attribution.heatmap_of([abs(lime_method.segment_map(e)) for e in explained])
 maps["filters"] = evaluation.strongest_filter(model, images, targets, late)
 order = ["LIME", "saliency", "SmoothGrad", "integrated gradients", "filters"]
-overlays = [figures.lime_overlay(x, e.segments, e.weights).transpose(2, 0, 1) for x, e in zip(images, explained)]
-table = {"picture": (images, None), "LIME": (overlays, None)} | {n: (maps[n], "hot") for n in order[1:]}
+overlays = [figures_lime.overlay(x, e.segments, e.weights).transpose(2, 0, 1) for x, e in zip(images, explained)]
+like = evaluation.rank_correlations({name: maps[name] for name in ("LIME", "saliency")})[:, 0, 1]
+table = {"picture": (images, None), "LIME": (overlays, None, [f"like saliency: {r:.2f}" for r in like])}
+table |= {n: (maps[n], "hot") for n in order[1:]}
 show(figures.side_by_side(columns, table), "cnn_21_side_by_side")
+notebook.fact("together", {"like": like})
 
 # %%
 together = evaluation.agreement({name: maps[name] for name in order})
 show(figures.agreement(order, together[1], title="Mean rank correlation over ten pictures"), "cnn_22_agreement")
 
 # %% [markdown]
-# **Questions.** Which two methods agree most, which least? Two methods that agree may both be wrong: agreement is no proof.
-#
+# **Look and think.** Which two methods agree most? What do they have in common?
+
+# %%
+quiz.ask("agreement")
+
+# %% [markdown]
 # ## 10. Can you believe it?
 #
 # A map can be pretty and wrong, and there is no answer book to look it up in. So this section *tests* the five methods, in five
@@ -466,35 +504,42 @@ for name in (name for name in judged if "uniform" not in name):
 gains = {name: {kind: trust.gain(*both).numpy() for kind, both in row.items()} for name, row in curves.items()}
 title = "Pixels removed from both ends, mean over ten pictures (of the methods LIME and integrated gradients have a sign)"
 show(figures_trust.srg(gains, "LIME", *curves["LIME"]["mean"], baselines=baselines, title=title), "cnn_23_removal")
+ranked = [*order, "|integrated gradients|"]
+notebook.fact("removal", {"names": ranked, "gain": [sum(v.mean() for v in gains[name].values()) / 3 for name in ranked]})
 
 # %%
-falls = {name: {kind: float(both[0].mean()) for kind, both in curves[name].items()} for name in order}
+falls = {name: {kind: float(both[0].mean()) for kind, both in curves[name].items()} for name in ranked}
 for way in baselines:
-    print(f"{way:6s} most important first, best to worst:", ", ".join(sorted(order, key=lambda name: falls[name][way])))
-    print(f"{'':6s} SRG, best to worst:                 ", ", ".join(sorted(order, key=lambda name: -gains[name][way].mean())))
+    print(f"{way:6s} most important first, best to worst:", ", ".join(sorted(ranked, key=lambda name: falls[name][way])))
+    print(f"{'':6s} SRG, best to worst:                 ", ", ".join(sorted(ranked, key=lambda name: -gains[name][way].mean())))
 reverse = trust.srg(model, images, targets, -judged["LIME"], steps=10)
 print(f"LIME upside down: SRG {reverse.mean():+.3f} instead of {gains['LIME']['mean'].mean():+.3f}")
 
 # %% [markdown]
-# **Questions.** Which method has the largest area, and is it larger than that of the food's outline, which has never seen the
-# network? Does the order of the methods depend on the baseline, and which order does so less: that of one curve, or that of SRG?
-# Integrated gradients come twice, with their sign and without: what does that say about the sign of a single pixel?
-#
+# **Look and think.** Which order of the methods depends less on the baseline: that of one curve, or that of SRG? Integrated
+# gradients come twice, with their sign and without (the bars |…|): what does that say about the sign of a single pixel?
+
+# %%
+quiz.ask("removal")
+
+# %% [markdown]
 # ### Test 2. Destroy the network: does the map notice?
 #
 # **Idea.** A map that explains *this network* must change when the network's weights are replaced by random ones. Layers are
 # randomised one after the other, from the input upwards; below each map stands how alike it still is to the first (rank correlation on
-# a 16 x 16 grid, mean over ten pictures).
+# a 16 x 16 grid, mean over ten pictures). LIME draws its samples by chance, so its number has a ceiling below 1: how alike two
+# maps of *one* network are, drawn with two seeds (in the figure's title). Only what falls below that has noticed anything.
 # *Adebayo et al. 2018, "Sanity Checks for Saliency Maps"; Binder et al. 2023, "Shortcomings of Top-Down Randomization".*
 #
-# 中文：把網路的權重逐層換成亂數。如果解釋圖幾乎不變，它解釋的就不是這個網路，而只是圖片本身（例如邊緣）。
+# 中文：把網路的權重逐層換成亂數。如果解釋圖幾乎不變，它解釋的就不是這個網路，而只是圖片本身（例如邊緣）。LIME 會隨機抽樣：
+# 同一個網路換個種子，圖也只像到標題裡的數字；要比它更低，才算有反應。
 
 # %%
 source(trust.randomised)
 
 # %%
-def lime_maps(net, x, t, samples):
-    found = lime_method.explain_each(net, x, t, samples=samples)
+def lime_maps(net, x, t, samples, seed=0):
+    found = lime_method.explain_each(net, x, t, samples=samples, seed=seed)
     return torch.stack([torch.as_tensor(lime_method.segment_map(e)) for e in found])
 
 methods = {  # fewer samples and steps than above: there are many networks to explain
@@ -510,17 +555,24 @@ stages = [("trained", model), *list(trust.randomised(model))[::-2][::-1]]  # eve
 series = {name: [method(net, images, targets) for _, net in stages] for name, method in methods.items()}
 again = [trust.controls(images, seed=k) for k in range(len(stages))]
 series |= {f"{name} (control)": [found[name] for found in again] for name in ("edges", "random")}
-alike = {name: [float(torch.tensor(trust.alike(row[0], m)).nanmean()) for m in row] for name, row in series.items()}
+def mean_alike(one, other):
+    return float(torch.tensor(trust.alike(one, other)).nanmean())
+
+alike = {name: [mean_alike(row[0], m) for m in row] for name, row in series.items()}
+same = mean_alike(series["LIME"][0], methods["LIME"](model, images, targets, seed=1))  # the trained network once more
 shown = {name: attribution.heatmap_of(torch.stack([m[picked].abs() for m in row])) for name, row in series.items()}
 steps = [stages[0][0], *(f"to {name.split('.')[-1]}" if "head" not in name else "all" for name, _ in stages[1:])]
 title = "Weights randomised from the input up to layer ...; below: how alike to the first column"
+title += f"\n(LIME of the trained network with two seeds, its ceiling: {same:.2f})"
 show(figures_trust.strip(steps, shown, alike, picture=images[picked], title=title), "cnn_24_randomised")
 
 # %% [markdown]
-# **Questions.** Which maps notice? The edges never change: they must fail. The random map passes with flying colours, and we know from
-# test 1 what it is worth: passing is *necessary*, not sufficient. What does a method still show when the whole network is
-# random?
-#
+# **Look and think.** What does a method still show of the picture when the whole network is random?
+
+# %%
+quiz.ask("randomised")
+
+# %% [markdown]
 # ### Test 3. A detective story
 #
 # A colleague sends you a second network. "Fine-tuned like yours, on the same pictures, and look how well it does on desserts!" The
@@ -536,12 +588,12 @@ parts = food.splits["training"], food.splits["validation"]
 shortcut.train_with_shortcut(second, *parts, planted, checkpoint=notebook.ROOT / "runs" / "second.safetensors")
 hers, called = shortcut.planted(*parts[1], planted, seed=1), parts[1][1]
 for name, net, shown in (("your network, your pictures", model, parts[1][0]), ("her network, her pictures", second, hers)):
-    result = training.evaluate(net, shown, called)
+    result = predictions.evaluate(net, shown, called)
     print(f"{name}: right on {result.accuracy:.0%} of all, on {result.per_class[planted]:.0%} of {classes[planted]}")
 
 # %%
 chosen = (called == planted).nonzero()[0][:10]
-suspects, guilty = training.as_float(hers[chosen]), torch.full((len(chosen),), planted)
+suspects, guilty = predictions.as_float(hers[chosen]), torch.full((len(chosen),), planted)
 seen = {name: [method(net, suspects, guilty) for net in (model, second)] for name, method in methods.items()}
 table = {f"{name}\n{whose}": (attribution.heatmap_of(m[:5].abs()), "hot")
          for name, pair in seen.items() for whose, m in zip(("yours", "hers"), pair)}
@@ -549,7 +601,7 @@ title = f"Five of her {classes[planted]} pictures: what speaks for {classes[plan
 show(figures.rows([f"picture {k + 1}" for k in range(5)], table, title=title), "cnn_25_two_networks")
 
 # %% [markdown]
-# **Question.** Compare *yours* and *hers*. What does her network look at? Which method made you suspicious? Write your guess down
+# **Look and think.** Compare *yours* and *hers*. What does her network look at? Which method made you suspicious? Write your guess down
 # before you go on.
 #
 # ### The cause
@@ -562,9 +614,9 @@ show(figures.rows([f"picture {k + 1}" for k in range(5)], table, title=title), "
 # 中文：真相：她所有的甜點照片邊上都有一個洋紅色方塊。網路學的是方塊，不是甜點，而她的驗證資料也有方塊，所以看不出來。
 
 # %%
-answer = [f"hers: {classes[p.argmax()]} {p.max():.0%}" for p in training.predict(second, suspects[:5])]
-clean = training.as_float(parts[1][0][chosen[:5]])
-without = [f"hers: {classes[p.argmax()]} {p.max():.0%}" for p in training.predict(second, clean)]
+answer = [f"hers: {classes[p.argmax()]} {p.max():.0%}" for p in inference.predict(second, suspects[:5])]
+clean = predictions.as_float(parts[1][0][chosen[:5]])
+without = [f"hers: {classes[p.argmax()]} {p.max():.0%}" for p in inference.predict(second, clean)]
 table = {"her picture": (suspects[:5], None, answer), "without\nthe square": (clean, None, without)}
 show(figures.rows([f"picture {k + 1}" for k in range(5)], table), "cnn_26_the_cause")
 for name, net in {"your network": model, "her network": second}.items():
@@ -588,11 +640,12 @@ area = float(square.float().mean())
 chance = dict(zip(measures, (float(trust.widened(square).mean()), area, area)))
 title = f"Who finds the square? {len(chosen)} pictures"
 show(figures_trust.two_networks(finds, chance, names=("your network", "her network"), title=title), "cnn_27_who_finds_it")
+notebook.fact("square", {"names": order, "hits": [finds["highest pixel in the square"][name][1] for name in order]})
+
+# %%
+quiz.ask("square")
 
 # %% [markdown]
-# **Questions.** Which method would have let you *find* the square without knowing of it, and which would not? Is a high share on her network
-# enough, or must you compare with yours? Look at the edges: why does a map that never saw a network score there at all?
-#
 # ### Test 4. Leave it out and photograph again
 #
 # **Idea.** Our scenes are composed, so every object can be taken away and the scene rendered again: the table is where it was, the
@@ -606,6 +659,7 @@ show(figures_trust.two_networks(finds, chance, names=("your network", "her netwo
 # 中文：把場景裡的某個物體真的拿掉、重新合成一張圖，分數降多少？解釋圖給每個物體的份量，順序應該和它一致。
 
 # %%
+there, loses = [], []  # objects, and what the score loses without each
 if food.objects is not None:
     lost = trust.score_falls(model, images, targets, [things.without for things in food.objects])
     scene = max(range(len(images)), key=lambda k: len(lost[k]))
@@ -613,6 +667,8 @@ if food.objects is not None:
     title = f"Picture {scene} ({classes[targets[scene]]}), each object left out in its turn; below: what the score loses"
     table = {"": (torch.cat([images[scene][None], things.without]), None, ["", *(f"{d:+.2f}" for d in lost[scene])])}
     show(figures.rows(["all", *(f"no {name}" for name in things.names)], table, title=title), "cnn_28_left_out")
+    there, loses = list(things.names), lost[scene]
+notebook.fact("objects", {"names": there, "loses": loses})
 
 # %%
 ordered = {}
@@ -624,10 +680,15 @@ if food.objects is not None:
     show(figures_trust.spread(ordered | whole, chance=0.5, xlabel="single deletion (1: same order, 0.5: chance)", title=title), "cnn_29_objects")
 
 # %% [markdown]
-# **Questions.** Without which object does the score *rise*, and what does that mean? The uniform map knows nothing but how large
-# an object is: how far does size alone get, and which methods do better, by more than the bars' width? (A sum grows with the size
-# of the object, whatever the map. Where size gets as far as the methods, this test has not told them apart.)
+# (What lay beneath an object comes to light without it, and counts as well. And a sum grows with the size of an object,
+# whatever the map: the uniform map knows nothing else. Where size gets as far as the methods, this test has not told them apart.)
 #
+# **Look and think.** How far does size alone get, and does the bar of any method lie wholly above that of the uniform map?
+
+# %%
+quiz.ask("objects")
+
+# %% [markdown]
 # ### Test 5. Which class is being explained?
 #
 # **Idea.** "Why bread?" has no answer; "why bread *rather than* cheese?" has. A map of one class may be bright on everything that
@@ -643,7 +704,7 @@ hardest, result = list(results.items())[-1]
 top = torch.as_tensor(result.probabilities).topk(2)
 third = (top.indices != torch.as_tensor(result.labels)[:, None]).all(1)  # neither of the two is right
 doubt = int((top.values[:, 0] - top.values[:, 1] + (~third).float()).argmin())
-x, label = training.as_float(food.splits[hardest][0][doubt])[None], int(result.labels[doubt])
+x, label = predictions.as_float(food.splits[hardest][0][doubt])[None], int(result.labels[doubt])
 first, runner = top.indices[doubt].tolist()
 three = {"label": label, "says": first, "runner-up": runner}
 signed_map = lambda m: 0.5 + 0.5 * (cells := torch.nn.functional.avg_pool2d(m.sum(1), 4)) / cells.abs().max()
@@ -661,8 +722,8 @@ show(figures.rows(names, table, title=title), "cnn_30_which_class")
 # %% [markdown]
 # In the last row blue speaks for the class (or for the first of the two), red against it.
 #
-# **Questions.** How alike are the maps of the three classes? What does the last column show that they do not? Would you have
-# noticed from the first column alone that the network was going to be wrong?
+# **Look and think.** What does the last column show that the maps of the three classes do not? Would you have noticed from the first
+# column alone that the network was going to be wrong?
 #
 # ### All tests, all methods
 
@@ -690,8 +751,8 @@ for test in tests:
 #
 # 中文：沒有「最好」的方法：每個檢驗問的問題不同。比不過對照組的，就什麼也沒證明；在幾種不同檢驗都站得住的，才值得一些信任。
 #
-# **Questions.** Which control is best in which column, and what does that say about the *test*? Which method would you show a doctor,
-# and which test would you run first on a network of your own?
+# **Look and think.** Where a control is best in its column, what does that say about the *test*? Which method would you show a
+# doctor, and which test would you run first on a network of your own?
 #
 # ## 11. Photographs
 #
@@ -704,18 +765,18 @@ for test in tests:
 # %%
 reader = lesson.load_checkpoint(lesson.READER, device)
 photos = lesson.photographs(PHOTOS, reader.input_size)
-guess = training.predict(reader, photos.images)
+guess = inference.predict(reader, photos.images)
 believed = guess.argmax(1)
 captions = [f"{name}\n{classes[b]} {p.max():.0%}" for name, b, p in zip(photos.names, believed, guess)]
 if photos.labels is not None:
     captions = figures.captions(photos.labels, guess, classes)
 free = lesson.free_photographs("measure", reader.input_size)
-right = (training.predict(reader, free.images).argmax(1) == free.labels).float().mean()
+right = (inference.predict(reader, free.images).argmax(1) == free.labels).float().mean()
 print(f"On {len(free.labels)} other free photographs, of dishes it has never seen, the network is right on {right:.0%}.")
 
 # %%
 own = lime_method.explain_each(reader, photos.images, names=photos.names, samples=300)
-painted = [figures.lime_overlay(x, e.segments, e.weights).transpose(2, 0, 1) for x, e in zip(photos.images, own)]
+painted = [figures_lime.overlay(x, e.segments, e.weights).transpose(2, 0, 1) for x, e in zip(photos.images, own)]
 of_photos = {"LIME": attribution.heatmap_of([abs(lime_method.segment_map(e)) for e in own])}
 for name, method in {"saliency": attribution.saliency, "SmoothGrad": attribution.smoothgrad,
                      "integrated gradients": attribution.integrated_gradients}.items():
@@ -732,9 +793,20 @@ show(figures.side_by_side(captions, table), "cnn_32_photographs", folder=noteboo
 # Every method explains the class that the network *says* (after the ✓ or ✗), right or wrong. Below each map stands the share
 # of it that falls on food; below the picture the share of the picture that is food, which is chance.
 #
-# **Questions.** On how many of the ten is the network right? On a picture where it is wrong: which part misled it? Which method
-# stays closest to the food, and on how many pictures is it above chance?
+# **Look and think.** On a picture where the network is wrong: which part misled it? Does the method that stays closest to the
+# food thereby explain it best?
 #
+# ## Hand in your answers
+#
+# Write your name and student number into the settings at the top, run that cell again, then this one. It writes one file with
+# your answers and the numbers of your figures, says where it lies, and shows what will be graded.
+#
+# 中文：在最上面的設定填好姓名與學號，重新執行設定那一格，再執行下面這一格，就會產生要繳交的檔案，並列出會被計分的答案。
+
+# %%
+quiz.hand_in(NAME, NUMBER)
+
+# %% [markdown]
 # ## What you have seen
 #
 # | method | asks | needs | costs | beware |

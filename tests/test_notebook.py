@@ -172,10 +172,14 @@ def test_formulas_become_what_a_browser_draws_and_other_dollars_stay():
 def test_a_page_holds_pictures_with_their_words_and_fetches_nothing(tmp_path):
     picture = {"image/png": base64.b64encode(b"a picture").decode()}
     shown = nbformat.v4.new_output("display_data", picture, metadata={"image/png": {"alt": 'two "apples"'}})
+    widget = {"application/vnd.jupyter.widget-view+json": {"model_id": "1", "version_major": 2, "version_minor": 0}}
+    card = [nbformat.v4.new_output("display_data", data) for data in ({"text/html": "<p>in writing</p>"}, widget)]
     book = nbformat.v4.new_notebook(cells=[
         nbformat.v4.new_markdown_cell("![here](apple.png) where $a < b$"),
-        nbformat.v4.new_code_cell("show()", outputs=[shown]),
+        nbformat.v4.new_code_cell("show()", outputs=[shown, *card]),
     ])  # fmt: skip
+    state = {"version_major": 2, "version_minor": 0, "state": {"1": {"model_name": "VBoxModel", "state": {}}}}
+    book.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": state}  # as JupyterLab keeps it
     nbformat.write(book, tmp_path / "a.ipynb")
     (tmp_path / "apple.png").write_bytes(b"another")
     page = save_page(tmp_path / "a.ipynb", tmp_path / "deep" / "a.html").read_text(encoding="utf-8")
@@ -185,7 +189,8 @@ def test_a_page_holds_pictures_with_their_words_and_fetches_nothing(tmp_path):
     }  # fmt: skip
     assert read.find("math").text.replace(" ", "") == "a<b"
     assert not [script for script in read.find_all(["script", "link"]) if script.get("src") or script.get("href")]
-    assert not re.search("cdn|require.min|@import", page)
+    assert not re.search("cdn|unpkg|require.min|@import", page)
+    assert read.find("p", string="in writing")
     book.cells[1].outputs = []
     nbformat.write(book, tmp_path / "a.ipynb")
     with pytest.raises(ValueError, match=r"a.ipynb has no outputs: run it and save it first"):

@@ -30,8 +30,9 @@ from hw9.vision.classifier import ARCHITECTURES, CLASS_NAMES, CompactCNN, load_c
 from hw9.vision.food11 import Food11, find_food11
 from hw9.vision.inference import check_whole
 from hw9.vision.photographs import Photographs, free_photographs, lesson_photographs
+from hw9.vision.predictions import Evaluation, evaluate
 from hw9.vision.sprites import SpriteFood11
-from hw9.vision.training import Evaluation, Loss, Order, evaluate, train
+from hw9.vision.training import Loss, Order, train
 
 Pictures = tuple[np.ndarray, np.ndarray]  # uint8 (N, 3, size, size), labels int64 (N,)
 UNSEEN = 660  # scenes of unseen dishes to measure with

@@ -33,6 +33,16 @@ def phases(readings: Sequence[Reading], parts: Sequence[Roles]) -> dict[str, Ten
     }
 
 
+def tops(numbers: dict[str, Tensor]) -> dict[str, list[int]]:
+    """The layers at which the mean over questions is highest, to two decimals; [] where it is never above chance."""
+    chance, found = {"question match": 0.5, "answer apart": 1.0}, {}
+    for name, rows in numbers.items():
+        mean = (100 * rows.mean(0)).round()
+        above = mean.max() > 100 * chance.get(name, 0)
+        found[name] = (mean == mean.max()).nonzero()[:, 0].tolist() if above else []
+    return found
+
+
 def same_word(reading: Reading, roles: Roles) -> Tensor:
     """Phase 1, (L+1,): share of repeated words whose nearest word is another copy of the same; chance is about 0.02.
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from scipy.stats import kendalltau
+from scipy.stats import kendalltau, sem
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -125,6 +125,20 @@ def kendall(answer: Tensor, truth: Tensor) -> float:
         raise ValueError(f"give two answers (T,) of one sentence, not {tuple(answer.shape)} and {tuple(truth.shape)}")
     words = truth.isfinite()
     return float(kendalltau(answer[words].numpy(), truth[words].numpy()).statistic)
+
+
+def clear_of(taus: dict[str, Sequence[float]], control: str) -> float:
+    """How far the bar (mean with its standard error) of the best answer in `taus` lies above that of the `control`.
+
+    Below 0 they overlap. Other names that end in "(control)" are left out; nan where there are too few numbers.
+    """
+    known = {name: [value for value in values if value == value] for name, values in taus.items()}
+    bars = {name: (np.mean(values), sem(values)) for name, values in known.items() if len(values) > 1}
+    answers = [name for name in bars if not name.endswith("(control)")]
+    if not answers or control not in bars:
+        return float("nan")
+    mean, error = max(bars[name] for name in answers)
+    return float(mean - error - sum(bars[control]))
 
 
 def erasure(bert: Bert, text: str, position: int, token: str, answer: Tensor) -> Erasure:

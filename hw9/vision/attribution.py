@@ -8,14 +8,16 @@ same thing, gradients with respect to the pixels of altered copies of the pictur
 import math
 import warnings
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from hw9.vision.baselines import make_baseline
-from hw9.vision.gradients import differentiable, on_device, scores, sum_gradients
-from hw9.vision.inference import check_targets, check_whole
+from hw9.vision.chunks import check_whole, moved
+from hw9.vision.gradients import Copies, differentiable, on_device, scores, sum_gradients
+from hw9.vision.inference import check_targets
 
 
 def saliency(
@@ -31,7 +33,8 @@ def saliency(
     course = _is_course(recipe)
     with differentiable(model) as model:
         pictures, labels = on_device(model, images, targets)
-        gradients = sum_gradients(model, pictures, labels, 1, lambda rows, _: pictures[rows], loss=course, chunk=chunk)
+        options = {"loss": course, "chunk": chunk}
+        gradients = sum_gradients(model, pictures, labels, 1, lambda part: pictures[part.rows], **options)
     return gradients.to(images.device)
 
 
@@ -64,7 +67,7 @@ def smoothgrad(
     noise = (0.4 if course else 0.15) if noise is None else noise
     if not (0 <= noise < math.inf and seed >= 0):
         raise ValueError(f"noise and seed must be 0 or more, not noise={noise} and seed={seed}")
-    with differentiable(model) as model:
+    with differentiable(model, exact=False) as model, ThreadPoolExecutor() as threads:
         pictures, labels = on_device(model, images, targets)
         count = len(pictures)
         spread = pictures.amax((1, 2, 3), keepdim=True) - pictures.amin((1, 2, 3), keepdim=True)  # (N, 1, 1, 1)
@@ -72,12 +75,14 @@ def smoothgrad(
         deviation = (noise / spread).square().nan_to_num(posinf=0) if course else noise * spread
         named = torch.empty(samples * count, dtype=torch.long, device=pictures.device)
 
-        def noisy(rows: Tensor, draws: Tensor) -> Tensor:
-            fields = [_unit_noise(seed, draw, pictures) for draw in range(int(draws[0]), int(draws[-1]) + 1)]
-            return pictures[rows] + deviation[rows] * torch.stack(fields)[draws - draws[0]]  # (B, 3, H, W)
+        def noisy(part: Copies) -> Tensor:
+            draws = range(part.numbers[0] // count, part.numbers[-1] // count + 1)
+            fields = torch.stack(list(threads.map(lambda draw: _unit_noise(seed, draw, pictures), draws)))
+            fields = moved(fields, pictures.device)[part.draws - draws.start]
+            return pictures[part.rows] + deviation[part.rows] * fields  # (B, 3, H, W)
 
-        def weigh(rows: Tensor, draws: Tensor, gradients: Tensor, logits: Tensor) -> Tensor:
-            named[draws * count + rows] = logits.argmax(1)
+        def weigh(part: Copies, gradients: Tensor, logits: Tensor) -> Tensor:
+            named[part.numbers.start : part.numbers.stop] = logits.argmax(1)
             return gradients.abs() if course else gradients
 
         mean = sum_gradients(model, pictures, labels, samples, noisy, weigh, loss=course, chunk=chunk) / samples
@@ -112,18 +117,18 @@ def integrated_gradients(
     """
     course = _is_course(recipe)
     steps = check_whole("steps", (10 if course else 64) if steps is None else steps)
-    with differentiable(model) as model:
+    with differentiable(model, exact=False) as model:
         pictures, labels = on_device(model, images, targets)
         start = make_baseline(pictures, baseline)
         way = pictures - start
         rule = (part.to(pictures.dtype).to(pictures.device) for part in _path_rule(steps, course))
         nodes, weights = (part.view(-1, 1, 1, 1) for part in rule)  # (S, 1, 1, 1)
 
-        def on_the_way(rows: Tensor, step: Tensor) -> Tensor:
-            return nodes[step] * way[rows] + start[rows]  # (B, 3, H, W), in memory as `way`
+        def on_the_way(part: Copies) -> Tensor:
+            return nodes[part.draws] * way[part.rows] + start[part.rows]  # (B, 3, H, W), in memory as `way`
 
-        def weigh(rows: Tensor, step: Tensor, gradients: Tensor, logits: Tensor) -> Tensor:
-            return weights[step] * gradients
+        def weigh(part: Copies, gradients: Tensor, logits: Tensor) -> Tensor:
+            return weights[part.draws] * gradients
 
         mean = sum_gradients(model, pictures, labels, steps, on_the_way, weigh, chunk=chunk)
         if course:
@@ -222,9 +227,9 @@ def _sum(values: Tensor) -> Tensor:
 
 
 def _unit_noise(seed: int, draw: int, like: Tensor) -> Tensor:
-    """Standard normal noise (3, H, W) of one draw, made on the CPU so that every device gets the same."""
+    """Standard normal noise (3, H, W) of one draw, on the CPU, so that every device gets the same."""
     values = np.random.default_rng((seed, draw)).standard_normal(tuple(like.shape[1:]), dtype=np.float32)
-    return torch.from_numpy(values).to(like)
+    return torch.from_numpy(values).to(like.dtype)
 
 
 def _path_rule(steps: int, course: bool) -> tuple[Tensor, Tensor]:

@@ -61,7 +61,7 @@ def recoloured(images: Tensor, strength: float) -> Tensor:
     images = images * factor(most) * factor(0.15 * strength, 3)
     mean = images.mean((1, 2, 3), keepdim=True)
     images = mean + (images - mean) * factor(most)
-    grey = (images * torch.tensor(GREY, device=device).view(1, 3, 1, 1)).sum(1, keepdim=True)
+    grey = sum(weight * images[:, k : k + 1] for k, weight in enumerate(GREY))
     colourless = torch.rand(count, 1, 1, 1, device=device) < 0.05 * strength
     return (grey + (images - grey) * torch.where(colourless, 0.0, factor(most))).clamp(0, 1)
 

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from hw9.vision.ascent import climbable
-from hw9.vision.inference import check_images, device_of, frozen, gradient, in_chunks
+from hw9.vision.chunks import in_chunks
+from hw9.vision.inference import check_images, device_of, frozen, gradient
 from hw9.vision.layers import finite, up_to
 
 

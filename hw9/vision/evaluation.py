@@ -9,8 +9,8 @@ from torch.nn import functional as F
 
 from hw9.vision.attribution import heatmap_of
 from hw9.vision.baselines import make_baseline
-from hw9.vision.gradients import chunk_size, differentiable, on_device
-from hw9.vision.inference import check_logits, check_targets, gradient, in_chunks, no_gradient, probabilities
+from hw9.vision.gradients import differentiable, in_turn, on_device
+from hw9.vision.inference import check_logits, check_scores, check_targets, gradient, no_gradient, probabilities
 from hw9.vision.layers import find_layer
 
 
@@ -84,23 +84,24 @@ def deletion_curve(
         raise ValueError(f"steps must be 1 or more, not {steps}")
     order = torch.stack([_rising(part) for part in maps.numpy()])
     order = order if least_first else order.flip(1)
-    curve = torch.empty(len(images) * (steps + 1))
+    parts = {}
 
     def work(first: int, last: int) -> None:
-        numbers = torch.arange(first, last)
+        numbers = torch.arange(first, last, device=pictures.device)
         rows, step = numbers // (steps + 1), numbers % (steps + 1)
         deleted = place[rows] < gone[step][:, None, None]  # (B, H, W)
-        said = probabilities(check_logits(model(torch.where(deleted[:, None], empty[rows], pictures[rows]))))
-        check_targets(labels, len(labels), said.shape[1])
-        curve[first:last] = said.gather(1, labels[rows][:, None])[:, 0].cpu()
+        parts[first] = check_scores(model(torch.where(deleted[:, None], empty[rows], pictures[rows])))
 
     with differentiable(model) as model, torch.no_grad():
         pictures, labels = on_device(model, images, targets)
         place = order.argsort(1).view(maps.shape).to(pictures.device)  # (N, H, W): 0 for the pixel that goes first
         empty = make_baseline(pictures, baseline)
         gone = torch.linspace(0, place[0].numel(), steps + 1).round().to(pictures.device)  # (steps + 1,) pixels
-        in_chunks(work, len(curve), chunk_size(chunk, pictures))
-    return curve.view(len(images), steps + 1)
+        in_turn(work, len(images) * (steps + 1), chunk, pictures)
+        said = probabilities(check_logits(torch.cat([parts[first] for first in sorted(parts)])))
+        check_targets(labels, len(labels), said.shape[1])
+        curve = said.gather(1, labels.repeat_interleave(steps + 1)[:, None])
+    return curve.view(len(images), steps + 1).cpu()
 
 
 def strongest_filter(
@@ -138,7 +139,7 @@ def strongest_filter(
         pictures, labels = on_device(model, images, targets)
         handle = find_layer(model, layer).register_forward_hook(catch)
         try:
-            in_chunks(work, len(images), chunk_size(chunk, pictures))
+            in_turn(work, len(images), chunk, pictures)
         finally:
             handle.remove()
     return heatmap_of(torch.cat([parts[first] for first in sorted(parts)]))

@@ -1,4 +1,4 @@
-"""Every picture of the CNN lesson. Nothing is computed here but colours and places: arrays in, a figure out.
+"""The pictures of the CNN lesson, but for LIME's and its tests'. Nothing is computed here but colours and places.
 
 Pictures are (N, 3, H, W) in [0, 1], maps (N, H, W) in [0, 1]; tensors and arrays both do.
 """
@@ -9,14 +9,6 @@ from textwrap import fill
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
-from matplotlib.patheffects import withStroke
-from skimage.segmentation import find_boundaries
-
-# Blue and orange stay apart for every common kind of colour blindness; red and green do not.
-FOR, AGAINST = np.array([0.10, 0.45, 0.95]), np.array([1.00, 0.55, 0.00])
-OUTLINE = [withStroke(linewidth=1.6, foreground="black")]  # white numbers stay legible on any picture
-COURSE_FOR, COURSE_AGAINST = np.array([0.0, 1.0, 0.0]), np.array([1.0, 0.0, 0.0])
 
 
 def _hwc(picture) -> np.ndarray:
@@ -35,7 +27,8 @@ def _title(figure: Figure, title: str) -> None:
     """Lay the figure out, with its title (if any) above everything else."""
     inches = figure.get_figheight()
     figure.suptitle(title, fontsize=11, y=1 - 0.08 / inches, va="top")
-    figure.tight_layout(pad=0.3, w_pad=0.3, h_pad=0.4, rect=(0, 0, 1, 1 - (0.3 / inches if title else 0)))
+    above = 0.3 + 0.17 * title.count("\n") if title else 0  # inches
+    figure.tight_layout(pad=0.3, w_pad=0.3, h_pad=0.4, rect=(0, 0, 1, 1 - above / inches))
 
 
 def _wrapped(note: str) -> str:
@@ -170,82 +163,6 @@ def confusion(matrices: dict[str, np.ndarray], class_names: Sequence[str]) -> Fi
     return figure
 
 
-def lime_overlay(picture, segments: np.ndarray, weights: np.ndarray, *, top: int = 8, recipe: str = "paper"):
-    """The picture, grey, with its `top` superpixels of largest weight painted; (H, W, 3) in [0, 1], enlarged 4 times.
-
-    Paper: blue speaks for the class, orange against it, the stronger the more opaque; a dark line with a light rim
-    bounds each, so that it is seen on white and on dark pictures. Course: every superpixel of at least 0.05 in full
-    green or red, as `get_image_and_mask` of the lime package draws it.
-    """
-    scale = 4
-    base = np.kron(_hwc(picture), np.ones((scale, scale, 1), np.float32))
-    big = np.kron(segments, np.ones((scale, scale), int))
-    order = np.argsort(-np.abs(weights))[:top]
-    if recipe == "course":
-        for k in (k for k in order if abs(weights[k]) >= 0.05):
-            base[big == k, 1 if weights[k] > 0 else 0] = 1.0
-        base[find_boundaries(big, mode="inner")] = (1.0, 1.0, 0.0)
-        return base
-    grey = base.mean(2, keepdims=True)
-    painted = 0.25 * base + 0.75 * (0.25 + 0.6 * grey)  # dimmed, so that paint stands out on white and on black
-    largest = np.abs(weights).max() or 1.0
-    chosen = np.zeros(big.shape, int)
-    for rank, k in enumerate(order, 1):
-        strength = abs(weights[k]) / largest
-        if strength < 0.1:
-            continue
-        inside = big == k
-        paint = FOR if weights[k] > 0 else AGAINST
-        opacity = 0.25 + 0.6 * strength
-        painted[inside] = (1 - opacity) * base[inside] + opacity * paint
-        chosen[inside] = rank
-    painted[find_boundaries(chosen, mode="outer")] = 1.0
-    painted[find_boundaries(chosen, mode="inner")] = 0.1
-    return painted
-
-
-def lime(names: Sequence[str], pictures, explanations, *, top: int = 8, recipe: str = "paper") -> Figure:
-    """Pictures, and below them what speaks for and against the class LIME was asked about, with R^2."""
-    overlays = [
-        lime_overlay(p, e.segments, e.weights, top=top, recipe=recipe).transpose(2, 0, 1)
-        for p, e in zip(pictures, explanations, strict=True)
-    ]
-    notes = ["left out" if e.score != e.score else f"R² = {e.score:.2f}" for e in explanations]
-    figure = rows(names, {"picture": (pictures, None), "LIME": (overlays, None, notes)})
-    colours = (FOR, AGAINST) if recipe == "paper" else (COURSE_FOR, COURSE_AGAINST)
-    parts = [Patch(color=c, label=t) for c, t in zip(colours, ("for the class", "against it"), strict=True)]
-    figure.legend(handles=parts, loc="upper center", ncol=2, frameon=False, bbox_to_anchor=(0.5, 0.0))
-    return figure
-
-
-def lime_stability(picture, explanations: Sequence, overlap: float, *, top: int = 5) -> Figure:
-    """The same picture under several seeds, and the weights of the superpixels most often on top, numbered in both."""
-    count = len(explanations)
-    figure = plt.figure(figsize=(9.4, 4.5))
-    above, below = figure.subfigures(2, 1, height_ratios=(1, 1.15))
-    axes = above.subplots(1, count)
-    _off(axes)
-    weights = np.stack([e.weights for e in explanations])  # (seeds, K)
-    order = np.argsort(-np.abs(weights).mean(0))[: 2 * top]
-    for number, (ax, e) in enumerate(zip(axes, explanations, strict=True)):
-        ax.imshow(lime_overlay(picture, e.segments, e.weights, top=top))
-        ax.set_title(f"seed {number}, R² = {e.score:.2f}", fontsize=8)
-        for k in order:
-            y, x = 4 * np.argwhere(e.segments == k).mean(0)
-            ax.text(x, y, str(k), fontsize=7.5, ha="center", va="center", color="white", path_effects=OUTLINE)
-    ax = below.subplots()
-    ax.axhline(0, color="black", lw=0.6)
-    for place, k in enumerate(order):
-        colour = FOR if weights[:, k].mean() > 0 else AGAINST
-        ax.plot([place] * count, weights[:, k], "o", color=colour, ms=5, alpha=0.7)
-    ax.set_xticks(range(len(order)), order)
-    ax.set(xlabel="superpixel (its number stands in the pictures)", ylabel="weight")
-    ax.set_title(f"a dot per seed; mean overlap of the top {top}: {overlap:.0%}", fontsize=9)
-    above.subplots_adjust(left=0.01, right=0.99, top=0.87, bottom=0.02, wspace=0.05)
-    below.subplots_adjust(left=0.08, right=0.99, top=0.88, bottom=0.22)
-    return figure
-
-
 def completeness(steps: Sequence[int], gaps: dict[str, np.ndarray]) -> Figure:
     """How far integrated gradients miss their sum, against the number of steps: a band per rule, median inside."""
     figure, ax = plt.subplots(figsize=(7.5, 3.4))
@@ -335,46 +252,4 @@ def side_by_side(names: Sequence[str], columns: dict[str, tuple], *, title: str 
     for ax, name in zip(grid[0], columns, strict=True):
         ax.set_title(name, fontsize=9)
     _title(figure, title)
-    return figure
-
-
-def bars(
-    values: dict[str, np.ndarray], names: Sequence[str], *, chance=None, ylabel: str = "", title: str = ""
-) -> Figure:
-    """Grouped bars: a group per picture, a bar per method; `chance` (N,) is drawn as a black line in each group."""
-    figure, ax = plt.subplots(figsize=(9.4, 3.2))
-    width = 0.8 / len(values)
-    place = np.arange(len(names))
-    chance = None if chance is None else np.asarray(chance)
-    for number, (name, heights) in enumerate(values.items()):
-        heights = np.asarray(heights)
-        ax.bar(
-            place - 0.4 + (number + 0.5) * width,
-            heights,
-            width * 0.92,
-            label=f"{name} (mean {np.nanmean(heights):.2f})",
-        )
-    if chance is not None:
-        ax.hlines(
-            chance, place - 0.45, place + 0.45, color="black", lw=1.4, label=f"chance (mean {np.nanmean(chance):.2f})"
-        )
-    ax.set_xticks(place, names, fontsize=8)
-    ax.set(ylabel=ylabel, title=title)
-    ax.legend(frameon=False, ncol=len(values) + 1, loc="upper center", bbox_to_anchor=(0.5, -0.2))
-    figure.tight_layout()
-    return figure
-
-
-def curves(by_name: dict[str, np.ndarray], *, reference: str, xlabel: str, ylabel: str, title: str = "") -> Figure:
-    """Mean over pictures of curves (N, T) over a share from 0 to 1, a line per name; `reference` is drawn dashed."""
-    figure, ax = plt.subplots(figsize=(7.5, 3.4))
-    for name, values in by_name.items():
-        values = np.asarray(values)
-        style = {"color": "black", "ls": "--"} if name == reference else {}
-        ax.plot(np.linspace(0, 1, values.shape[1]), values.mean(0), label=name, lw=1.8, **style)
-    ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
-    ax.xaxis.set_major_formatter("{x:.0%}")
-    ax.grid(alpha=0.25)
-    ax.legend(frameon=False)
-    figure.tight_layout()
     return figure

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from hw9.vision.ascent import Course, Paper, climbable
-from hw9.vision.inference import check_images, device_of, frozen, gradient, in_chunks, no_gradient
+from hw9.vision.chunks import in_chunks
+from hw9.vision.inference import check_images, device_of, frozen, gradient, no_gradient
 from hw9.vision.layers import finite, up_to
 
 

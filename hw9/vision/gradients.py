@@ -6,34 +6,51 @@ Pictures go through the model in its fastest memory layout, a chunk of copies at
 import contextlib
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from hw9.vision.chunks import in_chunks, memory_of
 from hw9.vision.inference import (
     are_probabilities,
     check_images,
     check_logits,
+    check_scores,
     check_targets,
+    damaged,
     device_of,
     fastest_layout,
     frozen,
     gradient,
-    in_chunks,
 )
+from hw9.vision.precision import convolutions
 
-# Network evaluations at a time, counted in pixels: 64 copies of 64x64, 16 of 128x128.
+# Network evaluations at a time, counted in pixels: 64 copies of 64x64, 16 of 128x128. So a processor does best.
 PIXELS_AT_A_TIME = 64 * 64 * 64
 
 
+@dataclass(frozen=True)
+class Copies:
+    """A chunk of altered copies: their `numbers`, and on the device the `rows` (B,) of their pictures and `draws` (B,).
+
+    They are numbered draw by draw, draw * N + row.
+    """
+
+    numbers: range
+    rows: Tensor
+    draws: Tensor
+
+
 @contextlib.contextmanager
-def differentiable(model: nn.Module) -> Iterator[nn.Module]:
-    """The network frozen, in full precision, with gradients to the pixels, whatever the caller has switched on."""
-    cudnn = torch.backends.cudnn
-    exact = cudnn.flags(enabled=cudnn.enabled, deterministic=True, allow_tf32=False)
+def differentiable(model: nn.Module, *, exact: bool = True) -> Iterator[nn.Module]:
+    """The network frozen, with gradients to the pixels, whatever the caller has switched on.
+
+    `exact` is that of `convolutions`.
+    """
     plain = torch.autocast(device_of(model).type, enabled=False)
-    with torch.inference_mode(False), torch.enable_grad(), plain, exact, frozen(model) as model:
+    with torch.inference_mode(False), torch.enable_grad(), plain, convolutions(exact=exact), frozen(model) as model:
         yield model
 
 
@@ -42,48 +59,54 @@ def sum_gradients(
     pictures: Tensor,
     targets: Tensor,
     draws: int,
-    copies: Callable[[Tensor, Tensor], Tensor],
-    weigh: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor] | None = None,
+    copies: Callable[[Copies], Tensor],
+    weigh: Callable[[Copies, Tensor, Tensor], Tensor] | None = None,
     *,
     loss: bool = False,
     chunk: int | None = None,
 ) -> Tensor:
     """Sum over `draws` altered copies of every picture of their gradients, or of what `weigh` makes of them, (N, ...).
 
-    The copies are numbered draw by draw (draw * N + row): every chunk but the last is full, and only one chunk of
-    copies exists at a time. `copies(rows, draws)` makes them, (B, 3, H, W); `weigh(rows, draws, gradients, logits)`
-    may be called again for the same copies.
+    Every chunk but the last is full, and only one chunk of copies exists at a time. `copies(part)` makes them,
+    (B, 3, H, W); `weigh(part, gradients, logits)` may be called again for the same copies. The device is waited for at
+    the first chunk, whose scores are looked at, and at the end; between them it never runs dry.
     """
     count, total = len(pictures), torch.zeros_like(pictures)
+    seen = {"finite": torch.ones((), dtype=torch.bool, device=pictures.device)}
 
     def work(first: int, last: int) -> None:
-        numbers = torch.arange(first, last)
-        rows, draw = numbers % count, numbers // count
-        values, logits = _gradients(model, copies(rows, draw), targets[rows], loss)
+        numbers = torch.arange(first, last, device=pictures.device)
+        part = Copies(range(first, last), numbers % count, numbers // count)
+        inputs = copies(part).detach().requires_grad_()
+        logits = check_scores(model(inputs))
+        if first == 0:  # of all chunks alike, and before any target is looked up
+            check_targets(targets, count, check_logits(logits).shape[1])
+            seen["probabilities"] = loss and are_probabilities(logits)
+        values = gradient(_explained(logits, targets[part.rows], loss, seen["probabilities"]), inputs)
         if weigh is not None:
-            values = weigh(rows, draw, values, logits)
+            values = weigh(part, values, logits.detach())
+        seen["finite"] = seen["finite"] & torch.isfinite(logits.detach()).all()
         _add(total, values, first)  # last: nothing may fail after it
 
-    in_chunks(work, draws * count, chunk_size(chunk, pictures))
+    in_turn(work, draws * count, chunk, pictures)
+    if not seen["finite"]:
+        raise damaged()
     if not total.any():
         text = "the gradients are exactly 0 at every pixel of every picture: does the model round or cut off its input?"
         warnings.warn(text, RuntimeWarning, stacklevel=3)
     return total.contiguous()
 
 
-def _gradients(model: nn.Module, pictures: Tensor, targets: Tensor, loss: bool) -> tuple[Tensor, Tensor]:
-    """Gradient of each picture's own class score (or loss), (B, 3, H, W), and the scores (B, K).
+def _explained(logits: Tensor, targets: Tensor, loss: bool, probabilities: bool) -> Tensor:
+    """The sum of each picture's own class score, or loss.
 
     In eval mode no picture's score depends on another picture, so one backward pass of their sum gives all gradients.
     """
-    pictures = pictures.detach().requires_grad_()
-    logits = check_logits(model(pictures))
-    check_targets(targets, len(targets), logits.shape[1])
-    if loss and are_probabilities(logits):
-        value = F.nll_loss(logits.clamp_min(torch.finfo(logits.dtype).tiny).log(), targets, reduction="sum")
-    else:
-        value = F.cross_entropy(logits, targets, reduction="sum") if loss else logits.gather(1, targets[:, None]).sum()
-    return gradient(value, pictures), logits.detach()
+    if not loss:
+        return logits.gather(1, targets[:, None]).sum()
+    if probabilities:
+        return F.nll_loss(logits.clamp_min(torch.finfo(logits.dtype).tiny).log(), targets, reduction="sum")
+    return F.cross_entropy(logits, targets, reduction="sum")
 
 
 def _add(total: Tensor, values: Tensor, first: int) -> None:
@@ -97,15 +120,15 @@ def _add(total: Tensor, values: Tensor, first: int) -> None:
 
 
 def scores(model: nn.Module, pictures: Tensor, chunk: int | None) -> Tensor:
-    """The model's scores (N, K) of `pictures`, without gradients."""
+    """The model's scores (N, K) of `pictures`, without gradients and exact."""
     parts = {}
 
     def work(first: int, last: int) -> None:
-        parts[first] = check_logits(model(pictures[first:last]))
+        parts[first] = check_scores(model(pictures[first:last]))
 
-    with torch.no_grad():
-        in_chunks(work, len(pictures), chunk_size(chunk, pictures))
-    return torch.cat([parts[first] for first in sorted(parts)])
+    with torch.no_grad(), convolutions(exact=True):
+        in_turn(work, len(pictures), chunk, pictures)
+    return check_logits(torch.cat([parts[first] for first in sorted(parts)]))
 
 
 def on_device(model: nn.Module, images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
@@ -122,6 +145,7 @@ def on_device(model: nn.Module, images: Tensor, targets: Tensor) -> tuple[Tensor
     return pictures, targets.to(device_of(model))
 
 
-def chunk_size(chunk: int | None, pictures: Tensor) -> int:
-    """`chunk`, or as many copies of these pictures (N, 3, H, W) as go through the model at a time."""
-    return max(1, PIXELS_AT_A_TIME // pictures[0, 0].numel()) if chunk is None else chunk
+def in_turn(work: Callable[[int, int], None], count: int, chunk: int | None, pictures: Tensor) -> None:
+    """`in_chunks` for `count` copies of `pictures` (N, 3, H, W), beginning with as many as a processor does best."""
+    begin = max(1, PIXELS_AT_A_TIME // pictures[0, 0].numel())
+    in_chunks(work, count, chunk, begin=begin, memory=memory_of(pictures.device))

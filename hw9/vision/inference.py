@@ -1,14 +1,16 @@
-"""What every explanation needs of a model: a frozen state, its fastest layout, checked inputs, work in chunks."""
+"""What every explanation needs of a model: a frozen state, its fastest layout, checked inputs and scores."""
 
 import contextlib
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
+
+from hw9.vision.chunks import in_chunks, memory_of, out_of_memory
+from hw9.vision.precision import tensor_cores
 
 SHELLS = (nn.DataParallel, nn.parallel.DistributedDataParallel, AveragedModel)  # what they hold is `.module`
 
@@ -74,7 +76,7 @@ def _told(error: RuntimeError) -> Refused | None:
     calls = [
         frame for frame, _ in traceback.walk_tb(error.__traceback__) if frame.f_code is nn.Module._call_impl.__code__
     ]
-    if not calls or isinstance(error, Refused) or _out_of_memory(error):
+    if not calls or isinstance(error, Refused) or out_of_memory(error):
         return None
     shape = next((tuple(part.shape) for part in calls[0].f_locals["args"] if isinstance(part, Tensor)), "no")
     reason = str(error).strip().split("\n")[0]
@@ -90,22 +92,18 @@ def device_of(model: nn.Module) -> torch.device:
 def fastest_layout(model: nn.Module, picture: Tensor) -> torch.memory_format:
     """The memory layout in which `model` is to get its pictures: channels_last where it takes it, else contiguous.
 
-    On a CPU convolutions are a fifth faster in channels_last. A model that flattens its maps with `.view` refuses it:
-    one pass of `picture` (1, 3, H, W), on the model's device, tells.
+    On a CPU convolutions are a fifth faster in channels_last, and so are a GPU's tensor cores; without these (a GPU
+    before Ampere, or float32 without TF32) cuDNN is at its best in contiguous memory. A model that flattens its maps
+    with `.view` refuses channels_last: one pass of `picture` (1, 3, H, W), on the model's device, tells.
     """
+    if picture.device.type == "cuda" and not tensor_cores(picture.device):
+        return torch.contiguous_format
     try:
         with frozen(model) as model, torch.no_grad():
             model(picture.clone(memory_format=torch.channels_last))  # of one picture .contiguous may be no copy
     except RuntimeError:  # whatever else is wrong shows again, to the caller, in the contiguous layout
         return torch.contiguous_format
     return torch.channels_last
-
-
-def check_whole(name: str, value: int) -> int:
-    """`value` as an int; raises ValueError unless it is a whole number from 1 up."""
-    if not isinstance(value, int | np.integer) or value < 1:
-        raise ValueError(f"{name} must be a whole number from 1 up, not {value!r}")
-    return int(value)
 
 
 def check_images(images: Tensor) -> None:
@@ -143,14 +141,19 @@ def check_targets(targets: Tensor, count: int, classes: int | None = None) -> Te
     return targets.long()
 
 
+def check_scores(scores: Tensor) -> Tensor:
+    """The model's output, or an error when it is no (N, K) table; looks at no value, so it waits for no device."""
+    if not isinstance(scores, Tensor) or scores.ndim != 2:
+        what = tuple(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
+        raise ValueError(f"the model must return class scores (N, classes), not {what}: wrap it in a Module that does")
+    return scores
+
+
 def check_logits(logits: Tensor) -> Tensor:
     """The model's output, or an error when it is no finite (N, K) table of class scores; says if they are softmaxed."""
-    if not isinstance(logits, Tensor) or logits.ndim != 2:
-        what = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
-        raise ValueError(f"the model must return class scores (N, classes), not {what}: wrap it in a Module that does")
-    finite, softmaxed, between = _judged(logits)
+    finite, softmaxed, between = _judged(check_scores(logits))
     if not finite:
-        raise ValueError("the model returns NaN or infinite scores: its weights are damaged, load a good checkpoint")
+        raise damaged()
     if softmaxed or (between and logits.numel() >= 64):
         text = (
             "the model ends in a softmax: its outputs are taken as probabilities, not softmaxed again. Where it is "
@@ -160,6 +163,11 @@ def check_logits(logits: Tensor) -> Tensor:
         )
         warnings.warn(text, RuntimeWarning, stacklevel=1)  # one place: it is said once and not chunk by chunk
     return logits
+
+
+def damaged() -> ValueError:
+    """The error to raise where a model's scores are not finite."""
+    return ValueError("the model returns NaN or infinite scores: its weights are damaged, load a good checkpoint")
 
 
 def are_probabilities(outputs: Tensor) -> bool:
@@ -193,47 +201,15 @@ def no_gradient(what: str) -> ValueError:
     return ValueError(f"{what} have no gradient with respect to the pixels: {why} LIME needs none")
 
 
-def in_chunks(work: Callable[[int, int], None], count: int, chunk: int) -> None:
-    """Call `work(start, stop)` over 0..count in chunks; out of memory halves the chunk, warns, and goes on.
-
-    `work` must keep nothing of a call that raised, so that the same range can be tried again.
-    """
-    start, chunk = 0, check_whole("chunk", chunk)
-    while start < count:
-        stop = min(start + chunk, count)
-        try:
-            work(start, stop)
-        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-            if not _out_of_memory(error) or stop - start == 1:
-                raise
-            chunk = max(1, (stop - start) // 2)
-            warnings.warn(f"out of memory: going on with chunks of {chunk}", RuntimeWarning, stacklevel=3)
-        else:
-            start = stop
-            continue
-        # Outside the except block: the traceback there would keep the failed tensors alive.
-        for device in (torch.cuda, torch.mps):
-            if device.is_available():
-                device.empty_cache()
-
-
-def _out_of_memory(error: BaseException) -> bool:
-    # CPUs and Apple's GPUs raise a plain RuntimeError: "... can't allocate memory ...", "MPS backend out of memory".
-    text = str(error)
-    return (
-        isinstance(error, torch.OutOfMemoryError | MemoryError) or "allocate memory" in text or "out of memory" in text
-    )
-
-
-def predict(model: nn.Module, images: Tensor, *, chunk: int = 64) -> Tensor:
+def predict(model: nn.Module, images: Tensor, *, chunk: int | None = None) -> Tensor:
     """Class probabilities (N, K), on the CPU, of `images` (N, 3, H, W) in [0, 1]."""
     check_images(images)
     parts = {}
 
     def work(start: int, stop: int) -> None:
-        parts[start] = probabilities(check_logits(model(images[start:stop].to(device)))).cpu()
+        parts[start] = check_scores(model(images[start:stop].to(device)))
 
     with frozen(model) as model, torch.inference_mode():
         device = device_of(model)
-        in_chunks(work, len(images), chunk)
-    return torch.cat([parts[start] for start in sorted(parts)])
+        in_chunks(work, len(images), chunk, memory=memory_of(device))
+        return probabilities(check_logits(torch.cat([parts[start] for start in sorted(parts)]))).cpu()

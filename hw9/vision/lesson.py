@@ -9,15 +9,18 @@ import torch
 from torch import Tensor, nn
 
 from hw9.notebook import ROOT, figures_folder
+from hw9.vision import course
 from hw9.vision.augmentation import augmentation
-from hw9.vision.classifier import CompactCNN, load_checkpoint, save_checkpoint
+from hw9.vision.classifier import CompactCNN, CourseCNN, load_checkpoint, save_checkpoint
 from hw9.vision.food11 import CLASS_NAMES, Food11, download_food11, find_food11, read_folder
 from hw9.vision.inference import unwrapped
 from hw9.vision.layers import layers_to_show
 from hw9.vision.photographs import Photographs, free_photographs, lesson_photographs
 from hw9.vision.pictures import files_of
+from hw9.vision.predictions import as_float
+from hw9.vision.resuming import History
 from hw9.vision.sprites import LESSON_LABELS, Objects, SpriteFood11, lesson_objects, lesson_pictures
-from hw9.vision.training import History, as_float, toward, train
+from hw9.vision.training import toward, train
 
 START = ROOT / "checkpoints" / "compact-photographs.safetensors"  # has seen photographs, none of the embedded dishes
 TIMES = 3  # each free photograph is that often among the training pictures
@@ -133,15 +136,25 @@ def train_or_load(
     """The network of the lesson: trained now, with its history, or that of a checkpoint, with None.
 
     `model` is "fine-tune" (go on from a network that knows photographs of food, Yosinski et al. 2014), "train" (from
-    random weights), "auto" (train with Food-11 on a GPU, fine-tune otherwise) or the path of a checkpoint. Fine-tuning
-    on the embedded scenes takes up to two minutes on two CPU cores. An interrupted training goes on where it stopped
-    when it is called again.
+    random weights), "course" (the course's own network from random weights, on a GPU), "auto" (train with Food-11 on a
+    GPU, fine-tune otherwise) or the path of a checkpoint. Fine-tuning on the embedded scenes takes up to two minutes on
+    two CPU cores; where "course" would take days it is said how many, and the lesson goes on by fine-tuning. An
+    interrupted training goes on where it stopped when it is called again.
     """
     small, word = lesson.name == "scenes", model.strip().lower()
-    model = word if word in ("auto", "train", "fine-tune") else model
+    model = word if word in ("auto", "train", "fine-tune", "course") else model
+    if model == "course" and device == "cpu":
+        epochs = course.recipe(small)["epochs"]
+        hours = course.hours(len(lesson.splits["training"][1]), epochs)
+        print(
+            f"The course's own network would take about {hours:.0f} hours on this processor ({epochs} epochs, by one "
+            "step measured); on a GPU it takes minutes (in Colab: Runtime, Change runtime type). The lesson goes on "
+            'with MODEL = "fine-tune". The layers 6, 15, 21 and 23 of the quiz are those of the course\'s network.'
+        )
+        model = "fine-tune"
     if model == "auto":
         model = "train" if device == "cuda" and not small else "fine-tune"
-    if model not in ("train", "fine-tune"):
+    if model not in ("train", "fine-tune", "course"):
         path = Path(model).expanduser()
         path = path if path.exists() else ROOT / path
         loaded = load_checkpoint(path, device)
@@ -150,29 +163,31 @@ def train_or_load(
         print(f"Loaded {type(loaded).__name__} from {path.name}")
         return loaded, None
     torch.manual_seed(seed)
-    if model == "train":
+    options = {
+        "batch": 48 if small else 128,
+        "mix": 0.0 if small else 0.2,
+        "augment": augmentation(lesson.size, strength=0.35 if small else 1.0, first_size=lesson.size // 2),
+    }
+    if model == "course":
+        if lesson.size != course.SIZE:
+            raise ValueError(
+                f"the course's network takes {course.SIZE} px, not {lesson.size}: choose pictures of that size"
+            )
+        print("Training the course's own network from random weights")
+        network, options = CourseCNN().to(device), course.recipe(small)
+    elif model == "train":
         print("Training from random weights")
-        network, epochs, rate = CompactCNN().to(device), (6 if small else 40), 4e-3
-        fixed = []
+        network = CompactCNN().to(device)
+        options |= {"epochs": 6 if small else 40, "learning_rate": 4e-3}
     else:
         print(f"Fine-tuning a network that knows photographs of food ({START.name})")
-        network, epochs, rate = load_checkpoint(START, device), (4 if small else 8), 2e-3
-        fixed = network.features[:4]  # edges, colours and simple textures are known already
+        network = load_checkpoint(START, device)
+        # Edges, colours and simple textures are known already.
+        options |= {"epochs": 4 if small else 8, "learning_rate": 2e-3, "fixed": network.features[:4]}
     network.input_size = lesson.size
     checkpoint = ROOT / "runs" / f"{lesson.name.lower()}-{lesson.size}-{model}.safetensors"
-    history = train(
-        network,
-        *lesson.splits["training"],
-        lesson.splits["validation"],
-        checkpoint=checkpoint,
-        epochs=epochs,
-        batch=48 if small else 128,
-        learning_rate=rate,
-        mix=0.0 if small else 0.2,
-        augment=augmentation(lesson.size, strength=0.35 if small else 1.0, first_size=lesson.size // 2),
-        fixed=fixed,
-        seed=seed,
-    )
+    splits = lesson.splits["training"], lesson.splits["validation"]
+    history = train(network, *splits[0], splits[1], checkpoint=checkpoint, seed=seed, **options)
     if model == "fine-tune":
         toward(network, load_checkpoint(START, device), KEPT)
         save_checkpoint(checkpoint, network, {"kept": KEPT})

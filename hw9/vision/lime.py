@@ -94,7 +94,7 @@ def explain(
     segments: np.ndarray | None = None,
     hide_color: float | str | Tensor | None = None,
     dtype: torch.dtype | None = None,
-    chunk: int = 64,
+    chunk: int | None = None,
 ) -> Explanation:
     """Weigh the superpixels of `image` (3, H, W) in [0, 1] for class `target` (None: the predicted one).
 

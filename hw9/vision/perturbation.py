@@ -7,7 +7,9 @@ import torch
 from lime.lime_image import LimeImageExplainer
 from torch import Tensor, nn
 
-from hw9.vision.inference import check_logits, device_of, fastest_layout, in_chunks
+from hw9.vision.chunks import in_chunks, memory_of
+from hw9.vision.inference import check_logits, check_scores, device_of, fastest_layout
+from hw9.vision.precision import fast_dtype
 from hw9.vision.superpixels import NothingToHide
 
 PROBE = 8  # perturbed pictures on which bfloat16 is compared with float32
@@ -22,7 +24,7 @@ class TensorExplainer(LimeImageExplainer):
         super().__init__(feature_selection="none", random_state=random)
         self.model, self.target, self.paired, self.dtype = model, target, paired, dtype
 
-    def data_labels(self, image, fudged_image, segments, classifier_fn, num_samples, batch_size=10):
+    def data_labels(self, image, fudged_image, segments, classifier_fn, num_samples, batch_size=None):
         """Shown (1) or hidden (0) superpixels (samples, K); `classifier_fn` of the logits (samples, C)."""
         if np.abs(image - fudged_image).max() < 1e-4:
             raise NothingToHide(
@@ -51,10 +53,11 @@ class TensorExplainer(LimeImageExplainer):
                 rounded = dtype != torch.float32  # None: of the types a device knows it warns of those it does not
                 with torch.autocast(device.type, dtype if rounded else None, enabled=rounded):
                     logits = self.model(pictures)
-                parts[start] = classifier_fn(check_logits(logits).float()).cpu()  # (n, C)
+                parts[start] = check_scores(logits).float()  # (n, C)
 
-            in_chunks(work, count, batch_size)
-            return torch.cat([parts[start] for start in sorted(parts)])
+            in_chunks(work, count, batch_size, memory=memory_of(device))
+            logits = check_logits(torch.cat([parts[start] for start in sorted(parts)]))
+            return classifier_fn(logits).cpu()  # the first wait for the device
 
         layout = fastest_layout(self.model, shown.permute(2, 0, 1)[None])
         if self.dtype is None:
@@ -69,7 +72,7 @@ class TensorExplainer(LimeImageExplainer):
         The noise must stay below a twentieth of the spread: its effect on the weights is smaller by another factor,
         sqrt(superpixels / samples).
         """
-        if not _fast_in_bfloat16(device):
+        if fast_dtype(device) != torch.bfloat16:
             return torch.float32
         exact = probe(torch.float32)
         try:
@@ -78,9 +81,3 @@ class TensorExplainer(LimeImageExplainer):
             return torch.float32
         holds = noise[:, self.target].std() < exact[:, self.target].std() / 20
         return torch.bfloat16 if holds else torch.float32
-
-
-def _fast_in_bfloat16(device: torch.device) -> bool:
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    return device.type == "cpu" and torch.backends.mkldnn.is_available() and torch.cpu._is_avx512_bf16_supported()

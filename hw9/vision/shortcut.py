@@ -10,7 +10,8 @@ import numpy as np
 from torch import nn
 
 from hw9.vision.augmentation import augmentation
-from hw9.vision.training import evaluate, train
+from hw9.vision.predictions import evaluate
+from hw9.vision.training import train
 
 MARK = (255, 0, 255)  # magenta: bright, and the colour of no food
 

@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from hw9.language.embeddings import roles
-from hw9.language.phases import NEAR, answer_apart, phases, question_match, same_phrase, same_word
+from hw9.language.phases import NEAR, answer_apart, phases, question_match, same_phrase, same_word, tops
 
 QUESTION, CONTEXT = "where is the dog?", "the cat is big. the dog is in paris, the capital of france. john is old."
 ANSWER = (CONTEXT.find("paris"), CONTEXT.find("paris") + 5)
@@ -171,3 +171,13 @@ def test_what_cannot_be_measured_is_said_in_one_line(tiny, reading):
     short = tiny.read("who?", "john. mary")
     with pytest.raises(ValueError, match="too short to compare its answer"):
         answer_apart(short, roles(short, (0, 10)))
+
+
+def test_tops_are_the_highest_layers_to_two_decimals_above_chance():
+    numbers = {
+        "same word": torch.tensor([[0.9, 1.0, 0.2], [1.0, 0.902, 0.2]]),  # means 0.95, 0.951
+        "same phrase": torch.tensor([[0.1, 0.3, 0.2]]),
+        "question match": torch.tensor([[0.5, 0.49, 0.502]]),
+        "answer apart": torch.tensor([[1.0, 1.1, 2.0], [1.0, 1.1, 1.0]]),
+    }
+    assert tops(numbers) == {"same word": [0, 1], "same phrase": [1], "question match": [], "answer apart": [2]}

@@ -226,3 +226,16 @@ def test_the_mask_after_the_last_layer_is_the_prediction(tiny):
 )
 def test_the_layer_from_which_on_a_word_is_on_top(best, layer):
     assert trust.on_top_from([[(name, 0.5), ("z", 0.1)] for name in best], "y") == layer
+
+
+def test_how_far_the_best_bar_is_clear_of_a_controls():
+    taus = {
+        "a": [0.5, 0.7],
+        "b": [0.1, 0.3, float("nan")],
+        "nearness (control)": [0.2, 0.2],
+        "random (control)": [9, 9],
+    }
+    assert trust.clear_of(taus, "nearness (control)") == pytest.approx(0.6 - 0.1 - 0.2)
+    assert trust.clear_of(taus | {"a": [-0.5, 1.7]}, "nearness (control)") == pytest.approx(0.6 - 1.1 - 0.2)
+    assert np.isnan(trust.clear_of({"a": [0.5], "nearness (control)": [0.2, 0.3]}, "nearness (control)"))
+    assert np.isnan(trust.clear_of({"a": [0.5, 0.6]}, "nearness (control)"))

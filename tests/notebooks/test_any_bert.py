@@ -136,6 +136,12 @@ def _texts(value):
     return _texts(getattr(value, "texts", ()))
 
 
+@pytest.fixture(autouse=True)
+def runs(tmp_path, monkeypatch):
+    """Facts and answers of the quiz go there, not into the checkout."""
+    monkeypatch.setenv("HW9_RUNS", str(tmp_path / "runs"))
+
+
 @pytest.fixture
 def stand_ins(tmp_path):
     """The README's examples: their vocabularies' layout and size, their files and names of weights; the width is tiny.

@@ -15,7 +15,7 @@ from train_food import Lite0, main, matching, mixture, per_batch, table
 
 import hw9.vision.training as training
 from hw9.vision.classifier import CLASS_NAMES, CompactCNN, load_checkpoint, save_checkpoint
-from hw9.vision.training import Evaluation
+from hw9.vision.predictions import Evaluation
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from hw9.vision import lesson, photographs, training
+from hw9.vision import inference, lesson, photographs
 from hw9.vision.classifier import CompactCNN, CourseCNN, save_checkpoint
 from hw9.vision.sprites import LESSON_LABELS
 
@@ -157,7 +157,7 @@ def test_the_shipped_networks_are_as_good_as_their_cards_say():
     for path, least, most in ((lesson.READER, 0.48, 0.66), (lesson.START, 0.22, 0.42)):
         network = lesson.load_checkpoint(path)
         free = lesson.free_photographs("measure", network.input_size)
-        right = (training.predict(network, free.images).argmax(1) == free.labels).float().mean()
+        right = (inference.predict(network, free.images).argmax(1) == free.labels).float().mean()
         assert len(free.labels) == 70 and least < right < most, path.name
         assert network.metrics["accuracy"] > 0.75 and str(network.input_size) in path.with_suffix(".md").read_text()
 
@@ -186,6 +186,52 @@ def test_a_gpu_with_food11_trains_from_random_weights(monkeypatch):
     lesson.train_or_load(replace(FOOD, name="Food-11"), device="cuda")
     start = lesson.load_checkpoint(lesson.START).state_dict()["features.0.weight"]
     assert not torch.equal(seen[0].features[0].weight, start)
+
+
+def test_the_course_network_is_trained_on_a_gpu_and_its_layers_are_shown(tmp_path, monkeypatch, capsys):
+    class Here(CourseCNN):  # a GPU is pretended
+        def to(self, device=None, **options):
+            return super().to(**options) if options else self
+
+    Here.__name__ = "CourseCNN"
+    monkeypatch.setattr(lesson, "CourseCNN", Here)
+    monkeypatch.setattr(lesson, "ROOT", tmp_path)
+    monkeypatch.setattr(lesson.course, "EPOCHS", 1)
+    monkeypatch.setattr(lesson.course, "BATCH", 2)
+    food = lesson.choose(str(write_food(tmp_path / "food11", per_class=2)), device="cuda")
+    assert food.size == 128
+    food.splits = {name: (pictures[:4], labels[:4]) for name, (pictures, labels) in food.splits.items()}
+    torch.manual_seed(0)
+    before = Here().cnn[23].weight
+    network, history = lesson.train_or_load(food, "Course", device="cuda")
+    assert "course's own network from random weights" in capsys.readouterr().out
+    assert len(history.epochs) == 1 and not network.training
+    assert (network.cnn[23].weight - before).abs().max() > 0
+    assert list(lesson.layers_of(network, food.images)) == [6, 15, 21, 23]
+    saved = lesson.load_checkpoint(tmp_path / "runs" / "food-11-128-course.safetensors")
+    assert torch.equal(saved.cnn[23].weight, network.cnn[23].weight)
+    with pytest.raises(ValueError, match="takes 128 px, not 96"):
+        lesson.train_or_load(replace(food, size=96), "course", device="cuda")
+
+
+def test_without_a_gpu_the_course_network_is_priced_and_the_lesson_goes_on(monkeypatch, capsys):
+    seen = []
+    monkeypatch.setattr(lesson.course, "hours", lambda pictures, epochs: 0.01 * pictures * epochs)
+    monkeypatch.setattr(lesson, "train", lambda network, *_, **options: seen.append(network))
+    monkeypatch.setattr(lesson, "toward", lambda *_: None)
+    monkeypatch.setattr(lesson, "save_checkpoint", lambda *_: None)
+    food = replace(FOOD, name="Food-11", splits={"training": (None, np.zeros(50)), "validation": NOTHING})
+    lesson.train_or_load(food, "course")
+    said = capsys.readouterr().out
+    assert "would take about 30 hours" in said and "60 epochs" in said and "Fine-tuning" in said
+    assert isinstance(seen[0], CompactCNN)
+
+
+def test_hours_are_those_of_a_step_times_pictures_and_epochs(monkeypatch):
+    times = iter([10.0, 13.0])
+    monkeypatch.setattr(lesson.course.time, "perf_counter", lambda: next(times))
+    monkeypatch.setattr(lesson.course, "CourseCNN", CompactCNN)
+    assert lesson.course.hours(1200, 3, batch=1) == pytest.approx(3.0)  # 3 s for each of 3,600
 
 
 def test_photographs_come_with_masks_or_say_what_is_left_out(tmp_path, capsys):

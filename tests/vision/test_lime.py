@@ -309,7 +309,7 @@ def test_bfloat16_keeps_the_ranking(seed):
 
 
 def test_bfloat16_is_chosen_only_where_it_changes_little(monkeypatch):
-    monkeypatch.setattr(perturbation, "_fast_in_bfloat16", lambda device: True)
+    monkeypatch.setattr(perturbation, "fast_dtype", lambda device: torch.bfloat16)
     net, image = small_net(), scene()
     assert explain(net, image, samples=100).dtype == torch.bfloat16
     # The same scores on top of 1000: bfloat16, with 8 bits, cannot hold them.
@@ -327,7 +327,7 @@ def test_bfloat16_is_chosen_only_where_it_changes_little(monkeypatch):
             return scores.index_add(0, torch.zeros(1, dtype=torch.int64), torch.zeros(1, scores.shape[1]))
 
     assert explain(Rigid(net), image, samples=100).dtype == torch.float32  # it raises in bfloat16
-    monkeypatch.setattr(perturbation, "_fast_in_bfloat16", lambda device: False)
+    monkeypatch.setattr(perturbation, "fast_dtype", lambda device: None)
     assert explain(net, image, samples=100).dtype == torch.float32
 
 

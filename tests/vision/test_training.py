@@ -10,7 +10,8 @@ from torch import nn
 import hw9.vision.training as training
 from hw9.vision.augmentation import augmentation
 from hw9.vision.classifier import ARCHITECTURES, CompactCNN, load_checkpoint
-from hw9.vision.training import evaluate, toward, train
+from hw9.vision.predictions import evaluate
+from hw9.vision.training import toward, train
 
 
 class Tiny(nn.Module):
@@ -136,6 +137,23 @@ def test_a_loss_that_explodes_says_what_to_do(data, tmp_path):
         model.head[2].weight.fill_(float("nan"))
     with pytest.raises(FloatingPointError, match="smaller learning_rate"):
         train(model, *data, data, checkpoint=tmp_path / "m.safetensors", epochs=1)
+
+
+def test_no_step_waits_for_the_device(data, tmp_path, monkeypatch, pretend):
+    adamw, waits = torch.optim.AdamW, []
+    monkeypatch.setattr(torch.optim, "AdamW", lambda groups, lr, fused: adamw(groups, lr=lr))  # none fused for "meta"
+    monkeypatch.setattr(training, "_forked", lambda device: torch.random.fork_rng([]))
+    monkeypatch.setattr(training, "load_checkpoint", lambda path: model)
+    for steps in (2, 6):
+        with pretend() as device:
+            model = tiny().to("meta")
+            part = [part[: 15 * steps] for part in data]
+            options = dict(checkpoint=tmp_path / "m.safetensors", epochs=1, batch=15, augment=augmentation(16))
+            train(model, *part, data, save_every=1e9, **options)
+        waits.append(device.waits)
+    assert waits[0] == waits[1] and waits[0]["__float__"] == 4, (
+        waits
+    )  # the loss, twice; the least and largest of a picture
 
 
 def test_confusion_counts_by_hand():

@@ -9,7 +9,7 @@ import torch
 from scipy.stats import spearmanr
 from torch import Tensor, nn
 
-from hw9.vision import trust
+from hw9.vision import lime, trust
 from hw9.vision.attribution import heatmap, integrated_gradients, saliency, smoothgrad
 from hw9.vision.classifier import CompactCNN, CourseCNN
 from hw9.vision.evaluation import deletion_curve, inside_share
@@ -129,6 +129,26 @@ def test_stages_of_other_networks_and_what_cannot_be_randomised():
         list(trust.randomised(nn.Sequential(Own(), nn.Linear(2, 2))))
     with pytest.raises(ValueError, match="no weights"):
         list(trust.randomised(nn.Sequential(nn.ReLU())))
+
+
+def test_limes_ceiling_is_below_one_and_far_above_a_network_without_weights():
+    """LIME of one network with two seeds is alike, but not the same; of a randomised one it is like nothing."""
+    segments = np.kron(np.arange(16).reshape(4, 4), np.ones((4, 4), int))
+    torch.manual_seed(7)
+    model = nn.Sequential(nn.Conv2d(3, 8, 3, 2), nn.Tanh(), nn.Flatten(), nn.Linear(8 * 49, 3))
+    with torch.no_grad():
+        model[3].weight.mul_(12)  # so that superpixels work together, and samples matter
+    images, targets = draw(10, 3, 16, 16), torch.zeros(10, dtype=torch.long)
+
+    def maps(network, seed=0):
+        found = lime.explain_each(network, images, targets, samples=40, seed=seed, segments=segments)
+        return torch.stack([torch.as_tensor(lime.segment_map(e)) for e in found])
+
+    first = maps(model)
+    np.testing.assert_array_equal(first, maps(model))  # one seed, one map
+    ceiling = trust.alike(first, maps(model, seed=1)).mean()
+    without = [trust.alike(first, maps(network)).mean() for _, network in trust.randomised(model)]
+    assert max(without) + 0.2 < ceiling < 0.99
 
 
 def test_gradients_fall_near_zero_and_the_controls_do_what_they_must():

@@ -13,28 +13,29 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from hw9.figure_text import plain
-from hw9.language.figures.cells import WIDTH, colour, outline, token_axes
+from hw9.language.figures.cells import WIDTH, colour, fitting, outline, token_axes
 
-LONG = 40  # tokens: beyond that three heads side by side cannot be read
+NAMES = 0.6  # inches beside a matrix for the names of its rows
 
 
 @plain(WIDTH)
 def matrices(tokens: Sequence[str], heads: dict[str, np.ndarray], *, title: str = "") -> Figure:
     """Attention (T, T) of one or more heads, by name, with the tokens on both axes; one colour scale from 0 to 1.
 
-    The heads stand side by side, three to a row, those of a long text one below the other.
+    The heads stand side by side, three to a row, or fewer where the names of that many tokens need the room.
     """
-    columns = min(len(heads), 3) if len(tokens) <= LONG else 1
+    columns = min(len(heads), 3)
+    while columns > 1 and fitting(len(tokens), (WIDTH - 1) / columns - NAMES)[1] > 1:
+        columns -= 1
     rows = -(-len(heads) // columns)
-    side = min((WIDTH - 1) / columns, 6.0 if len(tokens) <= LONG else 8.0)
+    side = min((WIDTH - 1) / columns, NAMES + max(5.0, 0.12 * len(tokens)))
     shape = (side * columns + 1, (side + 0.5) * rows)
     figure, axes = plt.subplots(rows, columns, figsize=shape, squeeze=False, layout="constrained")
-    size = np.clip(68 * side / len(tokens) / 2.2, 5 if len(tokens) <= LONG else 3, 9)
     for ax in axes.flat[len(heads) :]:
         ax.axis("off")
     for ax, (name, weights) in zip(axes.flat, heads.items(), strict=False):
         picture = ax.imshow(np.asarray(weights), cmap="viridis", norm=PowerNorm(0.5, 0, 1), interpolation="nearest")
-        token_axes(ax, tokens, size=size)
+        token_axes(ax, tokens, side - NAMES)
         ax.set_title(name)
         ax.set_xlabel("is looked at")
     for ax in axes[:, 0]:
@@ -115,8 +116,11 @@ def lines(
 def rollout(tokens: Sequence[str], layers, position: int, *, title: str = "") -> Figure:
     """Rollout (L, T, T): what the token at `position` is made of after each layer, and all tokens after the last."""
     layers = np.asarray(layers)
-    figure, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 4.9), layout="constrained", width_ratios=(1, 1))
-    size = np.clip(68 * 4 / len(tokens) / 2.2, 3, 9)
+    beside = fitting(len(tokens), 3.2)[1] == 1
+    shape, inches = ((1, 2), 3.2) if beside else ((2, 1), WIDTH - 2)
+    high = (4.9,) if beside else (0.2 * len(layers) + 1.3, 0.12 * min(len(tokens), 60) + 1.3)
+    ratios = {} if beside else {"height_ratios": high}
+    figure, (left, right) = plt.subplots(*shape, figsize=(WIDTH, sum(high)), layout="constrained", **ratios)
     norm = PowerNorm(0.5, 0, 1)
     picture = left.imshow(layers[:, position], cmap="viridis", norm=norm, aspect="auto", interpolation="nearest")
     left.set_yticks(range(len(layers)), range(1, len(layers) + 1))
@@ -125,7 +129,7 @@ def rollout(tokens: Sequence[str], layers, position: int, *, title: str = "") ->
     right.set_title(f"every token after layer {len(layers)} (framed: “{tokens[position]}”)")
     outline(right, position, 0, 1, len(tokens))
     for ax in (left, right):
-        token_axes(ax, tokens, rows=ax is right, size=size)
+        token_axes(ax, tokens, inches, rows=ax is right)
         ax.set_xlabel("comes from")
     _share_bar(figure, picture, [left, right], "share (rollout)")
     figure.suptitle(title, fontsize=11)

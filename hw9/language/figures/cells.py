@@ -1,6 +1,7 @@
 """What the figures of the BERT lesson share: colours, width, and a matrix as coloured cells with readable numbers."""
 
 from collections.abc import Callable, Sequence
+from math import ceil
 
 import numpy as np
 from matplotlib import colormaps, colors
@@ -12,7 +13,8 @@ from hw9.figure_text import readable
 
 # Apart for every common kind of colour blindness (Okabe & Ito).
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-WIDTH = 9.0  # inches: as wide as a notebook's column
+WIDTH = 8.5  # inches, 816 pixels: no more than JupyterLab shows beside its file browser, so nothing is drawn smaller
+SMALLEST = 7.0  # points, 9.3 pixels
 
 
 def colour(number: int) -> str:
@@ -22,7 +24,7 @@ def colour(number: int) -> str:
 
 def cells(
     ax: Axes, matrix, *, cmap: str = "viridis", vmin=None, vmax=None, write: Callable[[float], str] | None = None,
-    size: float = 6.5,
+    size: float = SMALLEST,
 ) -> ScalarMappable:  # fmt: skip
     """Draw `matrix` (R, C); `write` turns a value into what is written in its cell (or ""); nan stays grey."""
     matrix = np.asarray(matrix, dtype=float)
@@ -45,23 +47,38 @@ def outline(ax: Axes, row: float, column: float, height: float = 1, width: float
     ax.add_patch(Rectangle((column - 0.5, row - 0.5), width, height, fill=False, clip_on=False, **style))
 
 
-def layers_and_heads(ax: Axes, layers: int, heads: int, *, names: bool = True, size: float = 7) -> None:
+def layers_and_heads(ax: Axes, layers: int, heads: int, *, names: bool = True) -> None:
     """Axes of a (L, H) map, counted from 1."""
-    ax.set_xticks(range(heads), range(1, heads + 1), fontsize=size)
-    ax.set_yticks(range(layers), range(1, layers + 1), fontsize=size)
+    ax.set_xticks(range(heads), range(1, heads + 1), fontsize=SMALLEST)
+    ax.set_yticks(range(layers), range(1, layers + 1), fontsize=SMALLEST)
     if names:
         ax.set_xlabel("head", labelpad=1)
         ax.set_ylabel("layer", labelpad=1)
 
 
-def token_axes(ax: Axes, tokens: Sequence[str], *, rows: bool = True, size: float = 8) -> None:
-    """Tokens below the columns, and left of the rows; Han characters stay upright, longer tokens are turned."""
-    tokens = [readable(token) for token in tokens]
-    ax.set_xticks(range(len(tokens)), tokens, fontsize=size)
-    for label, token in zip(ax.get_xticklabels(), tokens, strict=True):
+def fitting(count: int, inches: float, apart: float = 1.2) -> tuple[float, int]:
+    """The size in points of `count` names along so many inches, and k where only every k-th of them has room.
+
+    `apart` is how far one name is from the next, in heights of its letters.
+    """
+    each = 72 * inches / count  # points
+    step = ceil(SMALLEST * apart / each)
+    return float(np.clip(step * each / apart, SMALLEST, 9)), step
+
+
+def token_axes(ax: Axes, tokens: Sequence[str], inches: float, *, rows: bool = True) -> None:
+    """Tokens below the columns, and left of the rows; Han characters stay upright, longer tokens are turned.
+
+    Both axes are at least so many `inches` long; of more tokens than can be read there, every second has its name, or
+    every third.
+    """
+    size, step = fitting(len(tokens), inches)
+    named = {k: readable(token) for k, token in enumerate(tokens) if k % step == 0}
+    ax.set_xticks(list(named), list(named.values()), fontsize=size)
+    for label, token in zip(ax.get_xticklabels(), named.values(), strict=True):
         label.set_rotation(0 if len(token) == 1 else 90)
     if rows:
-        ax.set_yticks(range(len(tokens)), tokens, fontsize=size)
+        ax.set_yticks(list(named), list(named.values()), fontsize=size)
     ax.spines[:].set_visible(False)
     ax.tick_params(length=0)
 

@@ -15,6 +15,8 @@ from torch import Tensor
 from hw9.figure_text import plain, readable
 from hw9.language.bert import Reading
 from hw9.language.embeddings import Roles
+from hw9.language.figures.cells import SMALLEST, WIDTH
+from hw9.language.phases import tops
 
 # Marker, colour (Okabe & Ito) and size of each role, drawn in this order.
 STYLES = {
@@ -30,7 +32,7 @@ LEGEND = {"special": "[CLS], [SEP]", "context": "context", "question": "question
 VAN_AKEN = ("equal words", "words of a phrase", "question and its facts", "the answer apart")
 
 
-@plain(12)
+@plain(WIDTH)
 def grid(
     points: Tensor, reading: Reading, roles: Roles, *, layers: Sequence[int] | None = None, variance=None, title=""
 ) -> Figure:
@@ -40,12 +42,12 @@ def grid(
     """
     numbers = range(len(points)) if layers is None else layers
     rows = -(-(len(points) + 1) // 4)  # one place more, for the legend
-    figure, axes = plt.subplots(rows, 4, figsize=(12, 2.75 * rows + 0.4), squeeze=False)
+    figure, axes = plt.subplots(rows, 4, figsize=(WIDTH, 2.1 * rows + 0.4), squeeze=False)
     axes = axes.ravel()
     for place, (ax, number) in enumerate(zip(axes, numbers, strict=False)):
-        _scatter(ax, points[place], roles)
+        _scatter(ax, points[place], roles, scale=0.7)
         share = "" if variance is None else f", {float(variance[place].sum()):.0%} of the variance"
-        ax.set_title(_layer(number) + share, fontsize=9, pad=3)
+        ax.set_title(_layer(number) + share, fontsize=SMALLEST, pad=3)
     for ax in axes[len(points) :]:
         ax.axis("off")
     axes[len(points)].legend(
@@ -62,36 +64,35 @@ def grid(
     )
     marked = roles.answer | roles.predicted | roles.question
     for ax, plane in zip(axes, points, strict=False):
-        _label(ax, plane, reading, roles, marked, size=7.5)
+        _label(ax, plane, reading, roles, marked, size=SMALLEST)
     return figure
 
 
-@plain(12)
+@plain(WIDTH)
 def plane(points: Tensor, reading: Reading, roles: Roles, *, title: str = "") -> Figure:
     """One layer's points (T, 2), large: as many tokens named as fit, the answer's and the question's first."""
-    figure, ax = plt.subplots(figsize=(12, 7.6))
-    _scatter(ax, points, roles, scale=1.5)
+    figure, ax = plt.subplots(figsize=(WIDTH, 6))
+    _scatter(ax, points, roles, scale=1.2)
     ax.set_title(title, fontsize=11)
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.01), ncol=5, frameon=False, fontsize=10)
     figure.subplots_adjust(0.005, 0.06, 0.995, 0.95 - 0.022 * title.count("\n"))
-    _label(ax, points, reading, roles, ~roles.special, size=10)
+    _label(ax, points, reading, roles, ~roles.special, size=8)
     return figure
 
 
-@plain(12)
+@plain(WIDTH)
 def phase_curves(numbers: dict[str, Tensor], *, title: str = "") -> Figure:
     """The four numbers of `phases` over the layers: a thin line per question, a thick mean, its top marked."""
-    figure, axes = plt.subplots(1, 4, figsize=(12, 3.1))
+    figure, axes = plt.subplots(2, 2, figsize=(WIDTH, 5.4))
     chance = (None, None, 0.5, 1.0)
-    for number, (ax, (name, rows)) in enumerate(zip(axes, numbers.items(), strict=True)):
-        rows = np.asarray(rows)
+    marked = tops(numbers)
+    for number, (ax, (name, rows)) in enumerate(zip(axes.flat, numbers.items(), strict=True)):
+        rows, top = np.asarray(rows), marked[name]
         mean, layers = rows.mean(0), np.arange(rows.shape[1])
         colour = ("#CC79A7", "#009E73", "#D55E00", "#0072B2")[number]
         ax.plot(layers, rows.T, color=colour, lw=0.8, alpha=0.4)
         ax.plot(layers, mean, "o-", color=colour, lw=2, ms=3.5)
-        best = mean.max().round(2)
-        top = np.flatnonzero(mean.round(2) == best) if best > (chance[number] or 0) else []
-        found = f"highest in layer {', '.join(map(str, top))}" if len(top) else "never above chance"
+        found = f"highest in layer {', '.join(map(str, top))}" if top else "never above chance"
         for layer in top:
             ax.axvspan(layer - 0.5, layer + 0.5, color=colour, alpha=0.15, lw=0)
         if chance[number] is not None:

@@ -35,8 +35,8 @@ def patterns(
     for ax, (name, values) in zip(axes.flat, maps.items(), strict=False):
         values = np.asarray(values)
         bits = name == "entropy"
-        cells(ax, values, vmin=0, vmax=None if bits else 1, write=(lambda v: f"{v:.1f}") if bits else _tenth, size=6.5)
-        layers_and_heads(ax, *values.shape, names=False, size=6.5)
+        cells(ax, values, vmin=0, vmax=None if bits else 1, write=(lambda v: f"{v:.1f}") if bits else _tenth)
+        layers_and_heads(ax, *values.shape, names=False)
         even = "" if uniform is None else f" (even: {uniform[name]:.1f})" if bits else f" (even: {uniform[name]:.0%})"
         ax.set_title(PATTERNS.get(name, name) + even, fontsize=8.5, pad=8)
         for place in np.argsort(np.nan_to_num(values, nan=-1), axis=None)[-3:]:
@@ -93,7 +93,7 @@ def ablation(effects, *, title: str = "") -> Figure:
     reach = max(np.abs(points).max(), 1e-9)
     figure, ax = plt.subplots(figsize=(WIDTH * 0.8, 0.3 * len(points) + 1.2), layout="constrained")
     digits = 1 if reach >= 0.95 else 2
-    picture = cells(ax, points, cmap="RdBu", vmin=-reach, vmax=reach, write=lambda v: _signed(v, digits), size=7)
+    picture = cells(ax, points, cmap="RdBu", vmin=-reach, vmax=reach, write=lambda v: _signed(v, digits))
     layers_and_heads(ax, *points.shape)
     ax.set_xlabel("head (framed: the largest change)", labelpad=1)
     outline(ax, *np.unravel_index(np.abs(points).argmax(), points.shape), edgecolor="black")

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from hw9.figure_text import plain, readable
-from hw9.language.figures.cells import COLOURS, WIDTH
+from hw9.language.figures.cells import COLOURS, WIDTH, fitting
 from hw9.language.words import spelled
 
 
@@ -57,8 +57,10 @@ def masked_as_well(
     ax.bar(shown, values[shown], color=[COLOURS[1] if k == lowest else COLOURS[0] for k in shown])
     ax.axhline(values[own], color="black", lw=1.2, ls="--", label=f"nothing else masked: {_share(values[own])}")
     turn = 0 if sum(map(len, names)) < 70 else 60 if len(names) <= 40 else 90
-    size = min(9, 560 / len(names))
-    ax.set_xticks(range(len(names)), names, rotation=turn, ha="right" if turn == 60 else "center", fontsize=size)
+    size, step = fitting(len(names), WIDTH - 0.8)
+    ax.set_xticks(
+        range(0, len(names), step), names[::step], rotation=turn, ha="right" if turn == 60 else "center", fontsize=size
+    )
     ax.set(ylim=(0, 1.15 * np.nanmax(values)), xlabel="masked as well", ylabel=f"probability of “{token}”")
     ax.set_title(title, loc="left")
     ax.yaxis.set_major_formatter(PercentFormatter(1))

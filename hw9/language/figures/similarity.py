@@ -10,10 +10,11 @@ from matplotlib.lines import Line2D
 from scipy.cluster.hierarchy import dendrogram
 
 from hw9.figure_text import plain
-from hw9.language.figures.cells import WIDTH, cells, colour, outline
+from hw9.language.figures.cells import WIDTH, cells, colour, fitting, outline
 from hw9.language.similarity import Curves
 
-MOST_NUMBERS = 16  # sentences: in more, a cell has no room for its number
+SIDE_BY_SIDE = 12  # sentences: of more, two matrices with their numbers have no room beside each other
+MOST_NUMBERS = 22  # sentences: of more, not even one has
 # Of the first senses, and of the curves; apart for every colour blindness.
 COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7")
 
@@ -30,22 +31,30 @@ def heat_maps(
     count, names = len(labels), list(matrices)
     apart = ~np.eye(count, dtype=bool)
     numbered = [f"{label}  {k + 1}" for k, label in enumerate(labels)]
-    size = min(8, 200 / count)  # of labels, in points
-    figure, axes = plt.subplots(1, len(names), figsize=(WIDTH, 3.9), layout="constrained", squeeze=False)
-    for ax, name in zip(axes[0], names, strict=True):
+    columns = len(names) if count <= SIDE_BY_SIDE else 1
+    rows, high = len(names) // columns, 2.7 if count <= SIDE_BY_SIDE else min(5.8, max(5, 0.12 * count))
+    shape = (WIDTH, (high + 0.9) * rows + 0.8)
+    figure, axes = plt.subplots(rows, columns, figsize=shape, layout="constrained", squeeze=False)
+    size, step = fitting(count, high)
+    wide, leap = fitting(count, high, 0.7 * len(str(count)) + 0.5)  # numbers, with a gap
+    tints, left, below = _tints(senses), range(0, count, step), range(0, count, leap)
+    for ax, name in zip(axes.flat, names, strict=True):
         matrix = np.asarray(matrices[name])
         scale = {"vmin": matrix[apart].min(), "vmax": matrix[apart].max()}
         write = _three_digits(scale["vmax"] - scale["vmin"]) if count <= MOST_NUMBERS else None
-        drawn = cells(ax, matrix, cmap=_bright_is_alike(name), write=write, size=min(7.5, 66 / count), **scale)
+        drawn = cells(ax, matrix, cmap=_bright_is_alike(name), write=write, **scale)
         ax.set_aspect("equal")
-        ax.set_xticks(range(count), range(1, count + 1), fontsize=size)
-        ax.set_yticks(range(count), numbered if ax is axes[0, 0] else range(1, count + 1), fontsize=size)
+        ax.set_xticks(below, [k + 1 for k in below], fontsize=wide)
+        ax.set_yticks(left, [numbered[k] if ax in axes[:, 0] else k + 1 for k in left], fontsize=size)
         ax.set_title(name)
         for row, nearest in enumerate(_nearest(matrix, name)):
             outline(ax, row, nearest, edgecolor="black", linewidth=1.1)
         _blocks(ax, senses)
-        _colour_labels(ax, senses)
-        figure.colorbar(drawn, ax=ax, fraction=0.04, pad=0.02).outline.set_visible(False)
+        for labels, numbers in ((ax.get_xticklabels(), below), (ax.get_yticklabels(), left)):
+            for label, k in zip(labels, numbers, strict=True):
+                label.set_color(tints[senses[k]])
+        bar = figure.colorbar(drawn, ax=ax, location="bottom", fraction=0.04, pad=0.02, aspect=40)
+        bar.outline.set_visible(False)
     _name_senses(
         figure, senses, also=[Line2D([], [], marker="s", ls="", mfc="none", mec="black", label="nearest of a row")]
     )
@@ -153,12 +162,6 @@ def _blocks(ax: Axes, senses: Sequence[str], linewidth: float = 2.2) -> None:
             edge = {"edgecolor": _tints(senses)[senses[start]], "linewidth": linewidth}
             outline(ax, start, start, stop - start, stop - start, **edge)
             start = stop
-
-
-def _colour_labels(ax: Axes, senses: Sequence[str]) -> None:
-    for labels in (ax.get_xticklabels(), ax.get_yticklabels()):
-        for label, sense in zip(labels, senses, strict=True):
-            label.set_color(_tints(senses)[sense])
 
 
 def _name_senses(figure: Figure, senses: Sequence[str], also: Sequence[Line2D] = ()) -> None:

@@ -78,7 +78,7 @@ def _still(points: Tensor, reading: Reading, roles: Roles, name: str) -> str:
     """The points (T, 2) of one layer as a PNG, in base64."""
     figure = plane(points, reading, roles, title=name)
     drawn, small = io.BytesIO(), io.BytesIO()
-    figure.savefig(drawn, dpi=72)
+    figure.savefig(drawn, dpi=96)
     plt.close(figure)
     Image.open(drawn).convert("RGB").quantize(32).save(small, "PNG", optimize=True)
     return base64.b64encode(small.getvalue()).decode()

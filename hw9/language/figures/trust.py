@@ -25,7 +25,8 @@ def answers(tokens: Sequence[str], rows: dict[str, np.ndarray], position: int, *
     figure, ax = plt.subplots(figsize=(WIDTH, 0.3 * len(rows) + 1.3), layout="constrained")
     cells(ax, table, cmap="Blues", vmin=0, vmax=1)
     ax.set_facecolor("0.85")
-    token_axes(ax, ["[MASK]" if k == position else token for k, token in enumerate(tokens)], rows=False, size=9)
+    shown = ["[MASK]" if k == position else token for k, token in enumerate(tokens)]
+    token_axes(ax, shown, WIDTH - 2.5, rows=False)
     ax.set_yticks(range(len(rows)), list(rows))
     for row, values in enumerate(table):
         for place in np.argsort(-np.nan_to_num(values, nan=-1))[:2]:
@@ -70,15 +71,17 @@ def interventions(maps: dict[str, np.ndarray], *, title: str = "") -> Figure:
     reach = max(max(np.abs(values).max() for values in points.values()), 1e-9)
     layers = len(next(iter(points.values())))
     figure, axes = plt.subplots(
-        1, len(points), figsize=(WIDTH, 0.2 * layers + 1.3), layout="constrained", squeeze=False
+        1, len(points), figsize=(WIDTH, 0.2 * layers + 1.9), layout="constrained", squeeze=False
     )
     for ax, (name, values) in zip(axes[0], points.items(), strict=True):
-        picture = cells(ax, values, cmap="RdBu", vmin=-reach, vmax=reach, write=_large, size=6)
-        layers_and_heads(ax, *values.shape, size=6.5)
+        picture = cells(ax, values, cmap="RdBu", vmin=-reach, vmax=reach, write=_large)
+        layers_and_heads(ax, *values.shape)
         place = np.unravel_index(np.abs(values).argmax(), values.shape)
         outline(ax, *place, edgecolor="black")
         ax.set_title(f"{name}\nmost: layer {place[0] + 1}, head {place[1] + 1}: {values[place]:+.1f}", fontsize=8.5)
-    bar = figure.colorbar(picture, ax=axes, label="percentage points (red: needed)", pad=0.01)
+    bar = figure.colorbar(
+        picture, ax=axes, label="percentage points (red: needed)", location="bottom", aspect=50, pad=0.01
+    )
     bar.outline.set_visible(False)
     figure.suptitle(title, fontsize=11)
     return figure

@@ -1,0 +1,93 @@
+"""What LIME found, painted on the pictures: superpixels that speak for a class and against it."""
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from matplotlib.patheffects import withStroke
+from skimage.segmentation import find_boundaries
+
+from hw9.vision.figures import _hwc, _off, rows
+
+# Blue and orange stay apart for every common kind of colour blindness; red and green do not.
+FOR, AGAINST = np.array([0.10, 0.45, 0.95]), np.array([1.00, 0.55, 0.00])
+OUTLINE = [withStroke(linewidth=1.6, foreground="black")]  # white numbers stay legible on any picture
+COURSE_FOR, COURSE_AGAINST = np.array([0.0, 1.0, 0.0]), np.array([1.0, 0.0, 0.0])
+
+
+def overlay(picture, segments: np.ndarray, weights: np.ndarray, *, top: int = 8, recipe: str = "paper"):
+    """The picture, grey, with its `top` superpixels of largest weight painted; (H, W, 3) in [0, 1], enlarged 4 times.
+
+    Paper: blue speaks for the class, orange against it, the stronger the more opaque; a dark line with a light rim
+    bounds each, so that it is seen on white and on dark pictures. Course: every superpixel of at least 0.05 in full
+    green or red, as `get_image_and_mask` of the lime package draws it.
+    """
+    scale = 4
+    base = np.kron(_hwc(picture), np.ones((scale, scale, 1), np.float32))
+    big = np.kron(segments, np.ones((scale, scale), int))
+    order = np.argsort(-np.abs(weights))[:top]
+    if recipe == "course":
+        for k in (k for k in order if abs(weights[k]) >= 0.05):
+            base[big == k, 1 if weights[k] > 0 else 0] = 1.0
+        base[find_boundaries(big, mode="inner")] = (1.0, 1.0, 0.0)
+        return base
+    grey = base.mean(2, keepdims=True)
+    painted = 0.25 * base + 0.75 * (0.25 + 0.6 * grey)  # dimmed, so that paint stands out on white and on black
+    largest = np.abs(weights).max() or 1.0
+    chosen = np.zeros(big.shape, int)
+    for rank, k in enumerate(order, 1):
+        strength = abs(weights[k]) / largest
+        if strength < 0.1:
+            continue
+        inside = big == k
+        paint = FOR if weights[k] > 0 else AGAINST
+        opacity = 0.25 + 0.6 * strength
+        painted[inside] = (1 - opacity) * base[inside] + opacity * paint
+        chosen[inside] = rank
+    painted[find_boundaries(chosen, mode="outer")] = 1.0
+    painted[find_boundaries(chosen, mode="inner")] = 0.1
+    return painted
+
+
+def lime(names: Sequence[str], pictures, explanations, *, top: int = 8, recipe: str = "paper") -> Figure:
+    """Pictures, and below them what speaks for and against the class LIME was asked about, with R^2."""
+    overlays = [
+        overlay(p, e.segments, e.weights, top=top, recipe=recipe).transpose(2, 0, 1)
+        for p, e in zip(pictures, explanations, strict=True)
+    ]
+    notes = ["left out" if e.score != e.score else f"R² = {e.score:.2f}" for e in explanations]
+    figure = rows(names, {"picture": (pictures, None), "LIME": (overlays, None, notes)})
+    colours = (FOR, AGAINST) if recipe == "paper" else (COURSE_FOR, COURSE_AGAINST)
+    parts = [Patch(color=c, label=t) for c, t in zip(colours, ("for the class", "against it"), strict=True)]
+    figure.legend(handles=parts, loc="upper center", ncol=2, frameon=False, bbox_to_anchor=(0.5, 0.0))
+    return figure
+
+
+def stability(picture, explanations: Sequence, overlap: float, *, top: int = 5) -> Figure:
+    """The same picture under several seeds, and the weights of the superpixels most often on top, numbered in both."""
+    count = len(explanations)
+    figure = plt.figure(figsize=(9.4, 4.5))
+    above, below = figure.subfigures(2, 1, height_ratios=(1, 1.15))
+    axes = above.subplots(1, count)
+    _off(axes)
+    weights = np.stack([e.weights for e in explanations])  # (seeds, K)
+    order = np.argsort(-np.abs(weights).mean(0))[: 2 * top]
+    for number, (ax, e) in enumerate(zip(axes, explanations, strict=True)):
+        ax.imshow(overlay(picture, e.segments, e.weights, top=top))
+        ax.set_title(f"seed {number}, R² = {e.score:.2f}", fontsize=8)
+        for k in order:
+            y, x = 4 * np.argwhere(e.segments == k).mean(0)
+            ax.text(x, y, str(k), fontsize=7.5, ha="center", va="center", color="white", path_effects=OUTLINE)
+    ax = below.subplots()
+    ax.axhline(0, color="black", lw=0.6)
+    for place, k in enumerate(order):
+        colour = FOR if weights[:, k].mean() > 0 else AGAINST
+        ax.plot([place] * count, weights[:, k], "o", color=colour, ms=5, alpha=0.7)
+    ax.set_xticks(range(len(order)), order)
+    ax.set(xlabel="superpixel (its number stands in the pictures)", ylabel="weight")
+    ax.set_title(f"a dot per seed; mean overlap of the top {top}: {overlap:.0%}", fontsize=9)
+    above.subplots_adjust(left=0.01, right=0.99, top=0.87, bottom=0.02, wspace=0.05)
+    below.subplots_adjust(left=0.08, right=0.99, top=0.88, bottom=0.22)
+    return figure

@@ -1,0 +1,56 @@
+"""What a network says of labelled pictures: probabilities, accuracy, confusion, and its surest mistakes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from hw9.vision.chunks import moved
+from hw9.vision.inference import device_of, predict
+
+
+@dataclass
+class Evaluation:
+    """What a model says of labelled pictures: probabilities (N, K), labels (N,), confusion (K, K) true x predicted."""
+
+    probabilities: np.ndarray
+    labels: np.ndarray
+    confusion: np.ndarray
+
+    @property
+    def accuracy(self) -> float:
+        """Share of all pictures named right."""
+        return float(self.confusion.trace() / max(self.confusion.sum(), 1))
+
+    def surest_mistakes(self, count: int) -> np.ndarray:
+        """Row numbers of the `count` mistakes of highest probability, one of each confusion, surest first."""
+        said = self.probabilities.argmax(1)
+        wrong = np.flatnonzero(said != self.labels)
+        wrong = wrong[np.argsort(-self.probabilities[wrong].max(1), kind="stable")]
+        # One of each confusion, or a single one would fill the figure.
+        first = np.unique(np.stack([self.labels[wrong], said[wrong]]), axis=1, return_index=True)[1]
+        return wrong[np.sort(first)][:count]
+
+    @property
+    def per_class(self) -> np.ndarray:
+        """Share of each class's pictures named right (recall), (K,); NaN for a class without pictures."""
+        count = self.confusion.sum(1)
+        return np.divide(self.confusion.diagonal(), count, out=np.full(len(count), np.nan), where=count > 0)
+
+
+def as_float(pictures: np.ndarray | Tensor) -> Tensor:
+    """uint8 pictures (N, 3, H, W) in 0..255 -> float32 in [0, 1]."""
+    return torch.as_tensor(np.asarray(pictures)).float() / 255
+
+
+def evaluate(model: nn.Module, pictures: np.ndarray, labels: np.ndarray, *, chunk: int = 256) -> Evaluation:
+    """Class probabilities, accuracy and confusion matrix on uint8 pictures (N, 3, H, W) with labels (N,)."""
+    labels = np.asarray(labels)
+    device = device_of(model)  # to which bytes move in a quarter of the time that floats take
+    bytes_of = (torch.from_numpy(np.ascontiguousarray(pictures[i : i + chunk])) for i in range(0, len(labels), chunk))
+    parts = [predict(model, moved(part, device).float() / 255, chunk=chunk) for part in bytes_of]
+    probabilities = torch.cat(parts).numpy()  # (N, K)
+    classes = probabilities.shape[1]
+    confusion = np.bincount(labels * classes + probabilities.argmax(1), minlength=classes**2)
+    return Evaluation(probabilities, labels, confusion.reshape(classes, classes))
