@@ -54,6 +54,10 @@ STYLE = """<style>
 .hw9-quiz .widget-hbox { flex-flow: row wrap; overflow: visible }
 .hw9-quiz .hw9-quiz-said { flex: 1 1 340px; margin-left: 6px }
 .hw9-quiz-keys { display: none }
+.hw9-quiz .jupyter-widgets-disconnected::before { display: none }
+.hw9-quiz.jupyter-widgets-disconnected::before { display: block; padding: 0 0 6px; font: inherit; color: inherit;
+  content: "The kernel was restarted: run the cells from quiz.begin on again. 核心已重新啟動，請重新執行。" }
+.hw9-quiz.jupyter-widgets-disconnected .hw9-quiz-card { opacity: .6; pointer-events: none }
 </style>"""
 
 

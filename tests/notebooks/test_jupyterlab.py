@@ -292,6 +292,8 @@ def test_cards_of_the_quiz_answer_to_mouse_and_keys_and_are_there_again_after_a_
     run([None] * 3)
     kept()
     restart(page)
+    before = "getComputedStyle(document.querySelector('.hw9-quiz'), '::before').content"
+    until(page, f"{before}.includes('The kernel was restarted')")
     run([None] * 3)
     kept()
     run([f'notebook.fact("lime", {LIME.replace("[1]", "[0]")})\nquiz.ask("lime")'])
