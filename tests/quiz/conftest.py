@@ -4,14 +4,13 @@ import copy
 from pathlib import Path
 
 import pytest
+from example_run import LIME, NAMES
 
 from hw9.quiz import calls
 from hw9.quiz.bank import load_bank
 from hw9.quiz.facts import Facts
 
 BANK = Path(__file__).with_name("bank.yaml")
-NAMES = ["Bread", "Egg", "Soup", "Rice"]
-LIME = {"score": [0.8, 0.5, 0.51, 0.7], "clear": [0, 1, 2]}
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import LIME, NAMES
+from example_run import LIME, NAMES
 
 from hw9 import notebook
 from hw9.notebook import ROOT
