@@ -68,7 +68,7 @@ quiz.begin("bert", "texts", notebook.weights_hash(*(bert.model for bert in (fill
 # %% [markdown]
 # ## 1. How a BERT reads
 #
-# A sentence is cut into **tokens**: Chinese into characters, English into words or pieces of words (`##s` continues the
+# A sentence is cut into **tokens**: Chinese into characters, English into words or pieces of words (`##ling` continues the
 # word before it). `[CLS]` is put in front and `[SEP]` behind. The embedding layer, *layer 0*, gives each token a vector
 # from three tables, one for the token, one for its position, one for the segment. Each layer above mixes
 # the vectors of all tokens by **attention** and passes them on.
@@ -94,7 +94,7 @@ for model, text in ((reader, sentences.APPLE_TRADITIONAL.texts[2]), (english, "S
 # 中文：換成你的名字、一個詞或一句話，看它被切成哪些 token，以及向量表裡哪些 token 和它最像。
 
 # %%
-MINE = "王小明 loves bubble tea!"
+MINE = "王小明 and Chen Meiling love bubble tea!"
 for model in dict.fromkeys((reader, english)):
     reading = model.read(MINE)
     print(f"{model.name}: {reading.special.count(False)} tokens, without [CLS] and [SEP]")
