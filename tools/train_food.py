@@ -26,9 +26,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hw9.vision.augmentation import augmentation
-from hw9.vision.classifier import ARCHITECTURES, CLASS_NAMES, CompactCNN, load_checkpoint, save_checkpoint
-from hw9.vision.food11 import Food11, find_food11
-from hw9.vision.inference import check_whole
+from hw9.vision.chunks import check_whole
+from hw9.vision.classifier import ARCHITECTURES, CompactCNN, load_checkpoint, save_checkpoint
+from hw9.vision.food11 import CLASS_NAMES, Food11, find_food11
 from hw9.vision.photographs import Photographs, free_photographs, lesson_photographs
 from hw9.vision.predictions import Evaluation, evaluate
 from hw9.vision.sprites import SpriteFood11

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from hw9.vision import visible
-from hw9.vision.figures import AGAINST, FOR, lime_overlay
+from hw9.vision.figures_lime import AGAINST, FOR, overlay
 from hw9.vision.lime import Explanation, _empty
 
 
@@ -39,7 +39,7 @@ def test_both_colours_are_painted_exactly_where_it_says_so():
     segments = np.kron(np.arange(16).reshape(4, 4), np.ones((6, 6), int))
     for _ in range(20):
         found = explanation(rng.normal(size=16) + rng.choice([-2, 0, 2]), segments)
-        painted = lime_overlay(np.full((3, 24, 24), 0.5, np.float32), found.segments, found.weights)
+        painted = overlay(np.full((3, 24, 24), 0.5, np.float32), found.segments, found.weights)
         tint = painted - painted.mean(2, keepdims=True)
         blue, orange = ((tint @ (c - c.mean()) > 0.05).any() for c in (FOR, AGAINST))
         assert (visible.both_colours(found) > 0) == (blue and orange)
