@@ -14,7 +14,8 @@ from torch import nn
 from train_food import Lite0, main, matching, mixture, per_batch, table
 
 import hw9.vision.training as training
-from hw9.vision.classifier import CLASS_NAMES, CompactCNN, load_checkpoint, save_checkpoint
+from hw9.vision.classifier import CompactCNN, load_checkpoint, save_checkpoint
+from hw9.vision.food11 import CLASS_NAMES
 from hw9.vision.predictions import Evaluation
 
 
