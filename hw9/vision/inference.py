@@ -179,7 +179,8 @@ def are_probabilities(outputs: Tensor) -> bool:
 def _judged(outputs: Tensor) -> list[bool]:
     """Whether outputs (N, K) are all finite, are probabilities, spread between 0 and 1; one wait for the device."""
     values = outputs.detach()
-    sums = ((values.sum(1) - 1).abs() < 1e-4).all() & (values >= 0).all() & (values != values.round()).any()
+    # Probabilities in 16 bits add up to 1 within a few thousandths.
+    sums = ((values.sum(1) - 1).abs() < 5e-3).all() & (values >= 0).all() & (values != values.round()).any()
     between = ((values > 0) & (values < 1)).all() & (values > 0.5).any()  # a sigmoid makes 0.5 of 0
     return torch.stack([torch.isfinite(values).all(), sums, between]).tolist()
 
