@@ -6,6 +6,7 @@ from torch import nn
 
 from hw9.vision.chunks import in_chunks
 from hw9.vision.inference import (
+    are_probabilities,
     check_images,
     check_logits,
     check_targets,
@@ -214,3 +215,10 @@ def test_damaged_weights_are_named_by_predict(model):
     with pytest.raises(ValueError, match="load a good checkpoint"):
         predict(model, torch.rand(1, 3, 8, 8))
     assert state_of(model) == before
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_a_softmax_is_known_in_16_bits_too_and_a_sigmoid_is_none(dtype):
+    scores = torch.randn(64, 11, generator=torch.Generator().manual_seed(0)).to(dtype)
+    assert are_probabilities(scores.softmax(1).float())
+    assert not are_probabilities(scores.sigmoid().float()) and not are_probabilities(scores.float())
