@@ -277,7 +277,7 @@ smooth, kept = attribution.smoothgrad(model, images, targets, return_kept=True)
 maps["SmoothGrad"] = attribution.heatmap(smooth)
 notes = [f"keeps its class {share:.0%}" for share in kept]
 table = {"picture": (images, None), "saliency": (maps["saliency"], "hot"), "SmoothGrad": (maps["SmoothGrad"], "hot", notes)}
-show(figures.rows(columns, table), "cnn_11_smoothgrad")
+show(figures.rows(columns, table, title="SmoothGrad: each map the mean of 50 noisy copies, noise 0.15"), "cnn_11_smoothgrad")
 notebook.fact("smoothgrad", {"kept": kept})
 
 # %% [markdown]
@@ -289,7 +289,7 @@ levels, table = (0.02, 0.05, 0.15, 0.3, 0.5), {}
 for level in levels:
     noisy, kept = attribution.smoothgrad(model, images, targets, noise=level, samples=25, return_kept=True)
     table[f"noise {level}"] = (attribution.heatmap(noisy), "hot", [f"{share:.0%} keep" for share in kept])
-show(figures.rows(columns, table), "cnn_12_smoothgrad_noise")
+show(figures.rows(columns, table, title="SmoothGrad with less and more noise, 25 copies each"), "cnn_12_smoothgrad_noise")
 area = [visible.half_area(noisy).nanmean() for noisy, *_ in table.values()]
 notebook.fact("noise", {"levels": [str(level) for level in levels], "area": area, "growth": area[-1] / area[0]})
 
@@ -298,7 +298,8 @@ quiz.ask("smoothgrad")
 
 # %% [markdown]
 # **Look and think.** Is the SmoothGrad map of a picture really smoother than its saliency map, or does it only show other
-# places? Which noise would you choose?
+# places? Which noise would you choose? And does any picture keep its class *more* often under noise 0.5 than under 0.15?
+# (What might the network say to a picture of nothing but noise?)
 #
 # ## 7. Filters: what is each part of the network looking for?
 #
@@ -397,7 +398,7 @@ maps["integrated gradients"] = attribution.heatmap(integrated)
 gap = attribution.completeness_gap(model, images, targets, integrated)
 sums = [f"sum {total:+.2f}\ngap {g:.2%}" for total, g in zip(integrated.sum((1, 2, 3)), gap)]
 table = {"picture": (images, None), "integrated\ngradients": (maps["integrated gradients"], "hot", sums)}
-show(figures.rows(columns, table), "cnn_18_integrated_gradients")
+show(figures.rows(columns, table, title="Integrated gradients, 64 steps from black"), "cnn_18_integrated_gradients")
 
 # %% [markdown]
 # ### How many steps are enough?
@@ -502,7 +503,7 @@ baselines, curves = ("mean", "blur", "black"), {}
 for name in (name for name in judged if "uniform" not in name):
     curves[name] = {kind: trust.both_ways(model, images, targets, judged[name], baseline=kind, steps=10) for kind in baselines}
 gains = {name: {kind: trust.gain(*both).numpy() for kind, both in row.items()} for name, row in curves.items()}
-title = f"Pixels removed from both ends, mean over {len(images)} pictures (of the methods LIME and integrated gradients have a sign)"
+title = f"Pixels removed from both ends, mean over {len(images)} pictures (of the methods, LIME and integrated gradients have a sign)"
 show(figures_trust.srg(gains, "LIME", *curves["LIME"]["mean"], baselines=baselines, title=title), "cnn_23_removal")
 ranked = [*order, "|integrated gradients|"]
 notebook.fact("removal", {"names": ranked, "gain": [sum(v.mean() for v in gains[name].values()) / 3 for name in ranked]})

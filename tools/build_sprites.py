@@ -53,6 +53,7 @@ NAMES = {  # where the rule of `name` says too little or too much
     "RADAUTEANA SOUP": "chicken soup",
     "SANDWICH WHOLEGRAIN BAGUETTE WITH FLAX SEEDS, KAIZER AND BUTTER": "wholegrain sandwich",
     "SOFT CAKE": "marble cake",
+    "SCRAMBLED EGG WITH CROUTONS": "egg with croutons",
     "SOFT CAKE WITH MERINGUE ON TOP": "meringue cake",
     "STEAMED FISH (PASTRAV)": "steamed trout",
     "VERDENS BESTE": "meringue slice",
