@@ -210,6 +210,9 @@ notebook.fact("head", {"shares": [[], *shares], "clear": clear, "number": reader
 # **Look and think.** From which layer on do nearly all heads look at `[SEP]`? Take two heads with low entropy: what do the other
 # maps say that they look at?
 #
+# (In late layers `[CLS]` and `[SEP]` may get the same share from every head. That is no mistake: where their vectors have become
+# nearly alike, no head can tell them apart.)
+#
 # ### From layer to layer: attention rollout
 #
 # In a late layer a token looks at vectors that are themselves mixtures. **Rollout** multiplies the attention of all layers
