@@ -12,6 +12,11 @@ What is read is in tools/bert_data.py. Three losses on one encoder:
 The learning rate falls to 0 over --minutes of the clock, however slow the machine is meanwhile, so the weights are good
 at its end only. An interrupted run goes on where it was last saved when it is called again; --start goes on from a
 finished folder, with its vocabulary, with a new budget.
+
+On a CPU a step takes about 0.7 of the time where glibc keeps large blocks instead of fetching and clearing their pages
+anew in each step (benchmarks/training_step.py by turns with and without):
+
+    export GLIBC_TUNABLES=glibc.malloc.hugetlb=1:glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=8000000000
 """
 
 import argparse
