@@ -168,7 +168,7 @@ for _, figure in lesson.each(others_hidden, [english_gap]):
 #
 # *Clark et al. 2019, "What Does BERT Look At?", section 3.*
 #
-# 中文：每個「頭」是一張注意力矩陣：列＝正在看的字，行＝被看的字。有些頭的習慣很簡單：看下一個字、前一個字、或 [SEP]。
+# 中文：每個「頭」是一張注意力矩陣：列＝正在看的字，行＝被看的字。有些頭的習慣很簡單：看下一個字、前一個字或 [SEP]。
 
 # %%
 many = [read for _, read in lesson.each(reader.read, sentences.READ_CHINESE)]
@@ -221,7 +221,7 @@ notebook.fact("head", {"shares": [[], *shares], "clear": clear, "number": reader
 #
 # $$\tilde A^{(\ell)} = \left(\tfrac12 \bar A^{(\ell)} + \tfrac12 I\right) \tilde A^{(\ell - 1)}$$
 #
-# 中文：高層的字向量早已混合了別的字，所以要把每一層的注意力連乘起來，才知道資訊實際從哪裡來。
+# 中文：高層的字向量早已混合了別的字，所以要把每一層的注意力連乘起來，估計資訊從哪裡來。
 
 # %%
 source(attention.rollout)
@@ -388,7 +388,7 @@ show(plane_figures.plane(plane, readings[k], parts[k], title=title), "bert_15_la
 # is nearer to the question than one elsewhere (dotted: chance); (4) how far the answer is from the other words, in units
 # of their spread (dotted: no further than they are). In (1) and (2) chance is a few per cent.
 #
-# 中文：四個數字各對應一個階段：相同的字、同一片語、問題靠近答案所在的句子、答案遠離其他字；虛線是亂猜的水準。
+# 中文：四個數字各對應一個階段：相同的字、同一片語、問題靠近答案所在的句子、答案遠離其他字。虛線：第 3 格是亂猜的水準，第 4 格是「沒有比其他字更遠」。
 
 # %%
 source(phases.question_match, phases.answer_apart)
@@ -487,7 +487,7 @@ print(f"position of {token}:", [place[0] for place in places], "  equal at layer
 # All vectors of a layer may share one direction, so that even unrelated words are alike (**anisotropy**). Subtract the
 # similarity of random pairs of tokens before you compare layers. *Ethayarajh 2019, section 3.4.*
 #
-# 中文：各層的向量整體可能都朝同一方向，連無關的字也很像；比較各層之前要先扣掉這個「底」。
+# 中文：各層的向量整體可能都朝同一方向，連無關的字也很像；比較各層之前，要先扣掉隨機字對的相似度。
 
 # %%
 source(similarity.layer_curves)
@@ -666,7 +666,7 @@ quiz.ask("by-layer")
 #
 # Replace these by your own: any sentences, any word that they share.
 #
-# 中文：換成你自己的句子與詞，看看不同意思的同一個詞會不會分開。
+# 中文：換成你自己的句子與詞，看看同一個詞在意思不同時會不會分開。
 
 # %%
 WORD = "打"

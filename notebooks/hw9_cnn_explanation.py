@@ -6,7 +6,7 @@
 # SmoothGrad, filter visualisation and integrated gradients. At the end you compare the five answers, test them, and
 # apply them to photographs of your own.
 #
-# 中文：網路看到一張食物照片就說出類別。它是根據圖片的哪一部分決定的？本課用五種方法回答，最後互相比較。
+# 中文：網路看到一張食物照片就說出類別。它是根據圖片的哪一部分決定的？本課用五種方法回答，最後互相比較並加以檢驗。
 #
 # **How to use it.** Run all cells from top to bottom (*Run all*). With two CPU cores it takes six to seven minutes, without
 # network and without a GPU. Below the figures stand the questions of the **quiz**; each is answered from its figure, and its key
@@ -314,7 +314,7 @@ quiz.ask("smoothgrad")
 # decorrelated colours, which keeps it free of the high-frequency patterns that otherwise win.
 # *Erhan et al. 2009; Olah, Mordvintsev & Schubert 2017, "Feature Visualization".*
 #
-# 中文：濾波器視覺化＝找出最能讓某個濾波器興奮的圖片（對「圖片」做梯度上升，而不是對權重）。
+# 中文：濾波器視覺化＝找出最能激發某個濾波器的圖片（對「圖片」做梯度上升，而不是對權重）。
 
 # %%
 source(filters.activations, filters.visualize_many)
@@ -475,7 +475,7 @@ quiz.ask("agreement")
 # seen the network. What they score, a test gives away for nothing; a method has to be better than that. And no test stands
 # alone: you will see a map without any content pass one of them.
 #
-# 中文：漂亮的圖不一定是對的。這一節用五種方法檢驗五種解釋，並且每次都放上「對照組」（隨機圖、邊緣圖、食物輪廓）：它們從來沒看過模型。
+# 中文：漂亮的圖不一定是對的。這一節用五種方法檢驗五種解釋，並且每次都放上「對照組」（隨機圖、邊緣圖、食物遮罩）：它們從來沒看過模型。
 #
 # ### Test 1. Remove pixels, from both ends
 #
@@ -613,7 +613,7 @@ show(figures.rows(five, table, title=title), "cnn_25_two_networks")
 # network learned the square, and her validation could not notice, because it has the square as well.
 # *Lapuschkin et al. 2019, "Unmasking Clever Hans predictors and assessing what machines really learn".*
 #
-# 中文：真相：她所有的甜點照片邊上都有一個洋紅色方塊。網路學的是方塊，不是甜點，而她的驗證資料也有方塊，所以看不出來。
+# 中文：真相：她所有的甜點照片邊緣都有一個洋紅色方塊。網路學的是方塊，不是甜點，而她的驗證資料也有方塊，所以看不出來。
 
 # %%
 answer = [f"hers: {classes[p.argmax()]} {p.max():.0%}" for p in inference.predict(second, suspects[:5])]

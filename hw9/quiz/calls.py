@@ -82,7 +82,7 @@ def answer(question: str = "", given: Any = None) -> str:
     asked = session.ask(question)
     failed = session.answer(asked, given)
     kept = session.kept.answers.get(question)
-    said = "not answered 未作答" if kept is None else f"your answer 你的答案: {asked.shown(kept)}"
+    said = "not answered 未作答" if kept is None else f"your answer 你的答案：{asked.shown(kept)}"
     return "\n".join(filter(None, [f"{question}: {said}", failed]))
 
 

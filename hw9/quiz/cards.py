@@ -56,7 +56,8 @@ STYLE = """<style>
 .hw9-quiz-keys { display: none }
 .hw9-quiz .jupyter-widgets-disconnected::before { display: none }
 .hw9-quiz.jupyter-widgets-disconnected::before { display: block; padding: 0 0 6px; font: inherit; color: inherit;
-  content: "The kernel was restarted: run the cells from quiz.begin on again. 核心已重新啟動，請重新執行。" }
+  content: "The kernel was restarted: run the cells from quiz.begin on again. 核心已重啟，請從 quiz.begin 起重新執行。"
+}
 .hw9-quiz.jupyter-widgets-disconnected .hw9-quiz-card { opacity: .6; pointer-events: none }
 </style>"""
 

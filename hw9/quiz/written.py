@@ -56,7 +56,7 @@ def _text(asked: Asked) -> str:
 def as_html(questions: Sequence[Asked]) -> str:
     """The questions as HTML that is readable without style sheets or scripts, which an untrusted notebook loses."""
     how = [html.escape(example(one)) for one in questions if one.key is not None][:1]
-    said = "".join(f"<p><small>To answer in writing 用文字作答: <code>{one}</code></small></p>" for one in how)
+    said = "".join(f"<p><small>To answer in writing 用文字作答：<code>{one}</code></small></p>" for one in how)
     return "".join(map(_html, questions)) + said
 
 

@@ -19,7 +19,10 @@ from hw9.language.explorer.still import draw
 from hw9.language.explorer.tour import tour
 from hw9.language.explorer.view import View, check_masks, encode, links
 
-STILL = "A picture of the explorer: run this cell, or trust the notebook, to use it. 這是圖片；執行這一格即可操作。"
+STILL = (
+    "A picture of the explorer: run this cell, or trust the notebook, to use it. "
+    "這是圖片；執行這一格或信任筆記本即可操作。"
+)
 SINGLES_UP_TO = 64  # tokens of a sentence of which a page carries every single mask
 
 
