@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Homework 9: Explainable AI, part 2 — what does a BERT see in a sentence?
 #
-# BERT turns every token of a sentence into a vector, again in every layer, each time looking at all the other tokens.
+# BERT turns every token of a sentence into a vector, again in every layer, each time looking at all tokens.
 # **Where does it look, and what do the vectors know?** In this notebook you fill masks, look into the attention of all
 # its heads, switch heads off, watch a question find its answer layer by layer, and ask whether 果 in 蘋果 is a fruit or a
 # company.
@@ -75,6 +75,7 @@ quiz.begin("bert", "texts", notebook.weights_hash(*(bert.model for bert in (fill
 #
 # $$\text{Attention}(Q, K, V) = \text{softmax}\!\left(\frac{QK^\top}{\sqrt{d}}\right) V$$
 #
+# $Q$, $K$ and $V$ (queries, keys, values) are made of the vectors by learned matrices; $d$ is the length of a key in one head.
 # Row $i$ of the softmax says where token $i$ looks: numbers from 0 to 1 that add up to 1, for each head of each layer.
 # *Vaswani et al. 2017, "Attention Is All You Need", section 3.2; Devlin et al. 2019, "BERT".*
 #
@@ -89,7 +90,7 @@ for model, text in ((reader, sentences.APPLE_TRADITIONAL.texts[2]), (english, "S
 
 # %% [markdown]
 # **Your own words.** Put in your name, a word or a sentence. Each token has a number in the vocabulary and a vector in
-# the table of tokens; beside it stand the tokens with the most similar vectors. `[UNK]` is whatever is not in there.
+# the table of tokens; beside it stand the tokens with the most similar vectors. `[UNK]` stands for whatever is not in the vocabulary.
 #
 # 中文：換成你的名字、一個詞或一句話，看它被切成哪些 token，以及向量表裡哪些 token 和它最像。
 
@@ -207,7 +208,7 @@ clear = [layer for layer, row in enumerate(shares.nan_to_num(), 1) if row.max() 
 notebook.fact("head", {"shares": [[], *shares], "clear": clear, "number": reader.heads})
 
 # %% [markdown]
-# **Look and think.** From which layer on do nearly all heads look at `[SEP]`? Take two heads with low entropy: what do the other
+# **Look and think.** From which layer on, if any, do nearly all heads look at `[SEP]`? Take two heads with low entropy: what do the other
 # maps say that they look at?
 #
 # (In late layers `[CLS]` and `[SEP]` may get the same share from every head. That is no mistake: where their vectors have become
@@ -219,7 +220,7 @@ notebook.fact("head", {"shares": [[], *shares], "clear": clear, "number": reader
 # (averaged over heads, half of it kept in place for the residual connection) and so estimates how much of every *word*
 # is in a token at the end. *Abnar & Zuidema 2020, "Quantifying Attention Flow in Transformers", section 3.*
 #
-# $$\tilde A^{(\ell)} = \left(\tfrac12 \bar A^{(\ell)} + \tfrac12 I\right) \tilde A^{(\ell - 1)}$$
+# $$\tilde A^{(\ell)} = \left(\tfrac12 \bar A^{(\ell)} + \tfrac12 I\right) \tilde A^{(\ell - 1)}, \qquad \tilde A^{(0)} = I$$
 #
 # 中文：高層的字向量早已混合了別的字，所以要把每一層的注意力連乘起來，估計資訊從哪裡來。
 
@@ -260,11 +261,11 @@ for one, effects in lesson.each(without_heads, [english_gap]):
 # %% [markdown]
 # ### Which head knows who “she” is?
 #
-# The classic question: which head sends a pronoun to the word it stands for? On one sentence some head always does, by
+# The classic question: which head sends a pronoun to the word it stands for? On one sentence some head nearly always does, by
 # luck. So take a set in which every sentence comes twice, once for each antecedent; then "always the nearest noun" is
 # right in exactly half, and of as many *coins* as there are heads the best is right well above half. Only a red frame
-# (above the best coin) is evidence. A black one marks a head that is further below one half than the best coin is above:
-# it looks at the other noun.
+# (higher than the best coin gets in 95 of 100 tries) is evidence. A black one marks a head that is further below one half than
+# that is above: it looks at the other noun.
 #
 # 中文：哪個頭會讓代名詞看向它所指的人？只看一句話會被運氣騙；要用成對的句子，並和「同樣多枚硬幣中最好的一枚」比較。紅框才是證據；黑框的頭偏向另一個名詞。
 
@@ -383,10 +384,11 @@ show(plane_figures.plane(plane, readings[k], parts[k], title=title), "bert_15_la
 # ### The four phases in numbers
 #
 # A plane shows only a part of the differences (how much, stands above each panel). The numbers below use all dimensions,
-# for each question (thin) and in the mean (thick): (1) of the words that occur twice, how many have a copy of themselves
-# as their nearest word; (2) how many have a word of the same phrase nearest; (3) how often a word of the answer's sentence
-# is nearer to the question than one elsewhere (dotted: chance); (4) how far the answer is from the other words, in units
-# of their spread (dotted: no further than they are). In (1) and (2) chance is a few per cent.
+# for each question (thin) and in the mean (thick): (1) of the words that occur more than once, how many have a copy of
+# themselves as their nearest word; (2) how many words have one of the three words before or after them (their "phrase") as their
+# nearest; (3) how often a word of the answer's sentence is nearer to a word of the question than one elsewhere (dotted: chance);
+# (4) how many times as far the answer is from the other words as other spans of its length are (dotted: just as far). In (1)
+# and (2) chance is a few per cent.
 #
 # 中文：四個數字各對應一個階段：相同的字、同一片語、問題靠近答案所在的句子、答案遠離其他字。虛線：第 3 格是亂猜的水準，第 4 格是「沒有比其他字更遠」。
 
@@ -461,7 +463,7 @@ show(similarity_figures.heat_maps(both, labels, apples.senses, title=f"{token} a
 
 # %% [markdown]
 # Bright means alike in both maps. The large frames are the senses; a thin black one marks in each row the sentence that is
-# nearest. **Look and think.** Has the nearest sentence always the same sense?
+# nearest. **Look and think.** Does the nearest sentence always have the same sense?
 #
 # ### All layers
 
@@ -522,7 +524,7 @@ title, names = f"“bank” at layer {above}: river or money?", [snippet(text, b
 show(similarity_figures.heat_maps(both, names, banks.senses, title=title), "bert_22_bank")
 
 # %% [markdown]
-# **Look and think.** For which sets of the table has the nearest sentence always the right sense in some layer, and for which never?
+# **Look and think.** Which sets of the table reach 100 % in some layer, and which never do?
 
 # %%
 quiz.ask("comparison")
@@ -541,7 +543,7 @@ quiz.ask("comparison")
 # **Value zeroing** takes from one layer what token $t$ has to give (its value vector, in all heads) and sees how far each
 # token $i$ turns away from where it was; layers are then multiplied, as in rollout, or averaged:
 #
-# $$C^{(\ell)}_{i,t} = 1 - \cos\bigl(h'^{(\ell)}_{i},\, h^{(\ell)}_{i}\bigr), \quad \text{each row divided by its sum}$$
+# $$C^{(\ell)}_{i,t} = 1 - \cos\bigl(h^{(\ell)}_{i,\,\text{without } t},\, h^{(\ell)}_{i}\bigr), \quad \text{each row divided by its sum}$$
 #
 # **Integrated gradients** go from the sentence of nothing but `[MASK]` to the real one, as for pictures in part 1; the
 # shares of all words add up to the change of $\log P$ (completeness).
@@ -582,7 +584,7 @@ print("below chance:", ", ".join(name for name, mean in means.items() if mean < 
 
 # %% [markdown]
 # **Look and think.** Does it pay to *multiply* the layers (rollout), or is their plain mean closer to the truth? Why may a product
-# of twelve layers lose the words on the way?
+# of so many layers lose the words on the way?
 
 # %%
 quiz.ask("mattered")
@@ -615,7 +617,7 @@ show(trust_figures.erasure(needed, enough, title=title), "bert_25_erasure")
 #
 # **Idea.** A picture of a head explains something only if the head's *weights* matter. Three interventions on each head:
 # give nothing (**zeroed**), look at all words alike (**uniform**), shuffle where it looks, row by row (**permuted**, the
-# median of many draws). If shuffling changes nothing, where that head looks was never used.
+# median of many draws). If shuffling changes nothing, where that head looks was not used here.
 # *Jain & Wallace 2019, "Attention is not Explanation"; Wiegreffe & Pinter 2019, "Attention is not not Explanation".*
 #
 # 中文：把某個頭的注意力打亂，答案若不變，表示「它看哪裡」根本沒被用到；那張注意力圖就不是解釋。

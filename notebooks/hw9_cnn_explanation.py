@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Homework 9: Explainable AI, part 1 — why does a CNN see food?
 #
-# A network names the food on a picture. **Which part of the picture made it decide so?** In this notebook you train a
+# A network names the food in a picture. **Which part of the picture made it decide so?** In this notebook you train a
 # small convolutional network on eleven kinds of food and then ask it that question in five ways: LIME, saliency maps,
 # SmoothGrad, filter visualisation and integrated gradients. At the end you compare the five answers, test them, and
 # apply them to photographs of your own.
@@ -85,12 +85,12 @@ for name, (_, of) in food.splits.items():
 #
 # The network is a stack of convolutions in stages, each seeing the picture at half the resolution of the one before (ours
 # has four, and 2.4 million weights). Training shows it the pictures again and again, each time cropped, flipped and
-# recoloured a little, and moves the weights so that the right class scores higher.
+# recoloured a little, and changes the weights so that the right class scores higher.
 #
 # Two minutes on two CPU cores are not enough to learn seeing from nothing. So there the network starts from weights that
 # know *photographs* of food but have never met a dish of these scenes (**transfer learning**): its first layers, which see
-# edges and colours, stay as they are; the later ones learn. At the end a fifth of the old weights is mixed back
-# in, which costs a little on dishes it has practised and helps with dishes it has never seen.
+# edges and colours, stay as they are; the later ones learn. At the end the new weights are averaged with the old, four
+# parts to one, which usually costs a little on dishes it has practised and helps with dishes it has never seen.
 # *Yosinski et al. 2014, "How transferable are features in deep neural networks?"; Wortsman et al. 2022, "Robust
 # fine-tuning of zero-shot models".*
 #
@@ -115,7 +115,7 @@ if record:
 # what the network said, 100 on the diagonal would be perfect. For the embedded scenes there are two kinds of test:
 # new scenes of dishes it has trained on, and dishes (on tables) it has *never* seen. The gap between the two is the
 # difference between recognising a thing and understanding a class. (Some classes have only four to six dishes to learn
-# from, and three to test with: two kinds of cheese say little about cheese.)
+# from, and three to test with: so few say little about a whole class.)
 #
 # 中文：混淆矩陣：列是真實類別，行是預測類別。練習過的菜與沒看過的菜，準確率差多少？
 
@@ -135,7 +135,7 @@ if len(wrong): show(figures.rows(sure, {"": (worst, None)}, title=f"The {len(wro
 # ### The ten pictures of this lesson
 #
 # Every method below explains the same ten pictures, numbered from 0. ✓ and ✗ say whether the network is right, the
-# per cent how sure it is. All methods explain the class of the *label*. On some pictures lies a second food, of another
+# percentage how sure it is. All methods explain the class of the *label*. Some pictures show a second food, of another
 # class: "food pixels" are those of the label's class only.
 
 # %%
@@ -151,15 +151,15 @@ notebook.fact("pictures", {"names": [classes[label] for label in targets]})
 # %% [markdown]
 # ## 4. LIME: hide parts and see what changes
 #
-# **Idea.** Cut the picture into *superpixels*, patches of similar colour. Hide a random half of them (under the
-# picture's mean colour), ask the network, and repeat that a thousand times. Then fit a straight-line model: how much does the
+# **Idea.** Cut the picture into *superpixels*, patches of similar colour. Hide about half of them at random (under the
+# picture's mean colour), ask the network, and repeat that a thousand times. Then fit a linear model: how much does the
 # probability of the class rise when patch $k$ is shown?
 #
 # $$\hat w = \arg\min_w \sum_{z} \pi(z)\,\bigl(f(z) - w_0 - \textstyle\sum_k w_k z_k\bigr)^2 + \lambda\lVert w\rVert^2,
 # \qquad z_k \in \{0, 1\}$$
 #
-# $f(z)$ is the network's probability for the picture with only the patches $z_k=1$ shown, $\pi(z)$ counts samples more
-# that are close to the whole picture. LIME needs no gradient and works for any model.
+# $f(z)$ is the network's probability for the picture with only the patches $z_k=1$ shown, $\pi(z)$ gives more weight to
+# samples close to the whole picture, $\lambda$ keeps the weights small. LIME needs no gradient and works for any model.
 # *Ribeiro, Singh & Guestrin 2016, "Why Should I Trust You?", section 3.*
 #
 # 中文：LIME 把圖片切成小塊，隨機遮住一部分再問模型，用線性模型估計每一塊對該類別的貢獻。藍色＝支持，橘色＝反對。
@@ -173,9 +173,9 @@ show(figures_lime.lime(columns, images, explained), "cnn_06_lime")
 notebook.fact("lime", {"score": [e.score for e in explained], "both": [visible.both_colours(e) for e in explained]})
 
 # %% [markdown]
-# Blue patches speak **for** the class above the picture, orange ones **against** it; the stronger the colour, the larger
-# the weight. Only the eight patches with the largest weights are painted. $R^2$ below says how well the straight-line model
-# fits the thousand answers: where it is low, do not trust the colours.
+# Blue patches speak **for** the label's class (first line above the picture), orange ones **against** it; the stronger the
+# colour, the larger the weight. Only the eight patches with the largest weights are painted. $R^2$ below says how well the
+# linear model fits the thousand answers: where it is low, do not trust the colours.
 #
 # **Look and think.** On which pictures does the network use something that is not food?
 
@@ -234,8 +234,8 @@ notebook.fact("saliency", {"on_food": visible.on_object(maps["saliency"], food.m
 
 # %% [markdown]
 # **Why every picture is normalised on its own.** The size of the gradient differs from picture to picture. On one common
-# scale the weaker maps go dark. With the course's variant, the gradient of the *loss*, it is far worse: where the
-# network is sure, the loss hardly changes at all. The cell prints by what factor the strongest and the weakest map differ.
+# scale the weaker maps go dark. With the course's variant, the gradient of the *loss*, it is usually far worse: where the
+# network is sure of the right class, the loss hardly changes. The cell prints by what factor the strongest and weakest map differ.
 #
 # 中文：每張圖的梯度大小不同，所以要各自正規化，否則較弱的圖會變暗；對損失函數微分時差距更大。
 
@@ -262,10 +262,11 @@ quiz.ask("saliency")
 # **Idea.** A saliency map is speckled, because the gradient jumps from pixel to pixel. Add a little random noise to the
 # picture, take the gradient, do that fifty times and average: what comes and goes cancels out, what stays is shown.
 #
-# $$\hat M(x) = \frac{1}{n}\sum_{k=1}^{n} M\bigl(x + \varepsilon_k\bigr), \qquad
+# $$\hat G(x) = \frac{1}{n}\sum_{k=1}^{n} \frac{\partial S_y(x + \varepsilon_k)}{\partial x}, \qquad
 # \varepsilon_k \sim \mathcal N(0, \sigma^2),\quad \sigma = \text{noise} \cdot (x_{\max} - x_{\min})$$
 #
-# *Smilkov et al. 2017, "SmoothGrad: removing noise by adding noise", section 3.*
+# The gradients are averaged with their signs, or nothing would cancel; the map is then made of $\hat G$ as in section 5.
+# *Smilkov et al. 2017, "SmoothGrad: removing noise by adding noise".*
 #
 # 中文：SmoothGrad 在圖片上加許多次隨機雜訊，取梯度的平均，讓顯著圖更乾淨。
 
@@ -281,7 +282,7 @@ show(figures.rows(columns, table, title="SmoothGrad: each map the mean of 50 noi
 notebook.fact("smoothgrad", {"kept": kept})
 
 # %% [markdown]
-# Below each map: the share of the fifty noisy pictures that the network still calls what it called the clean one. Where
+# Below each map: the share of the fifty noisy pictures to which the network still gives the class of the clean one. Where
 # that share is low, the average explains pictures the network *misreads*. So the noise has to be chosen with care:
 
 # %%
@@ -348,7 +349,7 @@ show(figures.strip(frames, at, title=f"Layer {late}, filter 0: the picture while
 # %% [markdown]
 # ### Is the visualisation right? Compare it with real crops
 #
-# The crops of the training pictures that activate the same filter most. If both show the same thing, believe it.
+# Beside each drawing: the crops of training pictures that activate the same filter most. If both show the same thing, believe it.
 #
 # 中文：右邊是真實圖片中最能激發該濾波器的區塊。兩者相符，視覺化才可信。
 
@@ -378,13 +379,13 @@ quiz.ask("filters")
 # ## 8. Integrated gradients: share out the score, exactly
 #
 # **Idea.** The gradient at the picture can be zero although the pixel matters (the network is *saturated*). So walk in a
-# straight line from an empty picture (the **baseline**, black) to the real one and add up the gradients on the way. Each
-# pixel gets its gradient sum times how far it moved.
+# straight line from an empty picture (the **baseline**, black) to the real one and average the gradients on the way. Each
+# pixel gets its mean gradient times how far it moved.
 #
 # $$IG_i(x) = (x_i - x'_i) \int_0^1 \frac{\partial S_y\bigl(x' + \alpha (x - x')\bigr)}{\partial x_i}\, d\alpha,
 # \qquad \sum_i IG_i(x) = S_y(x) - S_y(x')$$
 #
-# The second equation is **completeness**: the shares of all pixels add up to the score, nothing is lost or invented.
+# The second equation is **completeness**: the shares of all pixels add up to the change of the score; nothing is lost or invented.
 # *Sundararajan, Taly & Yan 2017, "Axiomatic Attribution for Deep Networks", section 3.*
 #
 # 中文：積分梯度從全黑圖片走到原圖，沿路累加梯度。所有像素的貢獻加起來剛好等於分數差（完備性）。
@@ -404,8 +405,8 @@ show(figures.rows(columns, table, title="Integrated gradients, 64 steps from bla
 # ### How many steps are enough?
 #
 # The integral is computed as a sum over steps. The **gap** is how far the shares of all pixels miss the score difference,
-# as a share of it. (Where black scores nearly as high as the picture — a sum near 0 in the figure above — a tiny miss is
-# already a large per cent.)
+# divided by it. (Where black scores nearly as high as the picture — a sum near 0 in the figure above — a tiny miss is
+# already a large percentage.)
 # A network of ReLUs has a kink wherever a unit switches on or off along the path, thousands of them, so the bare sum
 # stays a little off. The right total is known, so by default `integrated_gradients` shares out this small rest over the
 # pixels, in proportion to what they have (at most 1 % of each). `settle=False`, used here, leaves the bare sum; the
@@ -442,7 +443,7 @@ quiz.ask("gradients")
 #
 # Do the methods agree? First look, then count. (The filters of section 7 explain a *part of the network*; beside the
 # others stands the activation of the last layer's filter that this class uses most.) Below LIME: the rank correlation of its
-# map, all patches without their sign, with the saliency map.
+# map (all patches, without sign) with the saliency map.
 #
 # 中文：把五種方法的結果並排比較，再用等級相關係數計算它們有多一致。
 
@@ -471,22 +472,22 @@ quiz.ask("agreement")
 # ## 10. Can you believe it?
 #
 # A map can be pretty and wrong, and there is no answer book to look it up in. So this section *tests* the five methods, in five
-# ways. Each test has **controls**: a random map, the edges of the picture (Sobel), the outline of the food, maps that have never
-# seen the network. What they score, a test gives away for nothing; a method has to be better than that. And no test stands
-# alone: you will see a map without any content pass one of them.
+# ways. Tests 1 to 4 have **controls**, maps that have never seen the network: a random one, the edges of the picture (Sobel), the
+# food pixels where they are known (food mask). What they score, a test gives away for nothing; a method has to be better than
+# that. And no test stands alone: you will see a map without any content pass one of them.
 #
 # 中文：漂亮的圖不一定是對的。這一節用五種方法檢驗五種解釋，並且每次都放上「對照組」（隨機圖、邊緣圖、食物遮罩）：它們從來沒看過模型。
 #
 # ### Test 1. Remove pixels, from both ends
 #
-# **Idea.** Remove the pixels that a map calls most important, a few per cent at a time: the probability of the class should
-# fall fast. Then remove the *least* important ones first: it should stay up long. The area between the two curves is
-# the **symmetric relevance gain**, from -1 to 1; a random map has 0, and a map turned upside down has exactly the negative.
+# **Idea.** Remove the pixels that a map calls most important, a tenth of the picture at a time: the probability of the class should
+# fall fast. Then remove the *least* important ones first: it should stay high for long. The area between the two curves is
+# the **symmetric relevance gain**, from -1 to 1; a random map has 0 on average, and a map turned upside down exactly the negative.
 #
 # $$\mathrm{SRG} = \mathrm{AUC}(\text{least important first}) - \mathrm{AUC}(\text{most important first})$$
 #
 # What stands in place of a removed pixel (mean colour, blur, black) is a choice; a single curve depends on it, and a method whose
-# own baseline is black does well on black. The difference should depend on it less.
+# own baseline is black may have an advantage on black. The difference should depend on it less.
 # *Blücher, Vielhaben & Strodthoff 2024, "Decoupling Pixel Flipping and Occlusion Strategy for Consistent XAI Benchmarks".*
 #
 # 中文：從最重要的像素開始移除，機率應該很快下降；從最不重要的開始移除，機率應該撐得久。兩條曲線之間的面積就是分數。
@@ -626,8 +627,8 @@ for name, net in {"your network": model, "her network": second}.items():
     print(f"{name}: " + "; ".join(f"{what} {share:.0%}" for what, share in caught.items()))
 
 # %% [markdown]
-# Now the place of the cause is known to the pixel, and methods can be scored: does the **highest pixel** lie in the square (or two beside it)?
-# What **share of the map** does? And of as many highest pixels as the square has, how many are in it
+# Now the place of the cause is known to the pixel, and methods can be scored: does the **highest pixel** lie in the square (or
+# within two pixels of it)? What **share of the map** does? And if the square has $K$ pixels, how many of the $K$ highest pixels lie in it
 # (**rank accuracy**)? Your own network, on the same pictures, must *not* point at the square.
 # *Arras, Osman & Samek 2022, "CLEVR-XAI", section 3.3.*
 
@@ -651,8 +652,8 @@ quiz.ask("square")
 # ### Test 4. Leave it out and photograph again
 #
 # **Idea.** Our scenes are composed, so every object can be taken away and the scene rendered again: the table is where it was, the
-# shadow gone. No grey patch, nothing the network has never seen. How far does the score of the class fall without object $k$?
-# That is $d_k$; the map gives it $m_k$, the sum over its visible pixels. Do both put the objects in the same order?
+# shadow gone. No grey patch, nothing that is strange to the network. How far does the score of the class fall without object $k$?
+# That is $d_k$; the map gives object $k$ the number $m_k$, the sum over its visible pixels. Do both put the objects in the same order?
 #
 # $$\text{single deletion} = \tfrac12\,\rho_{\text{Spearman}}(d, m) + \tfrac12 \qquad\text{(1: same order, 0.5: chance)}$$
 #
@@ -685,7 +686,7 @@ if food.objects is not None:
 # (What lay beneath an object comes to light without it, and counts as well. And a sum grows with the size of an object,
 # whatever the map: the uniform map knows nothing else. Where size gets as far as the methods, this test has not told them apart.)
 #
-# **Look and think.** How far does size alone get, and does the bar of any method lie wholly above that of the uniform map?
+# **Look and think.** How far does size alone get, and does the bar of any method lie wholly to the right of that of the uniform map?
 
 # %%
 quiz.ask("objects")
@@ -759,7 +760,7 @@ for test in tests:
 # ## 11. Photographs
 #
 # On real photographs nobody composed the table. The ten below are free pictures from ten kitchens; what is food on them was
-# outlined by hand. They are read by the network that ships with this lesson, trained on tens of thousands of food *photographs*.
+# outlined by hand. They are read by another network, which ships with this lesson, trained on tens of thousands of food *photographs*.
 # Put some of your own into a folder, write its path into `PHOTOS` at the top, and the same cells explain them.
 #
 # 中文：真實照片沒有人事先擺設。下面十張是可自由使用的照片，也可以換成你自己的。注意：模型只認識十一類，遇到別的東西也一定會選一類。
@@ -814,7 +815,7 @@ quiz.hand_in(NAME, NUMBER)
 # | method | asks | needs | costs | beware |
 # |---|---|---|---|---|
 # | LIME | which patches speak for the class? | only the output | 1,000 forward passes | random; low $R^2$ |
-# | saliency | which pixel changes the score now? | gradient | 1 backward pass | noisy; zero where saturated |
+# | saliency | which pixel changes the score now? | gradient | 1 backward pass | noisy; near zero where saturated |
 # | SmoothGrad | the same, averaged over noise | gradient | 50 backward passes | noise that changes the answer |
 # | filters | what does a part of the network look for? | inside of the network | hundreds of steps | pretty is not proven: compare with crops |
 # | integrated gradients | how is the score shared out? | gradient | 64 backward passes | the baseline decides |
