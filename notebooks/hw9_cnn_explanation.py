@@ -278,7 +278,7 @@ smooth, kept = attribution.smoothgrad(model, images, targets, return_kept=True)
 maps["SmoothGrad"] = attribution.heatmap(smooth)
 notes = [f"keeps its class {share:.0%}" for share in kept]
 table = {"picture": (images, None), "saliency": (maps["saliency"], "hot"), "SmoothGrad": (maps["SmoothGrad"], "hot", notes)}
-show(figures.rows(columns, table, title="SmoothGrad: each map the mean of 50 noisy copies, noise 0.15"), "cnn_11_smoothgrad")
+show(figures.rows(columns, table, title="SmoothGrad: the mean gradient of 50 noisy copies, noise 0.15"), "cnn_11_smoothgrad")
 notebook.fact("smoothgrad", {"kept": kept})
 
 # %% [markdown]
@@ -476,7 +476,7 @@ quiz.ask("agreement")
 # food pixels where they are known (food mask). What they score, a test gives away for nothing; a method has to be better than
 # that. And no test stands alone: you will see a map without any content pass one of them.
 #
-# 中文：漂亮的圖不一定是對的。這一節用五種方法檢驗五種解釋，並且每次都放上「對照組」（隨機圖、邊緣圖、食物遮罩）：它們從來沒看過模型。
+# 中文：漂亮的圖不一定是對的。這一節用五種方法檢驗五種解釋；前四種都放上「對照組」（隨機圖、邊緣圖、食物遮罩）：它們從來沒看過模型。
 #
 # ### Test 1. Remove pixels, from both ends
 #

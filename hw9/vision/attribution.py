@@ -50,7 +50,7 @@ def smoothgrad(
     return_kept: bool = False,
     chunk: int | None = None,
 ) -> Tensor | tuple[Tensor, Tensor]:
-    """Mean gradient of `samples` (50) noisy copies of each picture, signed, (N, 3, H, W) (Smilkov 2017, section 3).
+    """Mean gradient of `samples` (50) noisy copies of each picture, signed, (N, 3, H, W) (Smilkov 2017, section 2.2).
 
     The noise is Gaussian, its standard deviation `noise` (0.15) times the picture's range, max - min. Gradients are
     averaged with their signs, as in the paper's formula; the absolute value, which the paper prefers for photographs,
