@@ -1,4 +1,4 @@
-"""One browser for all tests that need one (two at a time cannot be driven from one thread); how large text is shown."""
+"""The order of the tests; one browser for all that need one (a thread cannot drive two); how large text is shown."""
 
 import shutil
 from itertools import combinations
@@ -8,6 +8,11 @@ from matplotlib.text import Text
 from playwright.sync_api import sync_playwright
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run", "--disable-sync"]
+
+
+def pytest_collection_modifyitems(items):
+    """The longest file first: two processes then come to an end together."""
+    items.sort(key=lambda item: item.path.name != "test_notebooks.py")
 
 
 @pytest.fixture(scope="session")
