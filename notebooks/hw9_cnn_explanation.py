@@ -8,7 +8,7 @@
 #
 # 中文：網路看到一張食物照片就說出類別。它是根據圖片的哪一部分決定的？本課用五種方法回答，最後互相比較並加以檢驗。
 #
-# **How to use it.** Run all cells from top to bottom (*Run all*). With two CPU cores it takes six to seven minutes, without
+# **How to use it.** Run all cells from top to bottom (*Run all*). With two CPU cores it takes six to thirteen minutes, without
 # network and without a GPU. Below the figures stand the questions of the **quiz**; each is answered from its figure, and its key
 # is computed from *your* run. *Look and think* is not graded.
 #
