@@ -11,8 +11,8 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--
 
 
 def pytest_collection_modifyitems(items):
-    """The longest file first: two processes then come to an end together."""
-    items.sort(key=lambda item: item.path.name != "test_notebooks.py")
+    """The longest files first: two processes then come to an end together."""
+    items.sort(key=lambda item: (item.path.name != "test_notebooks.py", item.path.parent.name != "notebooks"))
 
 
 @pytest.fixture(scope="session")
