@@ -13,8 +13,8 @@ The learning rate falls to 0 over --minutes of the clock, however slow the machi
 at its end only. An interrupted run goes on where it was last saved when it is called again; --start goes on from a
 finished folder, with its vocabulary, with a new budget.
 
-On a CPU a step takes about 0.7 of the time where glibc keeps large blocks instead of fetching and clearing their pages
-anew in each step (benchmarks/training_step.py by turns with and without):
+On a CPU it can help that glibc keeps large blocks instead of fetching and clearing their pages anew in each step: it
+took from 0.6 to 1.0 of the time (benchmarks/training_step.py, by turns with and without, on a noisy machine):
 
     export GLIBC_TUNABLES=glibc.malloc.hugetlb=1:glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=8000000000
 """
