@@ -5,9 +5,6 @@
 One model's shape, one batch (33 passages of 122 tokens, 22 % masked), forward, backward and AdamW. They take turns
 and medians are compared. Compiling takes minutes and a C++ compiler, comes first and is not counted; so this one is not
 part of `make bench`. Ratios are what to read: seconds depend on the machine; int8 wants AVX512-VNNI, bfloat16 AMX.
-
-What keeping large blocks of memory is worth (see tools/train_bert.py): `--ways bfloat16`, by turns with and without the
-variable GLIBC_TUNABLES.
 """
 
 import argparse
@@ -56,18 +53,17 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--repeats", type=int, default=5)
     options.add_argument("--threads", type=int, default=2)
-    options.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS)
     chosen = options.parse_args()
     torch.set_num_threads(chosen.threads)
-    steps = {way: step(way) for way in chosen.ways}
-    times = {way: [] for way in chosen.ways}
+    steps = {way: step(way) for way in WAYS}
+    times = {way: [] for way in WAYS}
     for _ in range(chosen.repeats):
         for way, work in steps.items():
             times[way].append(work())
     medians = {way: statistics.median(values) for way, values in times.items()}
     print(f"{chosen.threads} threads, median of {chosen.repeats}")
     for way, median in medians.items():
-        print(f"  {median:6.3f} s  {medians[chosen.ways[0]] / median:5.2f} times as fast as {chosen.ways[0]}  {way}")
+        print(f"  {median:6.3f} s  {medians[WAYS[0]] / median:5.2f} times as fast as {WAYS[0]}  {way}")
 
 
 if __name__ == "__main__":

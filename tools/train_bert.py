@@ -12,11 +12,6 @@ What is read is in tools/bert_data.py. Three losses on one encoder:
 The learning rate falls to 0 over --minutes of the clock, however slow the machine is meanwhile, so the weights are good
 at its end only. An interrupted run goes on where it was last saved when it is called again; --start goes on from a
 finished folder, with its vocabulary, with a new budget.
-
-On a CPU it can help that glibc keeps large blocks instead of fetching and clearing their pages anew in each step: it
-took from 0.6 to 1.0 of the time (benchmarks/training_step.py, by turns with and without, on a noisy machine):
-
-    export GLIBC_TUNABLES=glibc.malloc.hugetlb=1:glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=8000000000
 """
 
 import argparse

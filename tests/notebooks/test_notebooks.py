@@ -76,13 +76,14 @@ def test_a_notebook_that_is_not_as_it_was_built_is_not_packed(source, tmp_path, 
 def test_it_runs_from_top_to_bottom(source, tmp_path, monkeypatch):
     """In an empty folder with nothing but the Colab archive beside it: what a student does who opens it alone.
 
-    Pictures have 48 pixels instead of 96, a quarter of the work: at 96 the built notebook was executed.
+    Pictures have a side of 48 pixels instead of 96, to save time: at 96 the built notebook was executed.
     """
     monkeypatch.setattr("hw9.pack.check_built", lambda source: None)  # the source is run, built or not
     pack(tmp_path / "hw9-colab.zip")
     book = from_source(source)
     for cell in code_cells(book):
         cell.source = cell.source.replace("lesson.choose(DATA, device=device)", "lesson.choose(DATA, device=device, size=48)")
+    assert ("size=48" in str(book)) == ("cnn" in source.stem)
     execute(book, "test", tmp_path)
     outputs = [output for cell in code_cells(book) for output in cell.outputs]
     assert not [output for output in outputs if output.get("name") == "stderr"]
