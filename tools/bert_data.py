@@ -113,25 +113,31 @@ def read_questions(folder: Path) -> dict[str, list[dict]]:
 class Batches:
     """Batches of about `tokens` tokens, of texts of like length so that hardly any padding is computed.
 
-    `texts` and `questions` are Chinese and English, by language, and `english` is the share of the latter.
+    `texts` and `questions` are Chinese and English, by language, and `english` and `asked` the shares of the latter.
     """
 
     def __init__(
-        self, tokenizer: BertTokenizerFast, teacher, texts: dict[str, list], questions: dict[str, list], english: float
+        self,
+        tokenizer: BertTokenizerFast,
+        teacher,
+        texts: dict[str, list],
+        questions: dict[str, list],
+        english: float,
+        asked: float,
     ) -> None:
         self.tokenizer, self.teacher, self.texts, self.questions = tokenizer, teacher, texts, questions
-        self.english, self.to_traditional = english, opencc.OpenCC("s2tw").convert
+        self.english, self.asked, self.to_traditional = english, asked, opencc.OpenCC("s2tw").convert
         self.unmasked = [tokenizer.cls_token_id, tokenizer.sep_token_id, tokenizer.pad_token_id, tokenizer.unk_token_id]
 
-    def _sample(self, random_: random.Random, rows: dict[str, list], count: int) -> list:
-        english = round(count * self.english)
+    def _sample(self, random_: random.Random, rows: dict[str, list], count: int, share: float) -> list:
+        english = round(count * share)
         chosen = random_.choices(rows["zh"], k=count - english) if count > english else []
         return chosen + (random_.choices(rows["en"], k=english) if english else [])
 
     def text(self, random_: random.Random, tokens: int) -> Iterator[dict]:
         """Text for masking: ids (B, T), and with a teacher which characters make up which piece of it."""
         while True:
-            texts = self._sample(random_, self.texts, 1024)
+            texts = self._sample(random_, self.texts, 1024, self.english)
             texts = [self.to_traditional(t) if random_.random() < TRADITIONAL else t for t in texts]
             # The program's own tokenizer, without special tokens: <s> and </s> of both sides do not correspond.
             mine = self.tokenizer.backend_tokenizer.encode_batch(texts, add_special_tokens=False)
@@ -187,7 +193,7 @@ class Batches:
     def question(self, random_: random.Random, tokens: int) -> Iterator[dict]:
         """Question and a window of its context: ids, segments (B, T), start and end (B,), 0 where it is not inside."""
         while True:
-            windows = [self._window(item, random_) for item in self._sample(random_, self.questions, 256)]
+            windows = [self._window(item, random_) for item in self._sample(random_, self.questions, 256, self.asked)]
             windows.sort(key=lambda window: len(window[0]))
             groups, rows = [], []
             for window in windows:

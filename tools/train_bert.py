@@ -9,6 +9,9 @@ What is read is in tools/bert_data.py. Three losses on one encoder:
   should be the teacher's vector of that piece in a few layers (after Jiao et al. 2020, TinyBERT, section 3);
 - from `QUESTIONS_FROM` on, in every step, question answering (Devlin et al. 2019, section 4.2) in windows that may miss
   the answer: both ends, each by itself, and the span that they enclose.
+- with --ngrams, half of what masked text should say is what tools/ngrams.py expects between the neighbours.
+Several processes (`torchrun --nproc-per-node 2 tools/train_bert.py ...`) read other batches each and share the mean of
+their gradients: on two cores that is quicker than one process of two threads.
 The learning rate falls to 0 over --minutes of the clock, however slow the machine is meanwhile, so the weights are good
 at its end only. An interrupted run goes on where it was last saved when it is called again; --start goes on from a
 finished folder, with its vocabulary, with a new budget.
@@ -20,7 +23,9 @@ import random
 import time
 from pathlib import Path
 
+import ngrams
 import torch
+import torch.distributed as dist
 from bert_data import Batches, read_more, read_questions, read_text
 from char_bert import read_teacher, student, teacher_file
 from int8 import multiply_in_int8
@@ -34,6 +39,7 @@ from hw9.language.spans import span_scores
 MASKED_LAST, MASKED_BESIDE_QUESTIONS = 0.15, 0.5  # share of the tokens of text; of that share, in contexts of questions
 DISTIL_UNTIL, DISTIL_WEIGHT, DISTIL_LAYERS = 0.6, 2.0, (4, 8, 12)
 QUESTIONS_FROM = 0.3
+NGRAM_WEIGHT = 0.5
 SPAN_PENALTY = 1.0  # times log length, off a span's score
 SAVE_EVERY = 300  # seconds
 
@@ -55,8 +61,12 @@ class Student(nn.Module):
             token_type_ids=batch.get("segments"),
             output_hidden_states=True,
         ).hidden_states
-        logits = self.model.cls(states[-1][where])  # (M, V): the head runs on the masked ones alone
-        loss, right = F.cross_entropy(logits.float(), ids[where]), (logits.argmax(1) == ids[where]).float().mean()
+        logits = self.model.cls(states[-1][where]).float()  # (M, V): the head runs on the masked ones alone
+        wanted, right = ids[where], (logits.argmax(1) == ids[where]).float().mean()
+        if "expected" in batch:
+            share = batch["expected"] * NGRAM_WEIGHT
+            wanted = share.scatter_add(1, wanted[:, None], torch.full((len(wanted), 1), 1 - NGRAM_WEIGHT))
+        loss = F.cross_entropy(logits, wanted)
         if not asks:
             return loss, {"mask loss": loss.item(), "mask": right.item()}, states
         spans = self.answers(states[-1]).float().masked_fill(padding[..., None], -1e4)
@@ -82,7 +92,19 @@ def hide(ids: Tensor, where: Tensor, mask: int, words: int, generator: torch.Gen
     return torch.where(where & (dice > 0.9), torch.randint(5, words, ids.shape, generator=generator), hidden)
 
 
+def share_gradients(learner: nn.Module) -> None:
+    """Give every process the mean of all processes' gradients."""
+    gradients = [p.grad for p in learner.parameters() if p.grad is not None]
+    flat = nn.utils.parameters_to_vector(gradients)
+    dist.all_reduce(flat)
+    nn.utils.vector_to_parameters(flat / dist.get_world_size(), gradients)
+
+
 def train(chosen: argparse.Namespace) -> None:
+    together = dist.is_torchelastic_launched()
+    if together:
+        dist.init_process_group("gloo")
+    rank, processes = (dist.get_rank(), dist.get_world_size()) if together else (0, 1)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     text, questions = read_text(chosen.text), read_questions(chosen.questions)
     more = read_more(chosen.text, text["held out"])
@@ -124,8 +146,10 @@ def train(chosen: argparse.Namespace) -> None:
         optimizer.load_state_dict(saved["optimizer"])
         spent, step, tokens = saved["spent"], saved["step"], saved["tokens"]
         print(f"going on at step {step}", flush=True)
-    random_, generator = random.Random(step), torch.Generator().manual_seed(step)
-    batches = Batches(tokenizer, pieces, texts, asked, chosen.english)
+    seed = step * processes + rank
+    random_, generator = random.Random(seed), torch.Generator().manual_seed(seed)
+    batches = Batches(tokenizer, pieces, texts, asked, chosen.english, chosen.english_questions)
+    counted = ngrams.read(chosen.ngrams) if chosen.ngrams else None
     of_text = batches.text(random_, chosen.tokens)
     beside_questions = batches.text(random_, round(chosen.tokens * (1 - chosen.question_share)))
     of_questions = batches.question(random_, round(chosen.tokens * chosen.question_share))
@@ -147,6 +171,9 @@ def train(chosen: argparse.Namespace) -> None:
                 place = torch.arange(ids.shape[1])
                 answer = (place >= batch["start"][:, None]) & (place <= batch["end"][:, None])
                 where &= (batch["segments"] == 1) & ~answer
+            if counted and not asks:
+                edges = tokenizer.cls_token_id, tokenizer.sep_token_id
+                batch["expected"] = counted.cloze(ids, where, edges, tokenizer.pad_token_id)
             shown = hide(ids, where, tokenizer.mask_token_id, len(tokenizer), generator).to(device)
             batch, where = {name: part.to(device) for name, part in batch.items()}, where.to(device)
             with torch.autocast(device, torch.bfloat16, enabled=device == "cuda" or chosen.bfloat16):
@@ -158,20 +185,26 @@ def train(chosen: argparse.Namespace) -> None:
             tokens += int((ids != 0).sum())
             for name, value in told.items():
                 seen.setdefault(name, []).append(value)
+        if together:
+            share_gradients(learner)
         nn.utils.clip_grad_norm_(learner.parameters(), 1.0)
         optimizer.step()
         step, spent = step + 1, time.monotonic() - began
-        if spent - told_at > 30 or spent >= budget:
+        if together:  # one clock: all take the same steps at the same rates
+            clock = torch.tensor([spent], dtype=torch.float64)
+            dist.broadcast(clock, 0)
+            spent = clock.item()
+        if rank == 0 and (spent - told_at > 30 or spent >= budget):
             line = "  ".join(f"{name} {sum(v) / len(v):.3f}" for name, v in sorted(seen.items()))
-            print(f"{spent / 60:6.1f} min  step {step}  {tokens / 1e6:.3f} M tokens  {line}", flush=True)
+            print(f"{spent / 60:6.1f} min  step {step}  {processes * tokens / 1e6:.3f} M tokens  {line}", flush=True)
             told_at, seen = spent, {}
-        if spent - saved_at > SAVE_EVERY or spent >= budget:
+        if rank == 0 and (spent - saved_at > SAVE_EVERY or spent >= budget):
             saved_at = spent
             save(learner, tokenizer, chosen.out / "plain")
             rest = {"optimizer": optimizer.state_dict(), "spent": spent, "step": step, "tokens": tokens}
             torch.save({"learner": learner.state_dict(), **rest}, state.with_suffix(".part"))
             state.with_suffix(".part").replace(state)
-    print(json.dumps({"steps": step, "tokens": tokens, "minutes": round(spent / 60, 1)}), flush=True)
+    print(json.dumps({"steps": step, "tokens": processes * tokens, "minutes": round(spent / 60, 1)}), flush=True)
 
 
 def distil(teach: nn.Module, batch: dict, states: tuple[Tensor, ...]) -> Tensor:
@@ -216,7 +249,9 @@ def main() -> None:
     options.add_argument("--questions", type=Path, required=True)
     options.add_argument("--minutes", type=float, required=True, help="of the clock, over which the rate falls to 0")
     options.add_argument("--tokens", type=int, default=4096, help="in a step")
-    options.add_argument("--english", type=float, default=0.2, help="share of the texts and of the questions")
+    options.add_argument("--english", type=float, default=0.2, help="share of the texts")
+    options.add_argument("--english-questions", type=float, default=0.2, help="share of the questions")
+    options.add_argument("--ngrams", type=Path, help="what tools/ngrams.py wrote")
     options.add_argument("--learning-rate", type=float, default=3e-4)
     options.add_argument("--questions-from", type=float, default=QUESTIONS_FROM)
     options.add_argument("--distil-until", type=float, default=DISTIL_UNTIL)

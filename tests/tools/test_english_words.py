@@ -4,7 +4,7 @@ import collections
 
 import pytest
 import torch
-from english_words import choose, count_words, means, renew, spell
+from english_words import choose, count_words, means, move, renew, spell
 
 OLD = ["[PAD]", "[UNK]", "蘋", "果", "a", "##a", "p", "##p", "##l", "##e", "##s", "pp", "##eau", "ap", "##zz", "的"]
 
@@ -45,3 +45,11 @@ def test_a_new_token_starts_as_the_mean_of_its_old_spelling():
     kept = [i for token, i in new.items() if token in old]
     assert torch.equal(rows[kept], table[kept])
     assert means(table[:, 0], old, new).shape == (len(OLD),)  # the bias of the mask head
+
+
+def test_rare_words_move_towards_the_teachers_vector_of_the_same_word():
+    new, table = {"apple": 0, "the": 1, "##pple": 2, "pear": 3}, torch.randn(4, 3)
+    pieces, vectors = ["▁apple", "apple", "▁Apple", "▁the", "▁pple"], torch.randn(5, 3)
+    rows = move(table, new, {"apple", "pear", "pple"}, pieces, vectors, 0.25)
+    torch.testing.assert_close(rows[0], 0.75 * table[0] + 0.25 * (vectors[0] + vectors[2]) / 2)
+    assert torch.equal(rows[1:], table[1:])  # common, an end of a word, unknown to the teacher

@@ -10,7 +10,7 @@ import torch
 import train_bert
 from bert_data import Batches, read_held_out_english, read_more, read_questions, read_text
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
-from train_bert import Student, distil, hide, span_loss
+from train_bert import Student, distil, hide, share_gradients, span_loss
 from transformers import BertConfig, BertForMaskedLM, BertForQuestionAnswering, BertTokenizerFast
 
 TEXT = "今天的苹果很好吃,我们去买一些吧"
@@ -75,7 +75,7 @@ def test_questions_of_one_context_stay_on_one_side_and_wrong_answers_are_left_ou
 
 
 def test_each_piece_is_matched_by_its_own_characters(tokenizer, pieces):
-    batches = Batches(tokenizer, pieces, {"zh": [TEXT]}, {}, 0)
+    batches = Batches(tokenizer, pieces, {"zh": [TEXT]}, {}, 0, 0)
     batches.to_traditional = str
     batch = next(batches.text(random.Random(0), 2048))
     of_teacher = [pieces.id_to_token(i) for i in batch["pieces"].flatten()[batch["targets"]].tolist()]
@@ -88,7 +88,7 @@ def test_each_piece_is_matched_by_its_own_characters(tokenizer, pieces):
 
 
 def test_distillation_is_0_where_the_mean_of_the_characters_is_the_piece(tokenizer, pieces, monkeypatch):
-    batches = Batches(tokenizer, pieces, {"zh": [TEXT]}, {}, 0)
+    batches = Batches(tokenizer, pieces, {"zh": [TEXT]}, {}, 0, 0)
     batches.to_traditional = str
     batch = next(batches.text(random.Random(0), 2048))
     goal = torch.randn(*batch["pieces"].shape, 8)
@@ -108,7 +108,7 @@ def test_distillation_is_0_where_the_mean_of_the_characters_is_the_piece(tokeniz
 def test_windows_hold_the_answer_or_point_to_the_first_token(tokenizer):
     start = CONTEXT.index("红豆面包", 200)
     item = {"context": CONTEXT, "question": "做什么面包吗？", "answer": "红豆面包", "start": start, "file": "drcd"}
-    batches, seen = Batches(tokenizer, None, {}, {"zh": [item]}, 0), set()
+    batches, seen = Batches(tokenizer, None, {}, {"zh": [item]}, 0, 0), set()
     for seed in range(60):
         ids, first, begin, end = batches._window(item, random.Random(seed))
         assert tokenizer.convert_ids_to_tokens(ids[first - 1]) == "[SEP]"
@@ -126,7 +126,7 @@ def test_an_english_window_begins_at_a_word_and_a_share_of_the_batch_is_english(
     context = " ".join(words * 60)
     item = {"context": context, "question": "the baker", "answer": "by river", "file": "squad"}
     item["start"] = context.index("by river", 1500)
-    batches = Batches(english, None, {"zh": [TEXT], "en": [context]}, {"zh": [], "en": [item]}, 0.25)
+    batches = Batches(english, None, {"zh": [TEXT], "en": [context]}, {"zh": [], "en": [item]}, 0.25, 1.0)
     for seed in range(30):
         ids, first, begin, end = batches._window(item, random.Random(seed))
         shown = english.convert_ids_to_tokens(ids[first:-1])
@@ -136,8 +136,9 @@ def test_an_english_window_begins_at_a_word_and_a_share_of_the_batch_is_english(
     short = [batches._window(item, random.Random(seed)) for seed in range(30)]
     assert all(len(ids) <= 60 and end < len(ids) - 1 for ids, _, _, end in short)
     assert {bool(begin) for _, _, begin, _ in short} == {True, False}
-    texts = batches._sample(random.Random(0), batches.texts, 40)
+    texts = batches._sample(random.Random(0), batches.texts, 40, batches.english)
     assert texts.count(context) == 10 and texts.count(TEXT) == 30
+    assert len(next(batches.question(random.Random(0), 4096))["ids"]) > 1  # there is none in Chinese: all are English
 
 
 def test_only_chosen_places_change_and_four_fifths_of_them_are_masked():
@@ -169,6 +170,10 @@ def test_the_losses_are_those_of_transformers():
     torch.testing.assert_close(loss, wanted.loss)
     assert told["mask"] == pytest.approx((wanted.logits.argmax(-1) == ids)[where].float().mean().item())
     assert len(states) == 3
+    counted = torch.rand(int(where.sum()), 40).softmax(1)
+    loss, _, _ = learner({"ids": ids, "expected": counted}, shown, where)
+    further = -(counted * wanted.logits[where].log_softmax(1)).sum(1).mean()
+    torch.testing.assert_close(loss, (wanted.loss + further) / 2)
     batch = {"ids": ids, "segments": (torch.arange(12) > 4).long().expand(3, 12)}
     batch |= {"start": torch.tensor([0, 6, 9]), "end": torch.tensor([0, 8, 9])}
     loss, told, _ = learner(batch, shown, where)
@@ -194,3 +199,16 @@ def test_span_loss_against_a_plain_loop():
         scores = torch.stack([start[b, i] + end[b, j] - math.log(j - i + 1) for i, j in spans])
         lost.append(-scores.log_softmax(0)[spans.index((int(first[b]), int(last[b])))])
     torch.testing.assert_close(span_loss(start, end, first, last), torch.stack(lost).mean())
+
+
+def test_processes_share_the_mean_of_their_gradients(monkeypatch):
+    layer = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.Linear(3, 1))
+    layer[0](torch.ones(1, 2)).sum().backward()  # the other one was not used
+    mine = [p.grad.clone() for p in layer[0].parameters()]
+    others = torch.arange(9.0)
+    monkeypatch.setattr(train_bert.dist, "get_world_size", lambda: 2)
+    monkeypatch.setattr(train_bert.dist, "all_reduce", lambda flat: flat.add_(others))
+    share_gradients(layer)
+    torch.testing.assert_close(layer[0].weight.grad, (mine[0] + others[:6].view(3, 2)) / 2)
+    torch.testing.assert_close(layer[0].bias.grad, (mine[1] + others[6:]) / 2)
+    assert layer[1].weight.grad is None
