@@ -233,11 +233,11 @@ show(figures.rows(columns, {"picture": (images, None), "saliency": (maps["salien
 notebook.fact("saliency", {"on_food": visible.on_object(maps["saliency"], food.masks)})
 
 # %% [markdown]
-# **Why every picture is normalised on its own.** The size of the gradient differs from picture to picture. On one common
-# scale the weaker maps go dark. With the course's variant, the gradient of the *loss*, it is usually far worse: where the
-# network is sure of the right class, the loss hardly changes. The cell prints by what factor the strongest and weakest map differ.
+# **Why every picture is normalised on its own.** The size of the gradient differs from picture to picture. The figure shows
+# the same maps on scales of their own and on one common scale, and below them the course's variant, the gradient of the
+# *loss*, on one scale as well. The cell prints by what factor the strongest and weakest map differ.
 #
-# 中文：每張圖的梯度大小不同，所以要各自正規化，否則較弱的圖會變暗；對損失函數微分時差距更大。
+# 中文：每張圖的梯度大小不同。比較「各用各的尺度」與「同一個尺度」；最後一列是課程的做法：對損失函數微分。
 
 # %%
 strength = gradient.abs().amax(1)  # (N, H, W)
@@ -423,7 +423,7 @@ notebook.fact("steps", {"median": medians, "falls": (medians[0] / medians[-1]).l
 # ### Which baseline?
 #
 # "Nothing" can be black, white, a blurred copy, or the picture's mean colour. Pixels that equal the baseline get no share,
-# whatever they show: on a black baseline black food is invisible.
+# whatever they show.
 
 # %%
 table = {"picture": (images, None), "black": (maps["integrated gradients"], "hot")}

@@ -75,7 +75,9 @@ def ask(question: Question, facts: Facts, *, salt: str, student: str = "") -> As
         asked = replace(asked, key=rules.key(rule, facts, keys, kind=question.kind, margin=question.margin))
     except NotAsked as error:
         return replace(asked, reason=str(error))
-    if student and question.shuffle and "fixed" in question.key and isinstance(question.options, Mapping):
+    # An order that a run decides may be the one in which the bank lists it.
+    mixed = student and question.shuffle if "fixed" in question.key else question.kind == "order"
+    if mixed and isinstance(question.options, Mapping):
         order = shuffled(rng, asked.options)
         asked = replace(asked, options=tuple(Option(o.key, LETTERS[at], o.text) for at, o in enumerate(order)))
     return asked

@@ -15,7 +15,8 @@
           english: "picture {n}: {label}"
           chinese: "圖 {n}：{label}"
                                   # or count: 12 (or the path of a number or list) instead of each; first: 1
-        shuffle: false            # options of a concept (rule `fixed`) have an order for each student, unless false
+        shuffle: false            # options of a concept (rule `fixed`) have an order for each student, unless false;
+                                  # those to be put in an order that the run decides always have one
         key: {lowest: lime.score} # see hw9/quiz/rules.py
         margin: 0.02              # values closer than this count as equal (default 0)
         points: 1
