@@ -10,7 +10,7 @@ p(token | left, right) is proportional to (p(token | left) p(token | right) / p(
 independent, given the token. Each side is a trigram that falls back to the bigram and that to the single token by
 Witten and Bell's estimate (1991; Chen and Goodman 1999, section 2.4): (count + kinds * back) / (total + kinds), where a
 context was followed by `kinds` different tokens. For a token that was seen this is 1 + count / (kinds * back) times
-what it is for one that was not, so all that is kept is the logarithm of that factor, the gain; if none was seen it is 0.
+what it is for one that was not: all that is kept is the logarithm of that factor, the gain; 0 if none was seen.
 """
 
 import argparse
