@@ -11,8 +11,8 @@ from html import escape
 from pathlib import Path
 from string import ascii_lowercase
 
-from hw9.quiz.asked import Asked, ask
-from hw9.quiz.bank import Bank, Text
+from hw9.quiz.asked import Asked, Option, ask
+from hw9.quiz.bank import Bank, Made, Text
 from hw9.quiz.facts import Facts
 from hw9.quiz.keypage import markdown
 from hw9.quiz.keys import Chosen, Ordered, Within
@@ -80,7 +80,7 @@ def written(asked: Asked) -> list[str]:
 def _in_writing(asked: Asked) -> list[str]:
     """The question with its options below it, to be answered by letters; in lines."""
     letters, ordered = _letters(asked), isinstance(asked.key, Ordered)
-    listed = [f"({letters[option.key]}) {' '.join(_both(option.text))}" for option in asked.options]
+    listed = [f"({letters[option.key]}) {' '.join(_option(asked, option))}" for option in asked.options]
     return [*_question(asked), *listed, *_both(IN_ORDER if ordered else IN_LETTERS)]
 
 
@@ -97,6 +97,14 @@ def _question(asked: Asked) -> list[str]:
 
 def _both(text: Text) -> list[str]:
     return list(dict.fromkeys([text.english, text.chinese]))
+
+
+def _option(asked: Asked, option: Option) -> list[str]:
+    """An option in both languages; one made from facts with its number, as two pictures may have one name."""
+    said = _both(option.text)
+    if isinstance(asked.question.options, Made) and option.shown not in said[0]:
+        said[0] = f"{option.shown}: {said[0]}"
+    return said
 
 
 def _gift(found: Sequence[Asked], target: Path) -> list[str]:
@@ -129,7 +137,7 @@ def _gift_question(asked: Asked) -> str:
             share = 100 / len(right) if option.key in right else 0 if option.key in key.may else -100
             weight = f"~%{round(share, 5):g}%"
         said = f"#{_gift_text(_both(asked.feedback[option.key]))}" if option.key in asked.feedback else ""
-        answers.append(f"{weight}{_gift_text(_both(option.text))}{said}")
+        answers.append(f"{weight}{_gift_text(_option(asked, option))}{said}")
     return f"{_gift_text(_question(asked))} {{{' '.join(answers)}"
 
 
@@ -180,7 +188,7 @@ def _qti_question(asked: Asked) -> str:
     else:
         for option in asked.options:
             mark = (f"{'*' if option.key in key.must else ''}{_letters(asked)[option.key]})") if key.single else None
-            lines.append(f"{mark or ('[*]' if option.key in key.must else '[ ]')} {_qti_text(_both(option.text))}")
+            lines.append(f"{mark or ('[*]' if option.key in key.must else '[ ]')} {_qti_text(_option(asked, option))}")
             if option.key in asked.feedback:
                 lines.append(f"... {_qti_text(_both(asked.feedback[option.key]))}")
     return "\n".join(lines)
@@ -202,7 +210,7 @@ def _md(found: Sequence[Asked], target: Path) -> list[str]:
     blocks = ["# Homework 9, Explainable AI 作業九"]
     for number, asked in enumerate(found, 1):
         letters = _letters(asked)
-        listed = [f"- ({letters[o.key]}) {markdown(' '.join(_both(o.text)))}" for o in asked.options]
+        listed = [f"- ({letters[o.key]}) {markdown(' '.join(_option(asked, o)))}" for o in asked.options]
         blocks.append("\n".join([f"**{number}.** {markdown(' '.join(_question(asked)))}", "", *listed]).rstrip())
     target.write_text("\n\n".join(blocks) + "\n", encoding="utf-8")
     return []
