@@ -10,8 +10,6 @@ What is read is in tools/bert_data.py. Three losses on one encoder:
 - from `QUESTIONS_FROM` on, in every step, question answering (Devlin et al. 2019, section 4.2) in windows that may miss
   the answer: both ends, each by itself, and the span that they enclose.
 - with --ngrams, half of what masked text should say is what tools/ngrams.py expects between the neighbours.
-Several processes (`torchrun --nproc-per-node 2 tools/train_bert.py ...`) read other batches each and share the mean of
-their gradients: on two cores that is quicker than one process of two threads.
 The learning rate falls to 0 over --minutes of the clock, however slow the machine is meanwhile, so the weights are good
 at its end only. An interrupted run goes on where it was last saved when it is called again; --start goes on from a
 finished folder, with its vocabulary, with a new budget.
@@ -25,7 +23,6 @@ from pathlib import Path
 
 import ngrams
 import torch
-import torch.distributed as dist
 from bert_data import Batches, read_more, read_questions, read_text
 from char_bert import read_teacher, student, teacher_file
 from int8 import multiply_in_int8
@@ -92,19 +89,7 @@ def hide(ids: Tensor, where: Tensor, mask: int, words: int, generator: torch.Gen
     return torch.where(where & (dice > 0.9), torch.randint(5, words, ids.shape, generator=generator), hidden)
 
 
-def share_gradients(learner: nn.Module) -> None:
-    """Give every process the mean of all processes' gradients."""
-    gradients = [p.grad for p in learner.parameters() if p.grad is not None]
-    flat = nn.utils.parameters_to_vector(gradients)
-    dist.all_reduce(flat)
-    nn.utils.vector_to_parameters(flat / dist.get_world_size(), gradients)
-
-
 def train(chosen: argparse.Namespace) -> None:
-    together = dist.is_torchelastic_launched()
-    if together:
-        dist.init_process_group("gloo")
-    rank, processes = (dist.get_rank(), dist.get_world_size()) if together else (0, 1)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     text, questions = read_text(chosen.text), read_questions(chosen.questions)
     more = read_more(chosen.text, text["held out"])
@@ -146,8 +131,7 @@ def train(chosen: argparse.Namespace) -> None:
         optimizer.load_state_dict(saved["optimizer"])
         spent, step, tokens = saved["spent"], saved["step"], saved["tokens"]
         print(f"going on at step {step}", flush=True)
-    seed = step * processes + rank
-    random_, generator = random.Random(seed), torch.Generator().manual_seed(seed)
+    random_, generator = random.Random(step), torch.Generator().manual_seed(step)
     batches = Batches(tokenizer, pieces, texts, asked, chosen.english, chosen.english_questions)
     counted = ngrams.read(chosen.ngrams) if chosen.ngrams else None
     of_text = batches.text(random_, chosen.tokens)
@@ -185,26 +169,20 @@ def train(chosen: argparse.Namespace) -> None:
             tokens += int((ids != 0).sum())
             for name, value in told.items():
                 seen.setdefault(name, []).append(value)
-        if together:
-            share_gradients(learner)
         nn.utils.clip_grad_norm_(learner.parameters(), 1.0)
         optimizer.step()
         step, spent = step + 1, time.monotonic() - began
-        if together:  # one clock: all take the same steps at the same rates
-            clock = torch.tensor([spent], dtype=torch.float64)
-            dist.broadcast(clock, 0)
-            spent = clock.item()
-        if rank == 0 and (spent - told_at > 30 or spent >= budget):
+        if spent - told_at > 30 or spent >= budget:
             line = "  ".join(f"{name} {sum(v) / len(v):.3f}" for name, v in sorted(seen.items()))
-            print(f"{spent / 60:6.1f} min  step {step}  {processes * tokens / 1e6:.3f} M tokens  {line}", flush=True)
+            print(f"{spent / 60:6.1f} min  step {step}  {tokens / 1e6:.3f} M tokens  {line}", flush=True)
             told_at, seen = spent, {}
-        if rank == 0 and (spent - saved_at > SAVE_EVERY or spent >= budget):
+        if spent - saved_at > SAVE_EVERY or spent >= budget:
             saved_at = spent
             save(learner, tokenizer, chosen.out / "plain")
             rest = {"optimizer": optimizer.state_dict(), "spent": spent, "step": step, "tokens": tokens}
             torch.save({"learner": learner.state_dict(), **rest}, state.with_suffix(".part"))
             state.with_suffix(".part").replace(state)
-    print(json.dumps({"steps": step, "tokens": processes * tokens, "minutes": round(spent / 60, 1)}), flush=True)
+    print(json.dumps({"steps": step, "tokens": tokens, "minutes": round(spent / 60, 1)}), flush=True)
 
 
 def distil(teach: nn.Module, batch: dict, states: tuple[Tensor, ...]) -> Tensor:

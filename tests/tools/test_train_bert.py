@@ -10,7 +10,7 @@ import torch
 import train_bert
 from bert_data import Batches, read_held_out_english, read_more, read_questions, read_text
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
-from train_bert import Student, distil, hide, share_gradients, span_loss
+from train_bert import Student, distil, hide, span_loss
 from transformers import BertConfig, BertForMaskedLM, BertForQuestionAnswering, BertTokenizerFast
 
 TEXT = "今天的苹果很好吃,我们去买一些吧"
@@ -199,16 +199,3 @@ def test_span_loss_against_a_plain_loop():
         scores = torch.stack([start[b, i] + end[b, j] - math.log(j - i + 1) for i, j in spans])
         lost.append(-scores.log_softmax(0)[spans.index((int(first[b]), int(last[b])))])
     torch.testing.assert_close(span_loss(start, end, first, last), torch.stack(lost).mean())
-
-
-def test_processes_share_the_mean_of_their_gradients(monkeypatch):
-    layer = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.Linear(3, 1))
-    layer[0](torch.ones(1, 2)).sum().backward()  # the other one was not used
-    mine = [p.grad.clone() for p in layer[0].parameters()]
-    others = torch.arange(9.0)
-    monkeypatch.setattr(train_bert.dist, "get_world_size", lambda: 2)
-    monkeypatch.setattr(train_bert.dist, "all_reduce", lambda flat: flat.add_(others))
-    share_gradients(layer)
-    torch.testing.assert_close(layer[0].weight.grad, (mine[0] + others[:6].view(3, 2)) / 2)
-    torch.testing.assert_close(layer[0].bias.grad, (mine[1] + others[6:]) / 2)
-    assert layer[1].weight.grad is None
