@@ -6,11 +6,12 @@
 Every Latin token of two letters or more gives way: to the commonest Latin words of the text (which Chinese text has
 too), with those of the lesson, and to `ENDS` pieces from which the rarer ones are put together. Everything else keeps
 its number, so that Chinese is read as before. A token that is new starts as the mean of the old tokens that it was
-written in, in the word vectors (which the mask head shares) and in the mask head's bias. A vocabulary that is renewed
-already stays as it is. With --teacher, words that are one piece in the network that the folder once came from
-(tools/char_bert.py) move towards that piece's vector, but for those so common that training has found a better one:
-at 0.5 and before any further training, 25.0 instead of 23.8 % of the masked English tokens were found. The result has
-as many tokens as before and is trained on by tools/train_bert.py --start.
+written in, in the word vectors (which the mask head shares) and in the mask head's bias. The result has as
+many tokens as before and is trained on by tools/train_bert.py --start.
+
+With --teacher, for a folder that has whole words already, the vocabulary stays as it is. Instead words that are one
+piece in the network that the folder once came from (tools/char_bert.py) move towards that piece's vector, but for those
+so common that training has found a better one: at 0.5, 25.0 instead of 23.8 % of the masked English tokens were found.
 """
 
 import argparse
@@ -119,7 +120,8 @@ def main() -> None:
     lesson = count_words([file.read_text(encoding="utf-8") for file in chosen.lesson])
     old = tokenizer.get_vocab()
     room = sum(bool(LATIN.fullmatch(token)) for token in old)
-    new = renew(old, choose(counts, [word for word in lesson if counts[word] >= USUAL], room))
+    always = [word for word in lesson if counts[word] >= USUAL]
+    new = old if chosen.teacher else renew(old, choose(counts, always, room))
     with torch.no_grad():
         for table in (model.get_input_embeddings().weight, model.cls.predictions.bias):
             table.copy_(means(table, old, new))

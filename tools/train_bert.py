@@ -5,11 +5,11 @@
 What is read is in tools/bert_data.py. Three losses on one encoder:
 - masked tokens (Devlin et al. 2019, section 3.1) of English and of Chinese in simplified and traditional script: 30 %
   of the text at first, 15 % at the end (after Ankner et al. 2024, Dynamic Masking Rate Schedules for MLM Pretraining);
+  with --ngrams, half of what masked text should say is what tools/ngrams.py expects between the neighbours;
 - until `DISTIL_UNTIL` of the time, the word-piece teacher reads the same text: the mean of the characters of a piece
   should be the teacher's vector of that piece in a few layers (after Jiao et al. 2020, TinyBERT, section 3);
 - from `QUESTIONS_FROM` on, in every step, question answering (Devlin et al. 2019, section 4.2) in windows that may miss
   the answer: both ends, each by itself, and the span that they enclose.
-- with --ngrams, half of what masked text should say is what tools/ngrams.py expects between the neighbours.
 The learning rate falls to 0 over --minutes of the clock, however slow the machine is meanwhile, so the weights are good
 at its end only. An interrupted run goes on where it was last saved when it is called again; --start goes on from a
 finished folder, with its vocabulary, with a new budget.
@@ -62,7 +62,7 @@ class Student(nn.Module):
         wanted, right = ids[where], (logits.argmax(1) == ids[where]).float().mean()
         if "expected" in batch:
             share = batch["expected"] * NGRAM_WEIGHT
-            wanted = share.scatter_add(1, wanted[:, None], torch.full((len(wanted), 1), 1 - NGRAM_WEIGHT))
+            wanted = share.scatter_add(1, wanted[:, None], share.new_full((len(wanted), 1), 1 - NGRAM_WEIGHT))
         loss = F.cross_entropy(logits, wanted)
         if not asks:
             return loss, {"mask loss": loss.item(), "mask": right.item()}, states
