@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from pathlib import Path
 
+import nbformat
 import pytest
 import yaml
 
@@ -14,7 +15,8 @@ from hw9.quiz.bank import EMBEDDED, load_bank
 from hw9.quiz.checks import PARTS, paths
 from hw9.quiz.export import asked_of_all, export
 from hw9.quiz.facts import Facts, load
-from hw9.run import sources
+from hw9.quiz.written import as_text
+from hw9.run import built, sources
 
 BANK = load_bank(EMBEDDED)
 BY_NAME = {question.id: question for question in BANK.questions}
@@ -156,6 +158,19 @@ def test_the_head_that_is_asked_about_differs_from_student_to_student_and_so_doe
         layer = int(re.search(r"layer (\d+)", one.text.english)[1])
         shares = facts.values["head"]["shares"][layer]
         assert one.fits(("abcdefg"[shares.index(max(shares))],)) and max(shares) >= 0.25
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_the_stored_notebook_asks_what_the_bank_asks_on_its_run(part):
+    source = next(path for path in sources() if part in path.name)
+    asked = {}
+    for cell in nbformat.read(built(source), as_version=4).cells:
+        if cell.cell_type == "code" and (section := re.search(r'quiz\.ask\("([\w-]+)"\)', cell.source)):
+            asked[section[1]] = [output.data["text/plain"] for output in cell.outputs if "data" in output][-1]
+    wanted = {question.section: [] for question in BANK.of(part)}
+    for question in BANK.of(part):
+        wanted[question.section].append(asked_of(question, facts_of(part)))
+    assert asked == {section: as_text(questions) for section, questions in wanted.items()}, "run: make notebooks"
 
 
 # ---- other runs
