@@ -34,9 +34,9 @@ def label(asked: Asked, option: Option) -> str:
 
 
 def example(asked: Asked) -> str:
-    """The call that answers a question in writing, with an answer of the right kind."""
-    shown = [option.shown for option in asked.options] or ["0.5"]
-    given = {"many": ", ".join(shown[:2]), "order": " ".join(reversed(shown))}.get(asked.question.kind, shown[0])
+    """The call that answers a question in writing, with "?" where the answer goes: any other might be the right one."""
+    count = {"many": 2, "order": len(asked.options)}.get(asked.question.kind, 1)
+    given = (", " if asked.question.kind == "many" else " ").join("?" * count)
     return f'quiz.answer("{asked.question.id}", "{given}")'
 
 

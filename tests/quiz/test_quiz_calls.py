@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 
@@ -52,6 +53,7 @@ def test_a_section_is_asked_in_writing_in_both_languages(begun, capsys):
     begun.ask("lime")
     text = "\n".join(lines(capsys))
     assert text.count("quiz.answer(") == 5 and text.index("lime-1") < text.index("lime-5")
+    assert set("".join(re.findall(r'quiz\.answer\("lime-\d", "(.*?)"\)', text))) == set("?, "), "no answer is shown"
     for part in (
         "Which picture has the lowest R²?\n哪一張圖的 R² 最低？\n  0) picture 0: Bread 圖 0：Bread",
         "(2 points · choose all",
