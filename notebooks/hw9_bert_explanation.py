@@ -9,11 +9,11 @@
 # 中文：BERT 一層一層地把每個字變成向量，每一層都會參考句子裡所有的字。本課看它「注意哪裡」，以及向量「知道什麼」：
 # 「蘋果」的「果」，是水果還是公司？
 #
-# **How to use it.** Run all cells from top to bottom (*Run all*). Below the figures stand the questions of the **quiz**; each is
-# answered from its figure, and its key is computed from *your* run. *Look and think* is not graded. There is one thing to write,
+# **How to use it.** Run all cells from top to bottom (*Run all*). Below the figures stand the questions of the **quiz**; each
+# belongs to a figure (some ask what it means), and its key is computed from *your* run. *Look and think* is not graded. There is one thing to write,
 # in section 7; everything runs without it. On two CPU cores it takes a minute or two, without network and without a GPU.
 #
-# 中文：由上往下執行所有儲存格。圖的下面有測驗題，每一題都看圖就能作答；「看一看、想一想」不計分。第 7 節有一小段程式要寫，沒寫也能執行。
+# 中文：由上往下執行所有儲存格。圖的下面有測驗題，每一題都對應一張圖；「看一看、想一想」不計分。第 7 節有一小段程式要寫，沒寫也能執行。
 
 # %%
 REPOSITORY = ""  # Set-up. Opened alone (Colab)? Your teacher's repository here, or hw9-colab.zip beside this notebook.
@@ -109,12 +109,12 @@ for model in dict.fromkeys((reader, english)):
 # ## 2. Fill the mask
 #
 # **Idea.** BERT learned by guessing words that were hidden behind `[MASK]`. So hide a word and ask: what does it expect
-# there, and how sure is it? Then hide a second word as well. If the first guess gets worse, that second word was what
-# it rested on: the simplest explanation there is, and it needs nothing but the model's output.
+# there, and how sure is it? Then hide a second word as well. If the first guess gets worse, it rested partly on that word
+# (if not, other words may stand in for it): the simplest explanation there is, and it needs nothing but the model's output.
 #
 # *Devlin et al. 2019, section 3.1.*
 #
-# 中文：遮住一個字，看 BERT 猜什麼、有多肯定；再多遮一個字，如果猜測變差，就表示它原本依靠那個字。
+# 中文：遮住一個字，看 BERT 猜什麼、有多肯定；再多遮一個字：如果猜測變差，表示它有一部分靠那個字；如果沒變，也可能是別的字補上了。
 
 # %%
 source(attention.predict_word)
@@ -161,15 +161,19 @@ for _, figure in lesson.each(others_hidden, [english_gap]):
 
 # %% [markdown]
 # **Look and think.** Which single word matters most for the pronoun? Does a word that matters little look unimportant to you as well?
-#
+
+# %%
+quiz.ask("masked")
+
+# %% [markdown]
 # ## 3. Where does a head look?
 #
-# **Idea.** A head is one attention matrix: row = the token that looks, column = the token looked at. Some heads have a
-# simple habit: look at the next token, at the previous one, at `[SEP]`. Read one matrix first, then all of them.
+# **Idea.** For each sentence a head makes one attention matrix: row = the token that looks, column = the token looked at. Some
+# heads have a simple habit: look at the next token, at the previous one, at `[SEP]`. Read one matrix first, then all of them.
 #
 # *Clark et al. 2019, "What Does BERT Look At?", section 3.*
 #
-# 中文：每個「頭」是一張注意力矩陣：列＝正在看的字，行＝被看的字。有些頭的習慣很簡單：看下一個字、前一個字或 [SEP]。
+# 中文：每個「頭」對每句話算出一張注意力矩陣：橫列＝正在看的字，直欄＝被看的字。有些頭的習慣很簡單：看下一個字、前一個字或 [SEP]。
 
 # %%
 many = [read for _, read in lesson.each(reader.read, sentences.READ_CHINESE)]
@@ -177,6 +181,10 @@ patterns, first = attention.head_patterns(many), many[0]
 strongest = {name: divmod(int(patterns[name].argmax()), reader.heads) for name in ("previous", "next", "separator")}
 three = {f"layer {l + 1}, head {h + 1}": first.attentions[l, h] for l, h in strongest.values()}
 show(attention_figures.matrices(first.tokens, three, title=first.text), "bert_04_three_heads")
+
+# %% [markdown]
+# In late layers `[CLS]` and `[SEP]` may get the same share from every head. That is no mistake: where their vectors have become
+# nearly alike, no head can tell them apart. 中文：在後面的層，[CLS] 與 [SEP] 的份量可能一樣：兩者的向量幾乎相同時，任何頭都分不出來。
 
 # %%
 show(attention_figures.lines(first.tokens, three, least=0.1, title="The same three heads as curves"), "bert_05_lines")
@@ -191,6 +199,8 @@ show(attention_figures.grid(first.attentions, marked=list(strongest.values()), t
 # One sentence can mislead. So average over several, and give each habit a number: the mean share of attention that goes
 # to the next token, to the previous one, to the same token elsewhere, and so on. *Entropy* tells how spread out a head
 # looks: 0 bits is a single token.
+#
+# 中文：一句話可能誤導，所以取好幾句的平均；熵表示看得多分散，0 位元＝只看一個 token。
 
 # %%
 source(attention.head_patterns)
@@ -204,21 +214,23 @@ notebook.fact("neighbours", {"layers": [layer + 1 for layer in framed], "upper":
 # %%
 show(head_figures.one_head(patterns, reader.heads - 1), "bert_08_head_12")
 shares = torch.stack([row[:, -1] for name, row in patterns.items() if name != "entropy"], 1)  # layers, patterns
-clear = [layer for layer, row in enumerate(shares.nan_to_num(), 1) if row.max() >= 0.25]
+most = [row.sort(descending=True).values for row in shares.nan_to_num()]
+clear = [layer for layer, (first_, second, *_) in enumerate(most, 1) if first_ >= 0.25 and first_ - second >= 0.06]
 notebook.fact("head", {"shares": [[], *shares], "clear": clear, "number": reader.heads})
 
 # %% [markdown]
 # **Look and think.** From which layer on, if any, do nearly all heads look at `[SEP]`? Take two heads with low entropy: what do the other
 # maps say that they look at?
-#
-# (In late layers `[CLS]` and `[SEP]` may get the same share from every head. That is no mistake: where their vectors have become
-# nearly alike, no head can tell them apart.)
-#
+
+# %%
+quiz.ask("attention")
+
+# %% [markdown]
 # ### From layer to layer: attention rollout
 #
 # In a late layer a token looks at vectors that are themselves mixtures. **Rollout** multiplies the attention of all layers
-# (averaged over heads, half of it kept in place for the residual connection) and so estimates how much of every *word*
-# is in a token at the end. *Abnar & Zuidema 2020, "Quantifying Attention Flow in Transformers", section 3.*
+# (averaged over heads and mixed half and half with the identity, for the residual connection) and so estimates how much of
+# every *word* is in a token at the end. *Abnar & Zuidema 2020, "Quantifying Attention Flow in Transformers", section 3.*
 #
 # $$\tilde A^{(\ell)} = \left(\tfrac12 \bar A^{(\ell)} + \tfrac12 I\right) \tilde A^{(\ell - 1)}, \qquad \tilde A^{(0)} = I$$
 #
@@ -263,11 +275,12 @@ for one, effects in lesson.each(without_heads, [english_gap]):
 #
 # The classic question: which head sends a pronoun to the word it stands for? On one sentence some head nearly always does, by
 # luck. So take a set in which every sentence comes twice, once for each antecedent; then "always the nearest noun" is
-# right in exactly half, and of as many *coins* as there are heads the best is right well above half. Only a red frame
-# (higher than the best coin gets in 95 of 100 tries) is evidence. A black one marks a head that is further below one half than
-# that is above: it looks at the other noun.
+# right in exactly half. And if you tossed one *coin* per head, the best coin would be right well above half the time. A red
+# frame (better than the best coin in 95 of 100 tries) is evidence that the head finds the antecedent. A black frame is as far
+# below one half, and as hard to explain by luck: this head prefers the *other* noun.
 #
-# 中文：哪個頭會讓代名詞看向它所指的人？只看一句話會被運氣騙；要用成對的句子，並和「同樣多枚硬幣中最好的一枚」比較。紅框才是證據；黑框的頭偏向另一個名詞。
+# 中文：哪個頭會讓代名詞看向它所指的人？只看一句話會被運氣騙；要用成對的句子，並和「同樣多枚硬幣中最好的一枚」比較。紅框（100 次中有 95 次，
+# 最好的硬幣都達不到）表示這個頭真的找得到對的人；黑框同樣不能用運氣解釋：它偏向另一個人。
 
 # %%
 source(probes.coreference_choices)
@@ -291,38 +304,41 @@ notebook.fact("pronouns", {"better": None if better is None else better.sum(), "
 chinese = pronoun_heads(reader, sentences.PRONOUNS_CHINESE, "Chinese", "bert_12_coreference_chinese")
 
 # %% [markdown]
-# **Look and think.** Is the head that finds the antecedent most often the same one in both languages?
+# **Look and think.** Are the heads furthest from 50 % the same in both languages? Would coins agree like that?
 
 # %%
-quiz.ask("attention")
+quiz.ask("heads")
 
 # %% [markdown]
 # ## 5. The attention explorer
 #
-# Everything of section 3, to play with. It replaces the course's exBERT, whose site is down. Two columns of tokens are
+# Everything of section 3, to play with. It replaces the course's exBERT, whose site cannot be reached. Two columns of tokens are
 # joined by curves, the wider the more attention; the blue squares beside them say how much each head gives and gets.
 # Choose a layer and any heads; point at a token, click to pin it, double-click to **mask** it and see what BERT expects
 # there; below are all heads, to be ordered by what they do, and a **corpus search** for tokens with a similar vector.
 #
-# 中文：互動式的注意力瀏覽器，取代已經關站的 exBERT：選層、選頭、點字固定、雙擊遮字、在語料庫裡找相似的字。
+# 中文：互動式的注意力瀏覽器，取代課堂用的 exBERT（網站已連不上）：選層、選頭、點字固定、雙擊遮字、在語料庫裡找相似的字。
 #
-# ![What you should see](figures/attention_explorer.png)
+# ![For example: 果 masked in another sentence](figures/attention_explorer.png)
+#
+# *For example: 果 masked in another sentence. 例如：另一句話，遮住「果」。*
 
 # %%
 from hw9.language.explorer import explorer
 
-explorer(reader, sentences.APPLE_TRADITIONAL.texts[2], heads=[reader.heads])
+layer, head = strongest["next"]  # opens on a head with a clear habit: what is it?
+explorer(reader, sentences.APPLE_TRADITIONAL.texts[2], layer=layer + 1, heads=[head + 1])
 
 # %% [markdown]
 # Run in a live notebook it computes any combination of masks, and the corpus search, when you ask for it (the first search
-# reads the corpus of 2,064 sentences, a minute or two). Without a kernel it is a page that knows every single mask.
+# reads the corpus of 2,064 sentences, a minute or two). Without a kernel it is a page that can mask any one token.
 # `explorer(...).save("attention.html")` keeps it as a file to hand in; *Copy code* gives the line that shows a view again.
 #
 # **Try it.** Press *Guided tour*: each of its cards sets layer, heads and masks, lights up what to look at and asks one
 # question (mouse, or Tab and the arrow keys; 中文 changes the language). Then two texts of your own, in a cell each, for
 # which the tour chooses other heads and words: `explorer(english, "The old man said that he was tired of life.")`, where
 # you mask *he*, then *man* as well; and a question with its text, `explorer(answerer, "她在哪裡讀音樂？",
-# "二十歲的時候，她去維也納讀音樂。")`, where the last card opens the head that looks most from the question into the text.
+# "二十歲的時候，她去維也納讀音樂。")`, where the last card opens the head with the strongest attention from the question to the text.
 #
 # 中文：按「導覽」，每張卡片會設定層、頭與遮罩，標出該看的地方，問一個問題；也可以放進自己的句子或「問題＋文章」。
 
@@ -331,12 +347,12 @@ explorer(reader, sentences.APPLE_TRADITIONAL.texts[2], heads=[reader.heads])
 #
 # **Idea.** Let BERT read a question together with a text that holds the answer, and draw all tokens as points in a
 # plane, once for every layer. The vectors have hundreds of numbers: **PCA** keeps the plane in which they differ most,
-# **t-SNE** keeps near neighbours near. Van Aken et al. saw four phases: (1) equal words lie together, (2) words of one
-# phrase, (3) the question lies beside the part of the text that answers it, (4) the answer stands apart from the rest.
-# Is that so here? *Van Aken et al. 2019, "How Does BERT Answer Questions?"*
+# **t-SNE** keeps near neighbours near. Van Aken et al. saw four phases: (1) equal words and words of one topic lie
+# together, (2) names are joined with what is said of them, (3) the question lies beside the part of the text that answers
+# it, (4) the answer stands apart from the rest. Is that so here? *Van Aken et al. 2019, "How Does BERT Answer Questions?"*
 #
-# 中文：把「問題＋文章」一起讀入，畫出每一層所有字的位置。論文認為有四個階段：相同的字 → 同一片語 → 問題靠近答案所在 →
-# 答案自成一群。這個模型也是如此嗎？
+# 中文：把「問題＋文章」一起讀入，畫出每一層所有字的位置。論文認為有四個階段：相同或同主題的字 → 人事物與其描述 → 問題靠近答案所在
+# → 答案自成一群。這個模型也是如此嗎？
 
 # %%
 source(embeddings.project, embeddings.roles)
@@ -354,9 +370,11 @@ asked, readings, parts = [item for item, _ in answers], [a[1] for _, a in answer
 # %% [markdown]
 # ### PCA
 #
-# ◆ answer, ▲ question, ● context, × `[CLS]` and `[SEP]`; an outline marks what BERT answered. The axes of each layer are
-# turned onto those of the layer before, so what moves has really moved. Roles go by *position*: the same word elsewhere
-# is no answer.
+# ◆ answer, ▲ question, ● context, × `[CLS]` and `[SEP]`; an outline marks what BERT answered. Each layer's plane is turned
+# and mirrored to fit that of the layer before, so that the picture does not spin; but every layer has a plane of its own, and a
+# point may also move because another direction is shown. Roles go by *position*: the same word elsewhere is no answer.
+#
+# 中文：各層的平面都轉到和前一層最吻合，畫面才不會亂轉；但各層的平面不同，點的移動也可能只是因為換了方向。
 
 # %%
 planes, variance = embeddings.project(readings[0], "pca"), embeddings.explained_variance(readings[0])
@@ -366,31 +384,38 @@ show(plane_figures.grid(planes, readings[0], parts[0], variance=variance, title=
 stepper(planes, readings[0], parts[0], variance=variance, title=asked[0].question)
 
 # %% [markdown]
+# The last layer of the second question, with every word named that has room. 中文：第二題的最後一層，盡量標出每個字。
+
+# %%
+k, last = len(asked[:2]) - 1, answerer.layers
+plane, share = (function(readings[k], layers=[last])[0] for function in (embeddings.project, embeddings.explained_variance))
+title = f"Layer {last}, PCA ({share.sum():.0%} of the variance): {asked[k].question}"
+show(plane_figures.plane(plane, readings[k], parts[k], title=title), "bert_14_last_layer")
+
+# %% [markdown]
 # ### t-SNE
 #
 # Distances between far groups, and the sizes of groups, mean nothing here; only who is near whom does.
+#
+# 中文：t-SNE 只有「誰和誰靠近」有意義；群與群的距離、群的大小都沒有意義。
 
 # %%
 near = embeddings.project(readings[0], "tsne", seed=0)
-show(plane_figures.grid(near, readings[0], parts[0], title=f"t-SNE: {asked[0].question}"), "bert_14_tsne")
-
-# %%
-k, last = len(asked[:2]) - 1, answerer.layers  # the second question
-title = f"Layer {last}, PCA: {asked[k].question}"
-plane = embeddings.project(readings[k], "pca", layers=[last])[0]
-show(plane_figures.plane(plane, readings[k], parts[k], title=title), "bert_15_last_layer")
+show(plane_figures.grid(near, readings[0], parts[0], title=f"t-SNE: {asked[0].question}"), "bert_15_tsne")
 
 # %% [markdown]
 # ### The four phases in numbers
 #
 # A plane shows only a part of the differences (how much, stands above each panel). The numbers below use all dimensions,
-# for each question (thin) and in the mean (thick): (1) of the words that occur more than once, how many have a copy of
+# for each question (thin) and in the mean (thick). They are simple stand-ins, equal words for phase 1 and neighbours in the text
+# for phase 2: (1) of the words that occur more than once, how many have a copy of
 # themselves as their nearest word; (2) how many words have one of the three words before or after them (their "phrase") as their
 # nearest; (3) how often a word of the answer's sentence is nearer to a word of the question than one elsewhere (dotted: chance);
 # (4) how many times as far the answer is from the other words as other spans of its length are (dotted: just as far). In (1)
-# and (2) chance is a few per cent.
+# and (2) chance is a few per cent; at layer 0 (1) is high by construction, since equal words have equal token vectors.
 #
-# 中文：四個數字各對應一個階段：相同的字、同一片語、問題靠近答案所在的句子、答案遠離其他字。虛線：第 3 格是亂猜的水準，第 4 格是「沒有比其他字更遠」。
+# 中文：四個數字是各階段的簡單替代：相同的字、前後相鄰的字、問題靠近答案所在的句子、答案遠離其他字。虛線：第 3 格是亂猜的水準，
+# 第 4 格是「和同長度的其他片段一樣遠」。第 0 層的第 1 格一定很高：相同的字，字向量本來就相同。
 
 # %%
 source(phases.question_match, phases.answer_apart)
@@ -409,7 +434,10 @@ measured = phases.phases([read for _, (_, read, _) in told], [part for _, (_, _,
 show(plane_figures.phase_curves(measured, title="The same in English"), "bert_17_phases_english")
 
 # %% [markdown]
-# **Look and think.** How far above chance is the top of panel 3? Is a wrong answer, where there is one, less sure than the right ones?
+# **Look and think.** How far above chance is the top of panel 3, and is that much for so few questions and so many layers? Does it
+# fall *below* chance anywhere, and does panel 4 say why? Is a wrong answer, where there is one, less sure than the right ones?
+#
+# 中文：第 3 格的最高點比亂猜高多少？只有幾題、卻有這麼多層，這算多嗎？有沒有哪幾層反而低於亂猜（對照第 4 格）？
 
 # %%
 quiz.ask("phases")
@@ -456,16 +484,22 @@ source(similarity.euclidean, similarity.cosine, similarity.token_vectors)
 def compare(vectors):
     return {"Euclidean distance": distance["euclidean"](vectors), "cosine similarity": distance["cosine"](vectors)}
 
-layer, token = max(1, reader.layers * 11 // 12), "果"  # layer 11 in a model of 12
+layer, token = max(1, reader.layers * 11 // 12), "果"  # of 12 layers 11: the last one is shaped for guessing words
 labels = [snippet(text, apples.word) for text in apples.texts]
 both = compare(similarity.token_vectors(reader, apples.texts, token, layer))
 show(similarity_figures.heat_maps(both, labels, apples.senses, title=f"{token} at layer {layer}"), "bert_18_heat_maps")
 
 # %% [markdown]
 # Bright means alike in both maps. The large frames are the senses; a thin black one marks in each row the sentence that is
-# nearest. **Look and think.** Does the nearest sentence always have the same sense?
+# nearest. Cosine ignores how long the vectors are, Euclidean distance does not. **Look and think.** Does the nearest sentence
+# always have the same sense? In which rows do the two maps name different ones?
+#
+# 中文：餘弦只看方向，歐氏距離也看長度。最近的句子意思都相同嗎？哪幾列的「最近句子」在兩張圖裡不同？
 #
 # ### All layers
+#
+# Each panel's colours leave the diagonal out, so its most alike pair always looks as bright as the diagonal; whether it is
+# really 1 stands in the range above the panel. 中文：色階不含對角線，所以最相似的一對看起來總和對角線一樣亮；是否真的是 1，要看上方的範圍。
 
 # %%
 every = similarity.all_layers(reader, apples.texts, token)
@@ -476,6 +510,8 @@ show(similarity_figures.all_layers(maps, apples.senses, name="cosine similarity"
 # %% [markdown]
 # **Layer 0 knows only token, position and segment.** Sentences 1 and 6 both begin with 蘋果: at layer 0 their 果 is the
 # *same* vector, distance exactly 0, although one is a fruit and the other a company. Context comes in above.
+#
+# 中文：第 0 層只知道字、位置、句段。第 1、6 句都以「蘋果」開頭，所以兩個「果」的向量完全相同；上下文從第 1 層才進來。
 
 # %%
 located, places = similarity.locate(reader, apples.texts, token)
@@ -483,13 +519,25 @@ same = similarity.equal_at_layer_0(every[0], located, places)
 pairs = [(i + 1, j + 1) for i in range(len(same)) for j in range(i) if same[i, j]]
 print(f"position of {token}:", [place[0] for place in places], "  equal at layer 0:", pairs)
 
+# %%
+some = sorted({0, reader.layers // 3, 2 * reader.layers // 3, layer})
+spots, shares = (function(every, layers=some) for function in (embeddings.project, embeddings.explained_variance))
+title = f"{token} of the ten sentences in a plane (PCA), numbered as printed above"
+show(similarity_figures.planes(spots, apples.senses, layers=some, variance=shares.sum(1), title=title), "bert_20_planes")
+
 # %% [markdown]
+# **Look and think.** In which panels could one line part fruit from company? Which two numbers lie on top of each other at layer 0,
+# and what keeps the others apart there?
+#
+# 中文：哪幾格可以用一條線把水果和公司分開？第 0 層有哪兩個號碼疊在一起？其他號碼又為什麼分開？
+#
 # ### When do the senses part?
 #
 # All vectors of a layer may share one direction, so that even unrelated words are alike (**anisotropy**). Subtract the
-# similarity of random pairs of tokens before you compare layers. *Ethayarajh 2019, section 3.4.*
+# similarity of random pairs of tokens before you compare layers; that changes the height of both curves, not the gap between
+# them. *Ethayarajh 2019, section 3.4.*
 #
-# 中文：各層的向量整體可能都朝同一方向，連無關的字也很像；比較各層之前，要先扣掉隨機字對的相似度。
+# 中文：各層的向量整體可能都朝同一方向，連無關的字也很像；比較各層之前，要先扣掉隨機字對的相似度（兩條線一起移動，差距不變）。
 
 # %%
 source(similarity.layer_curves)
@@ -497,24 +545,21 @@ source(similarity.layer_curves)
 # %%
 parting = similarity.layer_curves(reader, apples.texts, apples.senses, token)
 title = f"{token} in {len(apples.texts)} sentences, traditional Chinese"
-show(similarity_figures.curves(parting, title=title), "bert_20_curves")
+show(similarity_figures.curves(parting, title=title), "bert_21_curves")
 apart = parting.within - parting.between
 notebook.fact("curves", {"apart": apart / apart.abs().max(), "right": parting.accuracy, "layers": reader.layers + 1})
 
 # %%
-print("nearest neighbour in the right sense, by layer (0 to the last):")
 sets = {"蘋果, ten": apples, "苹果, ten": sentences.APPLE_SIMPLIFIED, "蘋果, twenty new": sentences.NEW_APPLE_TRADITIONAL,
         "苹果, twenty new": sentences.NEW_APPLE_SIMPLIFIED, "apple": sentences.APPLE_ENGLISH, "bank": sentences.BANK_ENGLISH}
-def accuracy(name):
+def parted(name):
     model, word = (reader, "果") if "果" in name else (english, sets[name].word)
-    return similarity.layer_curves(model, sets[name].texts, sets[name].senses, word).accuracy
+    return similarity.layer_curves(model, sets[name].texts, sets[name].senses, word)
 
-for name, shares in lesson.each(accuracy, sets):
-    print(f"  {name:10s}", " ".join(f"{share:4.0%}" for share in shares))
-
-# %%
-table = similarity.tree(every[layer])
-show(similarity_figures.tree(table, labels, apples.senses, title=f"Who is near whom: {token} at layer {layer}"), "bert_21_tree")
+print("nearest neighbour in the right sense, per cent, by layer:")
+print("".join(f"{number:4d}" for number in range(max(reader.layers, english.layers) + 1)))
+for name, one in lesson.each(parted, sets):
+    print("".join(f"{100 * share:4.0f}" for share in one.accuracy), f"  {name} (chance {one.chance:.0%})")
 
 # %%
 banks = sentences.BANK_ENGLISH
@@ -572,6 +617,8 @@ show(trust_figures.answers(tokens, table, spot, title=title), "bert_23_which_wor
 # One sentence proves nothing. **Kendall's tau** compares two orders of the words: 1 is the same, 0 is chance, -1 the
 # reverse. A dot is a sentence, the bar their mean with its standard error. Two answers have not looked into the model:
 # how *near* a word stands to the mask, and *random* numbers. An answer that is not better than nearness has shown little.
+#
+# 中文：Kendall's tau 比較兩種排序：1 完全相同，0 等於亂猜，−1 完全相反。沒有勝過「離得近」的方法，就沒證明什麼。
 
 # %%
 taus = {name: [trust.kendall(answers[name], truth, words) for _, (_, truth, answers, words) in tested] for name in claims}
@@ -580,7 +627,7 @@ show(trust_figures.spread(taus, xlabel="Kendall's tau (1: same order of words, 0
 means = {name: sum(values) / len(values) for name, values in taus.items()}
 notebook.fact("mattered", {"clear": trust.clear_of(taus, "nearness (control)")})
 print("best to worst:", ", ".join(f"{name} {means[name]:+.2f}" for name in sorted(means, key=means.get, reverse=True)))
-print("below chance:", ", ".join(name for name, mean in means.items() if mean < 0 and "control" not in name) or "none")
+print("mean below 0:", ", ".join(name for name, mean in means.items() if mean < 0 and "control" not in name) or "none")
 
 # %% [markdown]
 # **Look and think.** Does it pay to *multiply* the layers (rollout), or is their plain mean closer to the truth? Why may a product
@@ -617,23 +664,25 @@ show(trust_figures.erasure(needed, enough, title=title), "bert_25_erasure")
 #
 # **Idea.** A picture of a head explains something only if the head's *weights* matter. Three interventions on each head:
 # give nothing (**zeroed**), look at all words alike (**uniform**), shuffle where it looks, row by row (**permuted**, the
-# median of many draws). If shuffling changes nothing, where that head looks was not used here.
+# median of many draws). If shuffling changes nothing, where that head looks was not used here. A large change alone does not
+# show that the head was needed: one that rested on `[CLS]` or `[SEP]` now brings in noise. It counts where zeroing hurts too.
 # *Jain & Wallace 2019, "Attention is not Explanation"; Wiegreffe & Pinter 2019, "Attention is not not Explanation".*
 #
-# 中文：把某個頭的注意力打亂，答案若不變，表示「它看哪裡」根本沒被用到；那張注意力圖就不是解釋。
+# 中文：把某個頭的注意力打亂，答案若不變，表示「它看哪裡」根本沒被用到；那張注意力圖就不是解釋。變化大也不一定表示它有用：
+# 原本在 [CLS]、[SEP] 上「休息」的頭，被打亂後反而帶進雜訊；關掉它機率也下降，才算數。
 
 # %%
 draws = 30  # the paper takes 100: three times as long
 changes = trust_heads.head_interventions(judge, case.text, spot, case.word, draws=draws)
 title = f"Change of P({case.word}) in percentage points (permuted: median of {draws})\n{case.text}"
 show(trust_figures.interventions(changes, title=title), "bert_26_interventions")
-idle = (changes["permuted"].abs() < 0.01).float().mean()
-print(f"shuffling changes P({case.word}) by less than one point in {idle:.0%} of the heads")
+idle = (changes["permuted"].abs() < 0.025).float().mean()
+print(f"shuffling changes P({case.word}) by less than 2.5 points in {idle:.0%} of the heads")
 notebook.fact("used", {"idle": idle})
 
 # %% [markdown]
-# **Look and think.** Is the head that matters most (framed) the same under all three? If shuffling a head hurts *more* than its
-# absence, what may it bring in?
+# **Look and think.** Is the head that matters most (framed) the same under all three? Which heads does shuffling hurt *more* than
+# their absence, and where do they look (section 3)?
 
 # %%
 quiz.ask("used")
@@ -642,9 +691,10 @@ quiz.ask("used")
 # ### When does the mask become a word?
 #
 # **Idea.** The mask head turns the last layer's vector into words. Apply it to the layers below: what stood there before?
-# It was trained on the last layer alone, so what it reads further down is a hint, no proof.
+# It was trained on the last layer alone, so what it reads further down is a hint, no proof. *nostalgebraist 2020, "the logit
+# lens".*
 #
-# 中文：把「填空」的輸出層接到每一層：正確的字從第幾層開始排第一？之前是什麼字？
+# 中文：把「填空」的輸出層接到每一層：正確的字從第幾層開始排第一？之前是什麼字？輸出層只在最後一層訓練過，讀前面的層只能當線索。
 
 # %%
 tops, right = trust.mask_by_layer(judge, case.text, spot, case.word)
@@ -653,8 +703,8 @@ notebook.fact("by_layer", {"since": trust.on_top_from(tops, case.word)})
 for (model, gap), (place, *_) in tested:
     steps, _ = trust.mask_by_layer(model, gap.text, place, gap.word)
     since, first_words = trust.on_top_from(steps, gap.word), [row[0][0] for row in steps]
-    when = f"is not on top at the end, but {first_words[-1]}" if since is None else f"is on top from layer {since} on"
-    print(f"{gap.text}  {gap.word} {when}; before: {', '.join(dict.fromkeys(first_words[:-1][:since][-4:]))}")
+    when = f"at the end {first_words[-1]} is on top, not {gap.word}" if since is None else f"{gap.word} is on top from layer {since} on"
+    print(f"{gap.text}  {when}; before: {', '.join(dict.fromkeys(first_words[:-1][:since][-4:]))}")
 
 # %% [markdown]
 # **Look and think.** Are the words before the right one of the same kind (a pronoun before the right pronoun, a city before the right
@@ -697,12 +747,14 @@ quiz.hand_in(NAME, NUMBER)
 # | method | asks | needs | beware |
 # |---|---|---|---|
 # | masked prediction | what does the model expect here, and on which word does that rest? | only the output | several words may share the work |
-# | attention of a head | where does this head look? | inside of the network | looking is not using |
-# | rollout | where does the information come from? | all attentions | an average over heads, no proof |
+# | attention of a head | where does this head look? | the attention weights | looking is not using |
+# | rollout, mean attention | where does the information come from? | all attentions | an average over heads, no proof |
+# | erasure | are the words it names needed, are they enough? | only the output | the text with many masks is strange to the model |
 # | ablation | does this head change the answer? | a hook | heads stand in for each other |
 # | value zeroing | which token changes which, in a layer? | a hook | followed through the layers it may lose the words |
 # | integrated gradients | how is the log-probability shared out? | gradient | the baseline, here `[MASK]`, decides |
 # | shuffled attention | are a head's weights used? | a hook | one sentence, one word |
+# | mask by layer | when does the guess become a word? | hidden states, mask head | the head was trained on the last layer |
 # | PCA, t-SNE | which tokens lie together? | hidden states | a plane shows a part; t-SNE has no scale |
 # | distances | does the vector know the sense? | hidden states | correct for what all vectors share |
 #

@@ -37,7 +37,7 @@ FIGURES = {
     "erasure": lambda: trust.erasure({NASTY: [0.1, 0.2]}, {NASTY: [0.1, 0.2]}, title=NASTY),
     "interventions": lambda: trust.interventions(MAPS, title=NASTY),
     "layers": lambda: trust.mask_by_layer([[(t, 0.1) for t in TOKENS]] * 2, [0.1, 0.2], token="$a$", title=NASTY),
-    "tree": lambda: similarity.tree([[0, 1, 0.5, 2], [2, 3, 0.7, 3]], TOKENS[1:4], SENSES[:3], title=NASTY),
+    "planes": lambda: similarity.planes(MATRIX[None, :, :2], SENSES, layers=[0], variance=[0.5], title=NASTY),
 }
 
 

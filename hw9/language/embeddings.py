@@ -21,12 +21,15 @@ METHODS = ("pca", "tsne")
 FEWEST = 4  # tokens; a perplexity of 1 needs that many
 
 
-def project(reading: Reading, method: str = "pca", layers: int | Sequence[int] | None = None, seed: int = 0) -> Tensor:
+def project(
+    reading: Reading | Tensor, method: str = "pca", layers: int | Sequence[int] | None = None, seed: int = 0
+) -> Tensor:
     """Every token in 2-D in every layer of `layers` (None: 0, the embedding layer, to L); float32 (layers, T, 2).
 
-    Each layer is projected by itself, specials included, and then turned and mirrored, never scaled, onto the layer
-    before it (orthogonal Procrustes), so that what moves between two layers has moved in the model and not with the
-    arbitrary axes. Points are centred on 0. t-SNE starts from the plane of the PCA, a later layer from the one before
+    Instead of a reading, vectors (L + 1, T, D) of any T tokens, one from each of several sentences for instance. Each
+    layer is projected by itself, specials included, and then turned and mirrored, never scaled, onto the layer before
+    it (orthogonal Procrustes), so that no point moves with the arbitrary axes alone; a later plane may show other
+    directions. Points are centred on 0. t-SNE starts from the plane of the PCA, a later layer from the one before
     it, so that nothing is left to chance and any `seed` gives the same points; its perplexity is 30, or a third of the
     tokens where they are few. Raises ValueError or IndexError with one line.
     """
@@ -41,7 +44,7 @@ def project(reading: Reading, method: str = "pca", layers: int | Sequence[int] |
     return torch.from_numpy(np.stack(aligned)).float()
 
 
-def explained_variance(reading: Reading, layers: int | Sequence[int] | None = None) -> Tensor:
+def explained_variance(reading: Reading | Tensor, layers: int | Sequence[int] | None = None) -> Tensor:
     """Share of a layer's variance on each of the two axes that PCA keeps, larger one first; (layers, 2)."""
     return torch.from_numpy(np.stack([_pca(states)[1] for states in _states(reading, layers)])).float()
 
@@ -65,18 +68,19 @@ def _tsne(states: np.ndarray, previous: np.ndarray | None, seed: int) -> np.ndar
     return points - points.mean(0)
 
 
-def _states(reading: Reading, layers: int | Sequence[int] | None) -> np.ndarray:
+def _states(reading: Reading | Tensor, layers: int | Sequence[int] | None) -> np.ndarray:
     """The hidden states (layers, T, D) that were asked for, in double precision."""
-    last = len(reading.hidden_states) - 1
+    hidden = reading if isinstance(reading, Tensor) else reading.hidden_states
+    last = len(hidden) - 1
     chosen = range(last + 1) if layers is None else [layers] if isinstance(layers, int) else list(layers)
     if not chosen:
         raise ValueError("no layers chosen: give at least one, or None for all")
     for layer in chosen:
         if not 0 <= layer <= last:
             raise IndexError(f"there is no layer {layer}: 0 is the embedding layer and {last} the last")
-    if (count := len(reading.tokens)) < FEWEST:
-        raise ValueError(f"a plane needs at least {FEWEST} tokens, and this text has {count}: give a longer one")
-    return reading.hidden_states[list(chosen)].double().numpy()
+    if (count := hidden.shape[1]) < FEWEST:
+        raise ValueError(f"a plane needs at least {FEWEST} tokens, and there are {count}: give a longer text")
+    return hidden[list(chosen)].double().numpy()
 
 
 @dataclass(frozen=True, eq=False)

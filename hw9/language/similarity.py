@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from scipy.cluster.hierarchy import linkage
-from scipy.spatial.distance import squareform
 from torch import Tensor
 
 from hw9.language.bert import Bert, Reading
@@ -153,13 +151,6 @@ def neighbour_accuracy(similar: Tensor, senses: Sequence[str]) -> Tensor:
     candidates = similar.masked_fill(~(same | other), -torch.inf)
     nearest = candidates >= candidates.amax(-1, keepdim=True) - 1e-6
     return ((nearest & same).sum(-1) / nearest.sum(-1)).mean(-1)
-
-
-def tree(vectors: Tensor) -> Tensor:
-    """Average-linkage clustering of vectors (N, D) by 1 - cosine: SciPy's linkage table (N - 1, 4)."""
-    apart = 1 - cosine(vectors).double()
-    apart = (apart + apart.T) / 2
-    return torch.from_numpy(linkage(squareform(apart.fill_diagonal_(0).numpy(), checks=False), "average"))
 
 
 def _pairs(senses: Sequence[str], count: int) -> tuple[Tensor, Tensor]:

@@ -104,7 +104,7 @@ def test_explained_variance_is_the_share_of_the_two_axes(reading):
 @pytest.mark.parametrize("method", ["pca", "tsne"])
 def test_four_tokens_are_enough_and_three_are_not(tiny, method):
     assert project(tiny.read("the cat"), method).shape == (4, 4, 2)
-    with pytest.raises(ValueError, match="at least 4 tokens, and this text has 3"):
+    with pytest.raises(ValueError, match="at least 4 tokens, and there are 3"):
         project(tiny.read("cat"), method)
 
 

@@ -76,10 +76,8 @@ FIGURES = {
     "all layers": lambda: similarity.all_layers(
         rng.random((LAYERS + 1, 10, 10)), ["fruit"] * 5 + ["company"] * 5, name="cosine", shared=False
     ),
-    "tree": lambda: similarity.tree(
-        [[2 * k, 2 * k + 1, 0.1, 2] for k in range(4)]
-        + [[8, 9, 0.2, 2], [10, 11, 0.3, 4], [12, 13, 0.3, 4], [14, 15, 0.4, 6], [16, 17, 0.5, 10]],
-        *of_senses(10)[1:],
+    "planes": lambda: similarity.planes(
+        rng.normal(size=(4, 10, 2)), of_senses(10)[2], layers=range(4), variance=[0.5] * 4, title=TITLE
     ),
     "spread": lambda: trust.spread({name: rng.normal(size=9) for name in ANSWERS}, xlabel="tau", title=TITLE),
     "erasure": lambda: trust.erasure(*[{name: rng.random(9) for name in ANSWERS}] * 2, title=TITLE),

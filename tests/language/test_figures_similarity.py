@@ -8,7 +8,7 @@ from matplotlib.colors import to_hex
 
 from hw9.language.figures import similarity as figures
 from hw9.language.figures.cells import cells
-from hw9.language.similarity import Curves, cosine, euclidean, tree
+from hw9.language.similarity import Curves, cosine, euclidean
 
 pytestmark = pytest.mark.usefixtures("drawn_without_warnings")
 
@@ -100,10 +100,15 @@ def test_curves_raw_and_corrected():
     assert "chance 44%" in [text.get_text() for text in accuracy.get_legend().get_texts()]
 
 
-def test_the_tree_colours_each_sentence_by_its_sense():
-    ax = figures.tree(tree(VECTORS[0]), LABELS, SENSES).axes[0]
-    colours = {label.get_text(): label.get_color() for label in ax.get_yticklabels()}
-    assert colours == dict(zip(LABELS, [FRUIT] * 2 + [COMPANY] * 3, strict=True))
+def test_planes_number_each_sentence_where_its_vector_lies_in_the_colour_of_its_sense():
+    points = VECTORS[:2, :, :2]
+    figure = figures.planes(points, SENSES, layers=[0, 7], variance=[0.5, 0.25])
+    for ax, plane, title in zip(figure.axes, points, ("layer 0 (50%", "layer 7 (25%"), strict=True):
+        assert [text.get_text() for text in ax.texts] == list("12345") and ax.get_title().startswith(title)
+        assert [text.get_color() for text in ax.texts] == [FRUIT] * 2 + [COMPANY] * 3
+        np.testing.assert_allclose([text.get_position() for text in ax.texts], plane)
+        (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
+        assert all(left < x < right and low < y < high for x, y in plane.tolist())
 
 
 def test_numbers_stand_out_from_their_cell_and_nan_stays_empty():

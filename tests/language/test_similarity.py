@@ -7,7 +7,6 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import cdist
 
 from hw9.language.sentences import APPLE_TRADITIONAL, SAME_POSITION
@@ -21,7 +20,6 @@ from hw9.language.similarity import (
     locate,
     neighbour_accuracy,
     token_vectors,
-    tree,
 )
 
 FRUIT = ["我吃蘋果", "蘋果汁好喝。", "紅蘋果是甜的"]
@@ -228,16 +226,3 @@ def test_nearest_neighbours():
 def test_senses_that_cannot_be_compared(tiny, senses, line):
     with pytest.raises(ValueError, match=line):
         layer_curves(tiny, TEXTS, senses, "果")
-
-
-def test_the_tree_joins_what_is_alike():
-    base = torch.eye(3, 8).repeat_interleave(2, 0)
-    table = tree(base + 0.01 * random_vectors(6, 8))
-    assert table.shape == (5, 4)
-    groups = fcluster(table.numpy(), 3, "maxclust")
-    assert [groups[0], groups[2], groups[4]] == [groups[1], groups[3], groups[5]]
-    assert len(set(groups)) == 3
-    np.testing.assert_allclose(table[-1, 2], 1, atol=0.05)  # the three are at right angles
-    vectors = random_vectors(7, 4)
-    wanted = linkage(vectors.double().numpy(), "average", "cosine")
-    np.testing.assert_allclose(tree(vectors), wanted, atol=1e-6)

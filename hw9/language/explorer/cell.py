@@ -102,7 +102,8 @@ class Explorer:
         reading, view = self.reading, self.view
         if view.masked:
             reading = self.bert.read(reading.text, reading.pair, masked=view.masked)
-        heads = "all heads" if view.heads is None else "heads " + ", ".join(map(str, view.heads))
+        numbers = ", ".join(map(str, view.heads or ()))
+        heads = "all heads" if view.heads is None else f"head{'s' if len(view.heads) > 1 else ''} {numbers}"
         title = f"{self.bert.name}: layer {view.layer}, {heads}, top {view.top:g} % of attention"
         return draw(reading.tokens, *links(encode(reading.attentions), reading, view), title)
 

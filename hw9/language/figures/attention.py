@@ -137,5 +137,7 @@ def rollout(tokens: Sequence[str], layers, position: int, *, title: str = "") ->
 
 
 def _share_bar(figure: Figure, picture, axes, label: str) -> None:
-    bar = figure.colorbar(picture, ax=axes, label=label, ticks=[0, 0.05, 0.2, 0.5, 1], fraction=0.03, pad=0.01)
+    bar = figure.colorbar(
+        picture, ax=axes, label=f"{label}, square-root scale", ticks=[0, 0.05, 0.2, 0.5, 1], fraction=0.03, pad=0.01
+    )
     bar.outline.set_visible(False)

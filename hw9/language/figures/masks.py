@@ -42,9 +42,9 @@ def masked_as_well(
     token: str = "",
     title: str = "",
 ) -> Figure:
-    """Probability of the word at `positions` when each other one is masked as well, (T,); the line: it alone.
+    """Probability of the word at `positions` when each other one is masked as well, (T,), the lowest in orange.
 
-    `units` says which tokens make up each word (see `words.units`); None: each token is one.
+    The line is with it alone. `units` says which tokens make up each word (see `words.units`); None: each token is one.
     """
     hidden = [positions] if isinstance(positions, int) else list(positions)
     units = [[k] for k in range(len(tokens))] if units is None else units
@@ -61,7 +61,11 @@ def masked_as_well(
     ax.set_xticks(
         range(0, len(names), step), names[::step], rotation=turn, ha="right" if turn == 60 else "center", fontsize=size
     )
-    ax.set(ylim=(0, 1.15 * np.nanmax(values)), xlabel="masked as well", ylabel=f"probability of “{token}”")
+    ax.set(
+        ylim=(0, 1.15 * np.nanmax(values)),
+        xlabel="masked as well (orange: the lowest)",
+        ylabel=f"probability of “{token}”",
+    )
     ax.set_title(title, loc="left")
     ax.yaxis.set_major_formatter(PercentFormatter(1))
     ax.legend(frameon=False, loc="upper right", bbox_to_anchor=(1, 1.18))

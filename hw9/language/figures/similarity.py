@@ -7,10 +7,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from scipy.cluster.hierarchy import dendrogram
 
 from hw9.figure_text import plain
-from hw9.language.figures.cells import WIDTH, cells, colour, fitting, outline
+from hw9.language.figures.cells import SMALLEST, WIDTH, cells, colour, fitting, outline
 from hw9.language.similarity import Curves
 
 SIDE_BY_SIDE = 12  # sentences: of more, two matrices with their numbers have no room beside each other
@@ -67,7 +66,7 @@ def all_layers(matrices, senses: Sequence[str], *, name: str, shared: bool = Tru
     """A matrix (N, N) for each layer of (L + 1, N, N), with frames around the senses; `name` as in `heat_maps`.
 
     With `shared`, one colour scale for all layers shows how they differ; without, each layer has its own, which shows
-    the blocks, and its range in the title. Both leave the diagonal out of the scale.
+    the blocks, and its range in the title. Both leave the diagonal out of the scale. The first panel numbers the rows.
     """
     matrices = np.asarray(matrices)
     layers, count = matrices.shape[:2]
@@ -85,6 +84,8 @@ def all_layers(matrices, senses: Sequence[str], *, name: str, shared: bool = Tru
         extent = "" if shared else f": {matrix[apart].min():.3g} to {matrix[apart].max():.3g}"
         ax.set_title(("layer 0" if layer == 0 else str(layer)) + extent, fontsize=8)
         _blocks(ax, senses, linewidth=1.3)
+    if count <= SIDE_BY_SIDE:
+        axes[0, 0].set_yticks(range(count), range(1, count + 1), fontsize=SMALLEST)
     if shared:
         bar = figure.colorbar(drawn, ax=axes, fraction=0.02, pad=0.01, label=name)
         bar.outline.set_visible(False)
@@ -122,19 +123,28 @@ def curves(found: Curves, *, title: str = "") -> Figure:
     return figure
 
 
-@plain(WIDTH * 0.8)
-def tree(table, labels: Sequence[str], senses: Sequence[str], *, title: str = "") -> Figure:
-    """The clustering of `similarity.tree`, (N - 1, 4): what joins further right is more alike."""
-    figure, ax = plt.subplots(figsize=(WIDTH * 0.8, 0.27 * len(labels) + 1.3), layout="constrained")
-    drawn = dendrogram(
-        np.asarray(table), ax=ax, orientation="left", labels=list(labels), color_threshold=0,
-        above_threshold_color="0.35", leaf_font_size=9,
-    )  # fmt: skip
-    tints = _tints(senses)
-    for label, leaf in zip(ax.get_yticklabels(), drawn["leaves"], strict=True):
-        label.set_color(tints[senses[leaf]])
-    ax.set_xlabel("1 − cosine at which two groups join")
-    ax.spines["left"].set_visible(False)
+@plain(WIDTH)
+def planes(
+    points, senses: Sequence[str], *, layers: Sequence[int], variance: Sequence[float], title: str = ""
+) -> Figure:
+    """The sentences' vectors as points (layers, N, 2), numbered from 1 and in their sense's colour, a panel a layer.
+
+    `variance`: the share of its layer's variance that each plane shows.
+    """
+    points, tints, ends = np.asarray(points), _tints(senses), np.array([-1, 1])
+    columns = min(len(points), 4)
+    rows = -(-len(points) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(WIDTH, 2.4 * rows + 0.7), layout="constrained", squeeze=False)
+    for ax in axes.flat[len(points) :]:
+        ax.axis("off")
+    for ax, plane, layer, share in zip(axes.flat, points, layers, variance, strict=False):
+        for number, ((x, y), sense) in enumerate(zip(plane, senses, strict=True), 1):
+            ax.text(x, y, number, color=tints[sense], ha="center", va="center", fontsize=10)
+        middle, reach = (plane.min(0) + plane.max(0)) / 2, 0.6 * np.ptp(plane, 0).max() or 1.0
+        ax.set(xlim=middle[0] + reach * ends, ylim=middle[1] + reach * ends, xticks=[], yticks=[])
+        ax.set_aspect("equal")
+        ax.spines[:].set(visible=True, color="#bbbbbb")
+        ax.set_title(f"layer {layer} ({share:.0%} of the variance)", fontsize=9)
     _name_senses(figure, senses)
     figure.suptitle(title, fontsize=11)
     return figure

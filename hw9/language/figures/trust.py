@@ -34,7 +34,7 @@ def answers(
     for row, values in enumerate(table):
         for place in np.argsort(-np.nan_to_num(values, nan=-1))[:2]:
             outline(ax, row, place)
-    ax.set_title("red frames: the two words named first", fontsize=8.5)
+    ax.set_title("each row: white least, dark most; red frames: the two words named first", fontsize=8.5)
     figure.suptitle(title, fontsize=11)
     return figure
 
@@ -55,18 +55,17 @@ def erasure(
 ) -> Figure:
     """Both numbers of each answer, side by side: a dot for each sentence, a bar at the mean."""
     figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 0.36 * len(sufficiency) + 1.3), layout="constrained", sharey=True)
-    names = ("comprehensiveness: probability lost\nwithout its top words (more is better)",
-             "sufficiency: probability lost\nwith nothing but them (less is better)")  # fmt: skip
+    names = ("comprehensiveness: percentage points lost\nwithout its top words (more is better)",
+             "sufficiency: percentage points lost\nwith nothing but them (less is better)")  # fmt: skip
     for ax, values, name in zip(axes, (comprehensiveness, sufficiency), names, strict=True):
-        _dots(ax, values, name, "{:+.0%}")
-        ax.xaxis.set_major_formatter(PercentFormatter(1, 0))
+        _dots(ax, {row: [100 * value for value in lost] for row, lost in values.items()}, name, "{:+.0f}")
     figure.suptitle(title, fontsize=11)
     return figure
 
 
 @plain(WIDTH)
 def interventions(maps: dict[str, np.ndarray], *, title: str = "") -> Figure:
-    """Change of a probability, (L, H), in percentage points, under each intervention; one colour scale, red: needed.
+    """Change of a probability, (L, H), in percentage points, under each intervention; one colour scale.
 
     The head with the largest change of each map has a frame.
     """
@@ -83,8 +82,9 @@ def interventions(maps: dict[str, np.ndarray], *, title: str = "") -> Figure:
         outline(ax, *place, edgecolor="black")
         ax.set_title(f"{name}\nmost: layer {place[0] + 1}, head {place[1] + 1}: {values[place]:+.1f}", fontsize=8.5)
     bar = figure.colorbar(
-        picture, ax=axes, label="percentage points (red: needed)", location="bottom", aspect=50, pad=0.01
-    )
+        picture, ax=axes, location="bottom", aspect=50, pad=0.01,
+        label="percentage points (red: the word becomes less likely; numbers from 2.5 on)",
+    )  # fmt: skip
     bar.outline.set_visible(False)
     figure.suptitle(title, fontsize=11)
     return figure
