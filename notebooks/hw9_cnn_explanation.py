@@ -9,10 +9,11 @@
 # 中文：網路看到一張食物照片就說出類別。它是根據圖片的哪一部分決定的？本課用五種方法回答，最後互相比較並加以檢驗。
 #
 # **How to use it.** Run all cells from top to bottom (*Run all*). With two CPU cores it takes six to thirteen minutes, without
-# network and without a GPU. Below the figures stand the questions of the **quiz**; each is answered from its figure, and its key
-# is computed from *your* run. *Look and think* is not graded.
+# network and without a GPU. Below the figures stand the questions of the **quiz**; each belongs to a figure: some you read off
+# it, others ask what it means (the text above helps). Its key is computed from *your* run. *Look and think* is not graded.
 #
-# 中文：由上往下執行所有儲存格。圖的下面有測驗題，每一題都看圖就能作答，答案依你自己跑出的結果計算；「看一看、想一想」不計分。
+# 中文：由上往下執行所有儲存格。圖的下面有測驗題，每一題都對應一張圖；有的看圖就能作答，有的要配合上面的說明。答案依你自己跑出的
+# 結果計算；「看一看、想一想」不計分。
 
 # %%
 REPOSITORY = ""  # Set-up. Opened alone (Colab)? Your teacher's repository here, or hw9-colab.zip beside this notebook.
@@ -52,6 +53,7 @@ NAME, NUMBER = "", ""  # as on your student card
 
 # %%
 from functools import partial
+import numpy as np
 import torch
 from hw9 import quiz
 from hw9.vision import attribution, crops, evaluation, figures, figures_lime, figures_trust, filters, inference, lesson
@@ -70,9 +72,11 @@ show = partial(notebook.show, folder=food.figures)
 #
 # The embedded pictures are **composed scenes**: photographed food, cut out and laid on a table, in a bowl or on a plate,
 # among things that are no food (keys, toys, cutlery). They have one advantage over plain photographs: we know exactly which pixels
-# are food, so an explanation can be *checked*. With Food-11 in place the same cells show its photographs.
+# are food, so an explanation can be *checked*. Among the training scenes some free photographs are mixed, three times each.
+# With Food-11 in place the same cells show its photographs.
 #
 # 中文：先看資料。內建圖片是合成的場景：把真實食物的照片去背，放到桌上。好處是我們確切知道哪些像素是食物，因此可以檢驗解釋。
+# 訓練用的場景裡還混入一些可自由使用的真實照片，每張出現三次。
 
 # %%
 pictures, labels = food.splits["training"]
@@ -87,10 +91,11 @@ for name, (_, of) in food.splits.items():
 # has four, and 2.4 million weights). Training shows it the pictures again and again, each time cropped, flipped and
 # recoloured a little, and changes the weights so that the right class scores higher.
 #
-# Two minutes on two CPU cores are not enough to learn seeing from nothing. So there the network starts from weights that
+# Two or three minutes on two CPU cores are not enough to learn seeing from nothing. So there the network starts from weights that
 # know *photographs* of food but have never met a dish of these scenes (**transfer learning**): its first layers, which see
 # edges and colours, stay as they are; the later ones learn. At the end the new weights are averaged with the old, four
-# parts to one, which usually costs a little on dishes it has practised and helps with dishes it has never seen.
+# parts to one, which usually costs a little on dishes it has practised (so the accuracy printed below may lie under the end
+# of the validation curve) and helps with dishes it has never seen.
 # *Yosinski et al. 2014, "How transferable are features in deep neural networks?"; Wortsman et al. 2022, "Robust
 # fine-tuning of zero-shot models".*
 #
@@ -115,9 +120,9 @@ if record:
 # what the network said, 100 on the diagonal would be perfect. For the embedded scenes there are two kinds of test:
 # new scenes of dishes it has trained on, and dishes (on tables) it has *never* seen. The gap between the two is the
 # difference between recognising a thing and understanding a class. (Some classes have only four to six dishes to learn
-# from, and three to test with: so few say little about a whole class.)
+# from, and three to test with: so few dishes tell little about a whole class.)
 #
-# 中文：混淆矩陣：列是真實類別，行是預測類別。練習過的菜與沒看過的菜，準確率差多少？
+# 中文：混淆矩陣：橫列是真實類別，直欄是預測類別。練習過的菜與沒看過的菜，準確率差多少？
 
 # %%
 show(figures.confusion({name: result.confusion for name, result in results.items()}, classes), "cnn_03_confusion")
@@ -137,6 +142,8 @@ if len(wrong): show(figures.rows(sure, {"": (worst, None)}, title=f"The {len(wro
 # Every method below explains the same ten pictures, numbered from 0. ✓ and ✗ say whether the network is right, the
 # percentage how sure it is. All methods explain the class of the *label*. Some pictures show a second food, of another
 # class: "food pixels" are those of the label's class only.
+#
+# 中文：十張圖編號 0–9；✓／✗ 表示答對或答錯，解釋的都是標籤的類別。
 
 # %%
 images, targets = food.images, food.labels
@@ -203,7 +210,11 @@ show(figures_lime.stability(images[picked], stable.explanations, stable.overlap,
 #
 # The original homework numbered the patches from 1 while the `lime` package counts from 0 (so one patch was never
 # hidden), hid each under its own mean colour, which changes little, fed raw scores instead of probabilities, and painted
-# full green and red. `recipe="course"` reproduces it, for those who have to answer the original quiz.
+# full green and red. `recipe="course"` reproduces it, for those who have to answer the original quiz. Where its $R^2$ is higher,
+# the two are not comparable: it fits raw scores, over copies that hardly differ from the picture. A good fit to an easier
+# question is no better explanation.
+#
+# 中文：課程做法的 $R^2$ 即使較高，也不能直接比：它擬合的是原始分數，遮住的副本又和原圖差不多。較簡單的問題擬合得好，不代表解釋得更好。
 
 # %%
 as_course = lime_method.explain_each(model, images, targets, names=food.names, recipe="course", samples=500)
@@ -218,7 +229,8 @@ show(figures_lime.lime(columns, images, as_course, top=11, recipe="course"), "cn
 #
 # $$M(i, j) = \max_{c \in \{R,G,B\}} \left|\frac{\partial S_y(x)}{\partial x_{c,i,j}}\right|$$
 #
-# $S_y$ is the score (logit) of class $y$, $x$ the picture.
+# $S_y$ is the score (logit) of class $y$, $x$ the picture. Colours of all such maps: black is no influence; red, yellow, white
+# are more and more.
 # *Simonyan, Vedaldi & Zisserman 2014, "Deep Inside Convolutional Networks", section 3.*
 #
 # 中文：顯著圖＝「類別分數」對「每個像素」的微分。亮的像素稍微改變，分數就變很多。
