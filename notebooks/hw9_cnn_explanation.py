@@ -233,7 +233,25 @@ show(figures_lime.lime(columns, images, as_course, top=11, recipe="course"), "cn
 # are more and more.
 # *Simonyan, Vedaldi & Zisserman 2014, "Deep Inside Convolutional Networks", section 3.*
 #
-# 中文：顯著圖＝「類別分數」對「每個像素」的微分。亮的像素稍微改變，分數就變很多。
+# 中文：顯著圖＝「類別分數」對「每個像素」的微分。亮的像素稍微改變，分數就變很多。黑：沒有影響；紅、黃、白：影響越來越大。
+
+# %%
+def slope(x, y):  # (N, 3, H, W): how each picture's own class score changes with its pixels 分數對像素的微分
+    with inference.frozen(model) as network:  # its weights stay as they are
+        x = x.to(device).detach().requires_grad_()
+        score = network(x).gather(1, y.to(device)[:, None]).sum()  # no picture's score depends on another picture
+        return torch.autograd.grad(score, x)[0].to(images.device)
+
+def compare(plain, library):
+    apart = float((plain - library).abs().max() / library.abs().max())
+    print(f"Plain torch and the library are nowhere further apart than {apart:.0e} of the largest value.")
+
+compare(slope(images, targets).abs().amax(1), attribution.saliency(model, images, targets).abs().amax(1))
+
+# %% [markdown]
+# That is all; the library does the same for any network, in chunks, and checks what it is given.
+#
+# 中文：方法就是這幾行；下面的函式庫版本適用於任何網路。
 
 # %%
 source(attribution.saliency, attribution.heatmap)
@@ -283,6 +301,15 @@ quiz.ask("saliency")
 # 中文：SmoothGrad 在圖片上加許多次隨機雜訊，取梯度的平均，讓顯著圖更乾淨。
 
 # %%
+one, its = images[:1], targets[:1]  # picture 0
+def noise(k):
+    return 0.15 * (one.max() - one.min()) * torch.randn(one.shape, generator=torch.Generator().manual_seed(k))
+
+plain, library = sum(slope(one + noise(k), its) for k in range(50)) / 50, attribution.smoothgrad(model, one, its)
+like = visible.rank_correlation(attribution.heatmap(plain), attribution.heatmap(library))
+print(f"SmoothGrad in plain torch and the library's, which draws other noise: rank correlation {like:.2f}")
+
+# %%
 source(attribution.smoothgrad)
 
 # %%
@@ -295,14 +322,17 @@ notebook.fact("smoothgrad", {"kept": kept})
 
 # %% [markdown]
 # Below each map: the share of the fifty noisy pictures to which the network still gives the class of the clean one. Where
-# that share is low, the average explains pictures the network *misreads*. So the noise has to be chosen with care:
+# that share is low, the average explains pictures the network *misreads*. So the noise has to be chosen with care.
+#
+# 中文：圖下數字：五十張雜訊圖中答案不變的比例；太低時，這張圖解釋的是看錯的圖片。
 
 # %%
+few = [k for k in (0, 1, 3, 4, 5) if k < len(images)]  # enough to see what changes
 levels, table = (0.02, 0.05, 0.15, 0.3, 0.5), {}
 for level in levels:
-    noisy, kept = attribution.smoothgrad(model, images, targets, noise=level, samples=25, return_kept=True)
+    noisy, kept = attribution.smoothgrad(model, images[few], targets[few], noise=level, samples=25, return_kept=True)
     table[f"noise {level}"] = (attribution.heatmap(noisy), "hot", [f"{share:.0%} keep" for share in kept])
-show(figures.rows(columns, table, title="SmoothGrad with less and more noise, 25 copies each"), "cnn_12_smoothgrad_noise")
+show(figures.rows([columns[k] for k in few], table, title="SmoothGrad with less and more noise, 25 copies each"), "cnn_12_smoothgrad_noise")
 area = [visible.half_area(noisy).nanmean() for noisy, *_ in table.values()]
 notebook.fact("noise", {"levels": [str(level) for level in levels], "area": area, "growth": area[-1] / area[0]})
 
@@ -361,19 +391,29 @@ show(figures.strip(frames, at, title=f"Layer {late}, filter 0: the picture while
 # %% [markdown]
 # ### Is the visualisation right? Compare it with real crops
 #
-# Beside each drawing: the crops of training pictures that activate the same filter most. If both show the same thing, believe it.
+# Beside the middle of each drawing, on the same scale: the crops of training pictures that activate the same filter most, and
+# below them how strongly (its activation). If both show the same thing, believe it.
 #
-# 中文：右邊是真實圖片中最能激發該濾波器的區塊。兩者相符，視覺化才可信。
+# 中文：右邊是真實圖片中最能激發該濾波器的區塊（和左邊的圖同一比例，數字是該濾波器的活化值）。兩者相符，視覺化才可信。
 
 # %%
 middle = list(layers)[len(layers) // 2]
 found = crops.top_crops_many(model, predictions.as_float(pictures[:1100]), middle, channels[:5], count=8)
-wanted = filters.visualize_many(model, middle, channels[:5])
-figure = figures.filter_and_crops(channels[:5], wanted, [c.crops for c in found], [c.values for c in found], title=f"Layer {middle}")
+wanted = filters.visualize_many(model, middle, channels[:5], size=food.size)
+side = found[0].crops.shape[-1]
+edge = (food.size - side) // 2
+wanted = wanted[..., edge:edge + side, edge:edge + side]
+title = f"Layer {middle}: {side} x {side} pixels of each drawing, and real crops of that size"
+figure = figures.filter_and_crops(channels[:5], wanted, [c.crops for c in found], [c.values for c in found], title=title)
 show(figure, "cnn_16_filters_and_crops")
 
 # %% [markdown]
 # ### As the course drew it: starting from the photograph
+#
+# Started from the photograph and without $T$ or Fourier coefficients, the climb ends in the same fine high-frequency pattern
+# whatever the picture.
+#
+# 中文：從照片開始、又不做隨機變換，不管哪一張圖，最後都變成同樣的高頻花紋。
 
 # %%
 start = filters.visualize(model, middle, 0, start=images, recipe="course")
@@ -400,7 +440,12 @@ quiz.ask("filters")
 # The second equation is **completeness**: the shares of all pixels add up to the change of the score; nothing is lost or invented.
 # *Sundararajan, Taly & Yan 2017, "Axiomatic Attribution for Deep Networks", section 3.*
 #
-# 中文：積分梯度從全黑圖片走到原圖，沿路累加梯度。所有像素的貢獻加起來剛好等於分數差（完備性）。
+# 中文：積分梯度從全黑圖片走到原圖，沿路取平均梯度，再乘上像素的變化量。所有像素的貢獻加起來剛好等於分數差（完備性）。
+
+# %%
+nodes, weights = ((part / 2).tolist() for part in np.polynomial.legendre.leggauss(64))  # 64 steps, for a way from -1/2 to 1/2
+plain = one * sum(weight * slope((0.5 + node) * one, its) for node, weight in zip(nodes, weights))  # from black to picture 0
+compare(plain, attribution.integrated_gradients(model, one, its, settle=False))  # rounding flips a few ReLUs
 
 # %%
 source(attribution.integrated_gradients, attribution.completeness_gap)
@@ -416,19 +461,23 @@ show(figures.rows(columns, table, title="Integrated gradients, 64 steps from bla
 # %% [markdown]
 # ### How many steps are enough?
 #
-# The integral is computed as a sum over steps. The **gap** is how far the shares of all pixels miss the score difference,
-# divided by it. (Where black scores nearly as high as the picture — a sum near 0 in the figure above — a tiny miss is
-# already a large percentage.)
+# The integral is computed as a sum over steps, placed and weighted by the rule of Gauss and Legendre, the most exact one for
+# smooth curves. The **gap** is how far the shares of all pixels miss the score difference, divided by it; as many steps are
+# enough as bring it below what you can bear (its median is printed below the figure). Where black scores nearly as high as
+# the picture (a sum near 0 in the figure above), a tiny miss is already a large percentage.
 # A network of ReLUs has a kink wherever a unit switches on or off along the path, thousands of them, so the bare sum
 # stays a little off. The right total is known, so by default `integrated_gradients` shares out this small rest over the
 # pixels, in proportion to what they have (at most 1 % of each). `settle=False`, used here, leaves the bare sum; the
-# figure shows its gap for five pictures: the line is their median, the band reaches from the least to the largest.
+# figure shows its gap for five pictures: the line is their median, the band reaches from the smallest to the largest.
+#
+# 中文：差距（gap）＝貢獻總和與分數差之間的誤差，再除以分數差。步數要多到差距夠小；圖下印出各步數的差距中位數。
 
 # %%
 steps = [4, 8, 16, 32, 64, 128]
 gaps = {"Gauss-Legendre": attribution.gap_by_steps(model, images[::2], targets[::2], steps)}
 show(figures.completeness(steps, gaps), "cnn_19_completeness")
 medians = gaps["Gauss-Legendre"].median(1).values
+print("median gap:", ", ".join(f"{gap:.1%} with {n}" for n, gap in zip(steps, medians)), "steps")
 notebook.fact("steps", {"median": medians, "falls": (medians[0] / medians[-1]).log10()})
 
 # %% [markdown]
@@ -438,14 +487,14 @@ notebook.fact("steps", {"median": medians, "falls": (medians[0] / medians[-1]).l
 # whatever they show.
 
 # %%
-table = {"picture": (images, None), "black": (maps["integrated gradients"], "hot")}
+table = {"picture": (images[few], None), "black": (maps["integrated gradients"][few], "hot")}
 for kind in ("white", "blur", "mean"):
-    part = attribution.integrated_gradients(model, images, targets, baseline=kind, steps=32)
+    part = attribution.integrated_gradients(model, images[few], targets[few], baseline=kind, steps=32)
     table[kind] = (attribution.heatmap(part), "hot")
-show(figures.rows(columns, table, title="Integrated gradients from four baselines"), "cnn_20_baselines")
+show(figures.rows([columns[k] for k in few], table, title="Integrated gradients from four baselines"), "cnn_20_baselines")
 
 # %% [markdown]
-# **Look and think.** Which food is fainter on the black baseline than on the white one, and which is it the other way round?
+# **Look and think.** Which food is fainter with the black baseline than with the white one, and which is it the other way round?
 
 # %%
 quiz.ask("gradients")
