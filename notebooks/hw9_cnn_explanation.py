@@ -9,10 +9,11 @@
 # 中文：網路看到一張食物照片就說出類別。它是根據圖片的哪一部分決定的？本課用五種方法回答，最後互相比較並加以檢驗。
 #
 # **How to use it.** Run all cells from top to bottom (*Run all*). With two CPU cores it takes six to thirteen minutes, without
-# network and without a GPU. Below the figures stand the questions of the **quiz**; each is answered from its figure, and its key
-# is computed from *your* run. *Look and think* is not graded.
+# network and without a GPU. Below the figures stand the questions of the **quiz**; each belongs to a figure: some you read off
+# it, others ask what it means (the text above helps). Its key is computed from *your* run. *Look and think* is not graded.
 #
-# 中文：由上往下執行所有儲存格。圖的下面有測驗題，每一題都看圖就能作答，答案依你自己跑出的結果計算；「看一看、想一想」不計分。
+# 中文：由上往下執行所有儲存格。圖的下面有測驗題，每一題都對應一張圖；有的看圖就能作答，有的要配合上面的說明。答案依你自己跑出的
+# 結果計算；「看一看、想一想」不計分。
 
 # %%
 REPOSITORY = ""  # Set-up. Opened alone (Colab)? Your teacher's repository here, or hw9-colab.zip beside this notebook.
@@ -52,6 +53,7 @@ NAME, NUMBER = "", ""  # as on your student card
 
 # %%
 from functools import partial
+import numpy as np
 import torch
 from hw9 import quiz
 from hw9.vision import attribution, crops, evaluation, figures, figures_lime, figures_trust, filters, inference, lesson
@@ -70,9 +72,11 @@ show = partial(notebook.show, folder=food.figures)
 #
 # The embedded pictures are **composed scenes**: photographed food, cut out and laid on a table, in a bowl or on a plate,
 # among things that are no food (keys, toys, cutlery). They have one advantage over plain photographs: we know exactly which pixels
-# are food, so an explanation can be *checked*. With Food-11 in place the same cells show its photographs.
+# are food, so an explanation can be *checked*. Among the training scenes some free photographs are mixed, three times each.
+# With Food-11 in place the same cells show its photographs.
 #
 # 中文：先看資料。內建圖片是合成的場景：把真實食物的照片去背，放到桌上。好處是我們確切知道哪些像素是食物，因此可以檢驗解釋。
+# 訓練用的場景裡還混入一些可自由使用的真實照片，每張出現三次。
 
 # %%
 pictures, labels = food.splits["training"]
@@ -87,10 +91,11 @@ for name, (_, of) in food.splits.items():
 # has four, and 2.4 million weights). Training shows it the pictures again and again, each time cropped, flipped and
 # recoloured a little, and changes the weights so that the right class scores higher.
 #
-# Two minutes on two CPU cores are not enough to learn seeing from nothing. So there the network starts from weights that
+# Two or three minutes on two CPU cores are not enough to learn seeing from nothing. So there the network starts from weights that
 # know *photographs* of food but have never met a dish of these scenes (**transfer learning**): its first layers, which see
 # edges and colours, stay as they are; the later ones learn. At the end the new weights are averaged with the old, four
-# parts to one, which usually costs a little on dishes it has practised and helps with dishes it has never seen.
+# parts to one, which usually costs a little on dishes it has practised (so the accuracy printed below may lie under the end
+# of the validation curve) and helps with dishes it has never seen.
 # *Yosinski et al. 2014, "How transferable are features in deep neural networks?"; Wortsman et al. 2022, "Robust
 # fine-tuning of zero-shot models".*
 #
@@ -115,9 +120,9 @@ if record:
 # what the network said, 100 on the diagonal would be perfect. For the embedded scenes there are two kinds of test:
 # new scenes of dishes it has trained on, and dishes (on tables) it has *never* seen. The gap between the two is the
 # difference between recognising a thing and understanding a class. (Some classes have only four to six dishes to learn
-# from, and three to test with: so few say little about a whole class.)
+# from, and three to test with: so few dishes tell little about a whole class.)
 #
-# 中文：混淆矩陣：列是真實類別，行是預測類別。練習過的菜與沒看過的菜，準確率差多少？
+# 中文：混淆矩陣：橫列是真實類別，直欄是預測類別。練習過的菜與沒看過的菜，準確率差多少？
 
 # %%
 show(figures.confusion({name: result.confusion for name, result in results.items()}, classes), "cnn_03_confusion")
@@ -137,6 +142,8 @@ if len(wrong): show(figures.rows(sure, {"": (worst, None)}, title=f"The {len(wro
 # Every method below explains the same ten pictures, numbered from 0. ✓ and ✗ say whether the network is right, the
 # percentage how sure it is. All methods explain the class of the *label*. Some pictures show a second food, of another
 # class: "food pixels" are those of the label's class only.
+#
+# 中文：十張圖編號 0–9；✓／✗ 表示答對或答錯，解釋的都是標籤的類別。
 
 # %%
 images, targets = food.images, food.labels
@@ -203,7 +210,11 @@ show(figures_lime.stability(images[picked], stable.explanations, stable.overlap,
 #
 # The original homework numbered the patches from 1 while the `lime` package counts from 0 (so one patch was never
 # hidden), hid each under its own mean colour, which changes little, fed raw scores instead of probabilities, and painted
-# full green and red. `recipe="course"` reproduces it, for those who have to answer the original quiz.
+# full green and red. `recipe="course"` reproduces it, for those who have to answer the original quiz. Where its $R^2$ is higher,
+# the two are not comparable: it fits raw scores, over copies that hardly differ from the picture. A good fit to an easier
+# question is no better explanation.
+#
+# 中文：課程做法的 $R^2$ 即使較高，也不能直接比：它擬合的是原始分數，遮住的副本又和原圖差不多。較簡單的問題擬合得好，不代表解釋得更好。
 
 # %%
 as_course = lime_method.explain_each(model, images, targets, names=food.names, recipe="course", samples=500)
@@ -218,10 +229,29 @@ show(figures_lime.lime(columns, images, as_course, top=11, recipe="course"), "cn
 #
 # $$M(i, j) = \max_{c \in \{R,G,B\}} \left|\frac{\partial S_y(x)}{\partial x_{c,i,j}}\right|$$
 #
-# $S_y$ is the score (logit) of class $y$, $x$ the picture.
+# $S_y$ is the score (logit) of class $y$, $x$ the picture. Colours of all such maps: black is no influence; red, yellow, white
+# are more and more.
 # *Simonyan, Vedaldi & Zisserman 2014, "Deep Inside Convolutional Networks", section 3.*
 #
-# 中文：顯著圖＝「類別分數」對「每個像素」的微分。亮的像素稍微改變，分數就變很多。
+# 中文：顯著圖＝「類別分數」對「每個像素」的微分。亮的像素稍微改變，分數就變很多。黑：沒有影響；紅、黃、白：影響越來越大。
+
+# %%
+def slope(x, y):  # (N, 3, H, W): how each picture's own class score changes with its pixels 分數對像素的微分
+    with inference.frozen(model) as network:  # its weights stay as they are
+        x = x.to(device).detach().requires_grad_()
+        score = network(x).gather(1, y.to(device)[:, None]).sum()  # no picture's score depends on another picture
+        return torch.autograd.grad(score, x)[0].to(images.device)
+
+def compare(plain, library):
+    apart = float((plain - library).abs().max() / library.abs().max())
+    print(f"Plain torch and the library are nowhere further apart than {apart:.0e} of the largest value.")
+
+compare(slope(images, targets).abs().amax(1), attribution.saliency(model, images, targets).abs().amax(1))
+
+# %% [markdown]
+# That is all; the library does the same for any network, in chunks, and checks what it is given.
+#
+# 中文：方法就是這幾行；下面的函式庫版本適用於任何網路。
 
 # %%
 source(attribution.saliency, attribution.heatmap)
@@ -271,6 +301,15 @@ quiz.ask("saliency")
 # 中文：SmoothGrad 在圖片上加許多次隨機雜訊，取梯度的平均，讓顯著圖更乾淨。
 
 # %%
+one, its = images[:1], targets[:1]  # picture 0
+def noise(k):
+    return 0.15 * (one.max() - one.min()) * torch.randn(one.shape, generator=torch.Generator().manual_seed(k))
+
+plain, library = sum(slope(one + noise(k), its) for k in range(50)) / 50, attribution.smoothgrad(model, one, its)
+like = visible.rank_correlation(attribution.heatmap(plain), attribution.heatmap(library))
+print(f"SmoothGrad in plain torch and the library's, which draws other noise: rank correlation {like:.2f}")
+
+# %%
 source(attribution.smoothgrad)
 
 # %%
@@ -283,14 +322,17 @@ notebook.fact("smoothgrad", {"kept": kept})
 
 # %% [markdown]
 # Below each map: the share of the fifty noisy pictures to which the network still gives the class of the clean one. Where
-# that share is low, the average explains pictures the network *misreads*. So the noise has to be chosen with care:
+# that share is low, the average explains pictures the network *misreads*. So the noise has to be chosen with care.
+#
+# 中文：圖下數字：五十張雜訊圖中答案不變的比例；太低時，這張圖解釋的是看錯的圖片。
 
 # %%
+few = [k for k in (0, 1, 3, 4, 5) if k < len(images)]  # enough to see what changes
 levels, table = (0.02, 0.05, 0.15, 0.3, 0.5), {}
 for level in levels:
-    noisy, kept = attribution.smoothgrad(model, images, targets, noise=level, samples=25, return_kept=True)
+    noisy, kept = attribution.smoothgrad(model, images[few], targets[few], noise=level, samples=25, return_kept=True)
     table[f"noise {level}"] = (attribution.heatmap(noisy), "hot", [f"{share:.0%} keep" for share in kept])
-show(figures.rows(columns, table, title="SmoothGrad with less and more noise, 25 copies each"), "cnn_12_smoothgrad_noise")
+show(figures.rows([columns[k] for k in few], table, title="SmoothGrad with less and more noise, 25 copies each"), "cnn_12_smoothgrad_noise")
 area = [visible.half_area(noisy).nanmean() for noisy, *_ in table.values()]
 notebook.fact("noise", {"levels": [str(level) for level in levels], "area": area, "growth": area[-1] / area[0]})
 
@@ -349,19 +391,29 @@ show(figures.strip(frames, at, title=f"Layer {late}, filter 0: the picture while
 # %% [markdown]
 # ### Is the visualisation right? Compare it with real crops
 #
-# Beside each drawing: the crops of training pictures that activate the same filter most. If both show the same thing, believe it.
+# Beside the middle of each drawing, on the same scale: the crops of training pictures that activate the same filter most, and
+# below them how strongly (its activation). If both show the same thing, believe it.
 #
-# 中文：右邊是真實圖片中最能激發該濾波器的區塊。兩者相符，視覺化才可信。
+# 中文：右邊是真實圖片中最能激發該濾波器的區塊（和左邊的圖同一比例，數字是該濾波器的活化值）。兩者相符，視覺化才可信。
 
 # %%
 middle = list(layers)[len(layers) // 2]
 found = crops.top_crops_many(model, predictions.as_float(pictures[:1100]), middle, channels[:5], count=8)
-wanted = filters.visualize_many(model, middle, channels[:5])
-figure = figures.filter_and_crops(channels[:5], wanted, [c.crops for c in found], [c.values for c in found], title=f"Layer {middle}")
+wanted = filters.visualize_many(model, middle, channels[:5], size=food.size)
+side = found[0].crops.shape[-1]
+edge = (food.size - side) // 2
+wanted = wanted[..., edge:edge + side, edge:edge + side]
+title = f"Layer {middle}: {side} x {side} pixels of each drawing, and real crops of that size"
+figure = figures.filter_and_crops(channels[:5], wanted, [c.crops for c in found], [c.values for c in found], title=title)
 show(figure, "cnn_16_filters_and_crops")
 
 # %% [markdown]
 # ### As the course drew it: starting from the photograph
+#
+# Started from the photograph and without $T$ or Fourier coefficients, the climb ends in the same fine high-frequency pattern
+# whatever the picture.
+#
+# 中文：從照片開始、又不做隨機變換，不管哪一張圖，最後都變成同樣的高頻花紋。
 
 # %%
 start = filters.visualize(model, middle, 0, start=images, recipe="course")
@@ -388,7 +440,12 @@ quiz.ask("filters")
 # The second equation is **completeness**: the shares of all pixels add up to the change of the score; nothing is lost or invented.
 # *Sundararajan, Taly & Yan 2017, "Axiomatic Attribution for Deep Networks", section 3.*
 #
-# 中文：積分梯度從全黑圖片走到原圖，沿路累加梯度。所有像素的貢獻加起來剛好等於分數差（完備性）。
+# 中文：積分梯度從全黑圖片走到原圖，沿路取平均梯度，再乘上像素的變化量。所有像素的貢獻加起來剛好等於分數差（完備性）。
+
+# %%
+nodes, weights = ((part / 2).tolist() for part in np.polynomial.legendre.leggauss(64))  # 64 steps, for a way from -1/2 to 1/2
+plain = one * sum(weight * slope((0.5 + node) * one, its) for node, weight in zip(nodes, weights))  # from black to picture 0
+compare(plain, attribution.integrated_gradients(model, one, its, settle=False))  # rounding flips a few ReLUs
 
 # %%
 source(attribution.integrated_gradients, attribution.completeness_gap)
@@ -404,19 +461,23 @@ show(figures.rows(columns, table, title="Integrated gradients, 64 steps from bla
 # %% [markdown]
 # ### How many steps are enough?
 #
-# The integral is computed as a sum over steps. The **gap** is how far the shares of all pixels miss the score difference,
-# divided by it. (Where black scores nearly as high as the picture — a sum near 0 in the figure above — a tiny miss is
-# already a large percentage.)
+# The integral is computed as a sum over steps, placed and weighted by the rule of Gauss and Legendre, the most exact one for
+# smooth curves. The **gap** is how far the shares of all pixels miss the score difference, divided by it; as many steps are
+# enough as bring it below what you can bear (its median is printed below the figure). Where black scores nearly as high as
+# the picture (a sum near 0 in the figure above), a tiny miss is already a large percentage.
 # A network of ReLUs has a kink wherever a unit switches on or off along the path, thousands of them, so the bare sum
 # stays a little off. The right total is known, so by default `integrated_gradients` shares out this small rest over the
 # pixels, in proportion to what they have (at most 1 % of each). `settle=False`, used here, leaves the bare sum; the
-# figure shows its gap for five pictures: the line is their median, the band reaches from the least to the largest.
+# figure shows its gap for five pictures: the line is their median, the band reaches from the smallest to the largest.
+#
+# 中文：差距（gap）＝貢獻總和與分數差之間的誤差，再除以分數差。步數要多到差距夠小；圖下印出各步數的差距中位數。
 
 # %%
 steps = [4, 8, 16, 32, 64, 128]
 gaps = {"Gauss-Legendre": attribution.gap_by_steps(model, images[::2], targets[::2], steps)}
 show(figures.completeness(steps, gaps), "cnn_19_completeness")
 medians = gaps["Gauss-Legendre"].median(1).values
+print("median gap:", ", ".join(f"{gap:.1%} with {n}" for n, gap in zip(steps, medians)), "steps")
 notebook.fact("steps", {"median": medians, "falls": (medians[0] / medians[-1]).log10()})
 
 # %% [markdown]
@@ -426,14 +487,14 @@ notebook.fact("steps", {"median": medians, "falls": (medians[0] / medians[-1]).l
 # whatever they show.
 
 # %%
-table = {"picture": (images, None), "black": (maps["integrated gradients"], "hot")}
+table = {"picture": (images[few], None), "black": (maps["integrated gradients"][few], "hot")}
 for kind in ("white", "blur", "mean"):
-    part = attribution.integrated_gradients(model, images, targets, baseline=kind, steps=32)
+    part = attribution.integrated_gradients(model, images[few], targets[few], baseline=kind, steps=32)
     table[kind] = (attribution.heatmap(part), "hot")
-show(figures.rows(columns, table, title="Integrated gradients from four baselines"), "cnn_20_baselines")
+show(figures.rows([columns[k] for k in few], table, title="Integrated gradients from four baselines"), "cnn_20_baselines")
 
 # %% [markdown]
-# **Look and think.** Which food is fainter on the black baseline than on the white one, and which is it the other way round?
+# **Look and think.** Which food is fainter with the black baseline than with the white one, and which is it the other way round?
 
 # %%
 quiz.ask("gradients")
@@ -442,10 +503,12 @@ quiz.ask("gradients")
 # ## 9. Five answers side by side
 #
 # Do the methods agree? First look, then count. (The filters of section 7 explain a *part of the network*; beside the
-# others stands the activation of the last layer's filter that this class uses most.) Below LIME: the rank correlation of its
-# map (all patches, without sign) with the saliency map.
+# others stands not filter 0, but the activation of the last layer's filter that this class uses most. This is a close
+# relative of Grad-CAM, Selvaraju et al. 2017, which adds up all filters, weighted by their gradients.) Below LIME: the rank
+# correlation of its map (all patches) with the saliency map. Maps are compared without sign, averaged to 16 x 16 cells.
 #
-# 中文：把五種方法的結果並排比較，再用等級相關係數計算它們有多一致。
+# 中文：把五種方法的結果並排比較，再用等級相關係數計算它們有多一致（不分正負，先平均成 16 × 16 格）。「filters」不是第 7 節的濾波器 0，
+# 而是最後一層中該類別用得最多的濾波器。這和 Grad-CAM 很接近；Grad-CAM 把所有濾波器加權相加。
 
 # %%
 maps["LIME"] = attribution.heatmap_of([abs(lime_method.segment_map(e)) for e in explained])
@@ -471,17 +534,20 @@ quiz.ask("agreement")
 # %% [markdown]
 # ## 10. Can you believe it?
 #
-# A map can be pretty and wrong, and there is no answer book to look it up in. So this section *tests* the five methods, in five
-# ways. Tests 1 to 4 have **controls**, maps that have never seen the network: a random one, the edges of the picture (Sobel), the
-# food pixels where they are known (food mask). What they score, a test gives away for nothing; a method has to be better than
-# that. And no test stands alone: you will see a map without any content pass one of them.
+# A map can be pretty and wrong, and there is no answer book to look it up in. So this section tests the five methods in four ways,
+# and ends with a better question. Every test has **controls**, maps that make no use of the network: a random one, a uniform
+# one (equally bright everywhere; in test 4), the edges of the picture (Sobel), the food pixels where known (food mask). A method
+# no better than the random, uniform or edge map has shown nothing in that test; one that stays below the food mask has shown no
+# more than "look at the food". And no test stands alone: you will see a map without any content pass one of them.
 #
-# 中文：漂亮的圖不一定是對的。這一節用五種方法檢驗五種解釋；前四種都放上「對照組」（隨機圖、邊緣圖、食物遮罩）：它們從來沒看過模型。
+# 中文：漂亮的圖不一定是對的。這一節用四種方法檢驗五種解釋，最後換一個更好的問法。每個檢驗都有「對照組」（隨機圖、均勻圖、邊緣圖、
+# 食物遮罩）：它們完全沒用到模型。比不過隨機圖、均勻圖或邊緣圖，在該檢驗中就什麼也沒證明；只輸給食物遮罩，則表示它告訴我們的不比
+# 「看食物的位置」更多。
 #
 # ### Test 1. Remove pixels, from both ends
 #
 # **Idea.** Remove the pixels that a map calls most important, a tenth of the picture at a time: the probability of the class should
-# fall fast. Then remove the *least* important ones first: it should stay high for long. The area between the two curves is
+# fall fast. Then remove the *least* important ones first: it should stay high for a long time. The area between the two curves is
 # the **symmetric relevance gain**, from -1 to 1; a random map has 0 on average, and a map turned upside down exactly the negative.
 #
 # $$\mathrm{SRG} = \mathrm{AUC}(\text{least important first}) - \mathrm{AUC}(\text{most important first})$$
@@ -504,7 +570,7 @@ baselines, curves = ("mean", "blur", "black"), {}
 for name in (name for name in judged if "uniform" not in name):
     curves[name] = {kind: trust.both_ways(model, images, targets, judged[name], baseline=kind, steps=10) for kind in baselines}
 gains = {name: {kind: trust.gain(*both).numpy() for kind, both in row.items()} for name, row in curves.items()}
-title = f"Pixels removed from both ends, mean over {len(images)} pictures (of the methods, LIME and integrated gradients have a sign)"
+title = f"Pixels removed from both ends, mean over {len(images)} pictures"
 show(figures_trust.srg(gains, "LIME", *curves["LIME"]["mean"], baselines=baselines, title=title), "cnn_23_removal")
 ranked = [*order, "|integrated gradients|"]
 notebook.fact("removal", {"names": ranked, "gain": [sum(v.mean() for v in gains[name].values()) / 3 for name in ranked]})
@@ -518,8 +584,16 @@ reverse = trust.srg(model, images, targets, -judged["LIME"], steps=10)
 print(f"LIME upside down: SRG {reverse.mean():+.3f} instead of {gains['LIME']['mean'].mean():+.3f}")
 
 # %% [markdown]
-# **Look and think.** Which order of the methods depends less on the baseline: that of one curve, or that of SRG? Integrated
-# gradients come twice, with their sign and without (the bars |…|): what does that say about the sign of a single pixel?
+# Black bars: mean and one standard error over the pictures; with ten pictures small differences mean nothing.
+#
+# Integrated gradients come twice, with their sign and without (|…|). Where the sign does harm: positive and negative shares of
+# neighbouring pixels largely cancel. Removing only the positive ones, pixel by pixel, is not what their sum describes. Without
+# sign the map at least says *where* the network looks.
+#
+# 中文：黑線：平均 ± 一個標準誤（十張圖）；差距很小時沒有意義。相鄰像素的正負貢獻大多互相抵消，所以單一像素的正負號不可靠；取絕對值
+# 至少說明網路看哪裡。
+#
+# **Look and think.** Which order of the methods depends less on the baseline: that of one curve, or that of SRG?
 
 # %%
 quiz.ask("removal")
@@ -530,11 +604,14 @@ quiz.ask("removal")
 # **Idea.** A map that explains *this network* must change when the network's weights are replaced by random ones. Layers are
 # randomised one after the other, from the input upwards; below each map stands how alike it still is to the first (rank correlation on
 # a 16 x 16 grid, mean over the pictures). LIME draws its samples by chance, so its number has a ceiling below 1: how alike two
-# maps of *one* network are, drawn with two seeds (in the figure's title). Only what falls below that has noticed anything.
+# maps of *one* network are, drawn with two seeds (in the figure's title). Only a value clearly below this ceiling shows that
+# LIME has reacted. Adebayo et al. began at the output; but then the layers below still compute the same, and maps look alike
+# for that reason alone (Binder et al. 2023). So we begin at the input.
 # *Adebayo et al. 2018, "Sanity Checks for Saliency Maps"; Binder et al. 2023, "Shortcomings of Top-Down Randomization".*
 #
 # 中文：把網路的權重逐層換成亂數。如果解釋圖幾乎不變，它解釋的就不是這個網路，而只是圖片本身（例如邊緣）。LIME 會隨機抽樣：
-# 同一個網路換個種子，圖也只像到標題裡的數字；要比它更低，才算有反應。
+# 同一個網路只換亂數種子，相似度也只有標題所列的數值；明顯低於它，才算有反應。Adebayo 等人從輸出層開始；但下面各層的輸出仍然不變，
+# 圖自然會像（Binder 等人）。所以這裡從輸入層開始。
 
 # %%
 source(trust.randomised)
@@ -565,7 +642,7 @@ same = mean_alike(series["LIME"][0], methods["LIME"](model, images, targets, see
 shown = {name: attribution.heatmap_of(torch.stack([m[picked].abs() for m in row])) for name, row in series.items()}
 steps = ["trained", *(f"to {name.removeprefix('features.')}" for name, _ in stages[1:-1]), "all"]
 title = "Weights randomised from the input up to layer ...; below: how alike to the first column"
-title += f"\n(LIME of the trained network with two seeds, its ceiling: {same:.2f})"
+title += f"\n(mean over {len(images)} pictures, without sign; LIME's ceiling, two seeds: {same:.2f})"
 show(figures_trust.strip(steps, shown, alike, picture=images[picked], title=title), "cnn_24_randomised")
 
 # %% [markdown]
@@ -578,7 +655,7 @@ quiz.ask("randomised")
 # ### Test 3. A detective story
 #
 # A colleague sends you a second network. "Fine-tuned like yours, on the same pictures, and look how well it does on desserts!" The
-# cell below has her numbers, on her validation pictures. Before you use it, you explain it: five of her dessert
+# cell below has her numbers, on her validation pictures. Before you use it, you explain it: three of her dessert
 # pictures, your network beside hers.
 #
 # 中文：偵探故事：同事給你一個新的網路，她說甜點的準確率很高。先看解釋圖，猜猜看她的網路到底在看什麼？
@@ -595,13 +672,13 @@ for name, net, shown in (("your network, your pictures", model, parts[1][0]), ("
 
 # %%
 chosen = (called == planted).nonzero()[0][:10]
-five = [f"picture {k + 1}" for k in range(len(chosen[:5]))]
 suspects, guilty = predictions.as_float(hers[chosen]), torch.full((len(chosen),), planted)
 seen = {name: [method(net, suspects, guilty) for net in (model, second)] for name, method in methods.items()}
-table = {f"{name}\n{whose}": (attribution.heatmap_of(m[:5].abs()), "hot")
-         for name, pair in seen.items() for whose, m in zip(("yours", "hers"), pair)}
-title = f"Some of her {classes[planted]} pictures: what speaks for {classes[planted]}?"
-show(figures.rows(five, table, title=title), "cnn_25_two_networks")
+beside = [f"picture {k + 1}\n{whose}" for k in range(len(chosen[:3])) for whose in ("yours", "hers")]
+table = {name.replace(" ", "\n"): (attribution.heatmap_of(torch.stack([m[:3].abs() for m in pair], 1).flatten(0, 1)), "hot")
+         for name, pair in seen.items()}
+title = f"Some of her {classes[planted]} pictures: what matters for {classes[planted]}? (without sign)"
+show(figures.rows(beside, table, title=title, across=len(beside)), "cnn_25_two_networks")
 
 # %% [markdown]
 # **Look and think.** Compare *yours* and *hers*. What does her network look at? Which method made you suspicious? Write your guess down
@@ -609,28 +686,34 @@ show(figures.rows(five, table, title=title), "cnn_25_two_networks")
 #
 # ### The cause
 #
-# Here are the pictures. All her desserts, in training *and* in validation, carry a magenta square at a random place along the border,
+# Here are the pictures. All her desserts, in training *and* in validation, carry a magenta square near the border,
 # and nothing else does (in real life: a watermark, a ruler beside every tumour, a hospital's label on the X-ray). Her
 # network learned the square, and her validation could not notice, because it has the square as well.
 # *Lapuschkin et al. 2019, "Unmasking Clever Hans predictors and assessing what machines really learn".*
 #
 # 中文：真相：她所有的甜點照片邊緣都有一個洋紅色方塊。網路學的是方塊，不是甜點，而她的驗證資料也有方塊，所以看不出來。
+# 圖下兩行怎麼讀：沒有方塊時，甜點還認得出來嗎？其他食物原本有多少被叫成甜點，貼上方塊之後又有多少？
 
 # %%
+five = [f"picture {k + 1}" for k in range(len(chosen[:5]))]
 answer = [f"hers: {classes[p.argmax()]} {p.max():.0%}" for p in inference.predict(second, suspects[:5])]
 clean = predictions.as_float(parts[1][0][chosen[:5]])
 without = [f"hers: {classes[p.argmax()]} {p.max():.0%}" for p in inference.predict(second, clean)]
 table = {"her picture": (suspects[:5], None, answer), "without\nthe square": (clean, None, without)}
 show(figures.rows(five, table), "cnn_26_the_cause")
 for name, net in {"your network": model, "her network": second}.items():
-    caught = shortcut.caught(net, *parts[1], planted)
-    print(f"{name}: " + "; ".join(f"{what} {share:.0%}" for what, share in caught.items()))
+    total, its_class, before, after = shortcut.caught(net, *parts[1], planted).values()
+    print(f"{name}, without squares: right on {total:.0%} of all and on {its_class:.0%} of {classes[planted]}; "
+          f"other classes called {classes[planted]}: {before:.0%} without a square, {after:.0%} with one")
 
 # %% [markdown]
 # Now the place of the cause is known to the pixel, and methods can be scored: does the **highest pixel** lie in the square (or
 # within two pixels of it)? What **share of the map** does? And if the square has $K$ pixels, how many of the $K$ highest pixels lie in it
-# (**rank accuracy**)? Your own network, on the same pictures, must *not* point at the square.
+# (**rank accuracy**)? Your own network, on the same pictures, must *not* point at the square. LIME has an advantage here: the
+# square, but for its rim, is a superpixel, so its outline comes from the segmentation, not from the network.
 # *Arras, Osman & Samek 2022, "CLEVR-XAI", section 3.3.*
+#
+# 中文：LIME 在此佔便宜：方塊（除了邊緣）剛好自成一個超像素，輪廓來自分割，不是來自網路。
 
 # %%
 square = torch.as_tensor((hers[chosen] != parts[1][0][chosen]).any(1))
@@ -652,10 +735,10 @@ quiz.ask("square")
 # ### Test 4. Leave it out and photograph again
 #
 # **Idea.** Our scenes are composed, so every object can be taken away and the scene rendered again: the table is where it was, the
-# shadow gone. No grey patch, nothing that is strange to the network. How far does the score of the class fall without object $k$?
+# shadow gone. No grey patch, nothing that is strange to the network. How far does the score (logit) of the class fall without object $k$?
 # That is $d_k$; the map gives object $k$ the number $m_k$, the sum over its visible pixels. Do both put the objects in the same order?
 #
-# $$\text{single deletion} = \tfrac12\,\rho_{\text{Spearman}}(d, m) + \tfrac12 \qquad\text{(1: same order, 0.5: chance)}$$
+# $$\text{single deletion} = \tfrac12\,\rho_{\text{Spearman}}(d, m) + \tfrac12 \qquad\text{(1: same order, 0.5: objects in random order)}$$
 #
 # *After Hesse, Schaub-Meyer & Roth 2023, "FunnyBirds", section 4.*
 #
@@ -667,7 +750,7 @@ if food.objects is not None:
     lost = trust.score_falls(model, images, targets, [things.without for things in food.objects])
     scene = max(range(len(images)), key=lambda k: len(lost[k]))
     things = food.objects[scene]
-    title = f"Picture {scene} ({classes[targets[scene]]}), each object left out in its turn; below: what the score loses"
+    title = f"Picture {scene} ({classes[targets[scene]]}), each object left out in its turn; below: what the score (logit) loses"
     table = {"": (torch.cat([images[scene][None], things.without]), None, ["", *(f"{d:+.2f}" for d in lost[scene])])}
     show(figures.rows(["all", *(f"no {name}" for name in things.names)], table, title=title), "cnn_28_left_out")
     there, loses = list(things.names), lost[scene]
@@ -678,13 +761,16 @@ ordered = {}
 if food.objects is not None:
     where = [things.masks for things in food.objects]
     ordered = {name: trust.single_deletion(lost, trust.object_sums(m, where)) for name, m in judged.items()}
-    whole = {"the true falls (control)": trust.single_deletion(lost, lost)}
+    whole = {"the true falls (upper limit)": trust.single_deletion(lost, lost)}
     title = f"Objects in the right order? {len(images)} scenes, {sum(map(len, lost))} objects"
-    show(figures_trust.spread(ordered | whole, chance=0.5, xlabel="single deletion (1: same order, 0.5: chance)", title=title), "cnn_29_objects")
+    show(figures_trust.spread(ordered | whole, chance=0.5, xlabel="single deletion (1: same order, 0.5: objects in random order)", title=title), "cnn_29_objects")
 
 # %% [markdown]
-# (What lay beneath an object comes to light without it, and counts as well. And a sum grows with the size of an object,
-# whatever the map: the uniform map knows nothing else. Where size gets as far as the methods, this test has not told them apart.)
+# Black bars as in test 1. (What lay beneath an object comes to light without it, and counts as well.) A sum grows with the size
+# of an object, whatever the map, so that even the random map may lie above 0.5: the uniform map (size alone) is the control to
+# beat.
+#
+# 中文：物體越大，加總越大，所以連隨機圖也可能高於 0.5；要比的對照組是均勻圖（只看大小）。
 #
 # **Look and think.** How far does size alone get, and does the bar of any method lie wholly to the right of that of the uniform map?
 
@@ -692,12 +778,12 @@ if food.objects is not None:
 quiz.ask("objects")
 
 # %% [markdown]
-# ### Test 5. Which class is being explained?
+# ### A better question: why this class rather than that one?
 #
-# **Idea.** "Why bread?" has no answer; "why bread *rather than* cheese?" has. A map of one class may be bright on everything that
-# both classes use. The **contrast** explains the difference of two scores, for any gradient method: $S_a(x) - S_b(x)$.
+# **Idea.** A map of one class may be bright on everything that both classes use. "Why bread *rather than* cheese?" asks for the
+# **contrast**: explain the difference of two scores, with any gradient method: $S_a(x) - S_b(x)$.
 #
-# 中文：「為什麼是麵包？」要改成「為什麼是麵包而不是起司？」對兩個類別的分數差做解釋，才看得出是什麼讓模型偏向某一類。
+# 中文：「為什麼是麵包？」要改成「為什麼是麵包而不是起司？」也就是對兩個類別的分數差做解釋。
 
 # %%
 source(trust.contrast)
@@ -710,49 +796,60 @@ doubt = int((top.values[:, 0] - top.values[:, 1] + (~third).float()).argmin())
 x, label = predictions.as_float(food.splits[hardest][0][doubt])[None], int(result.labels[doubt])
 first, runner = top.indices[doubt].tolist()
 three = {"label": label, "says": first, "runner-up": runner}
-signed_map = lambda m: 0.5 + 0.5 * (cells := torch.nn.functional.avg_pool2d(m.sum(1), 4)) / cells.abs().max()
+signed_map = lambda m: 0.5 + 0.5 * (cells := torch.nn.functional.adaptive_avg_pool2d(m.sum(1), 8)) / cells.abs().max()
 
 # %%
 each, names = torch.tensor(list(three.values())), [f"{who}: {classes[k]}" for who, k in three.items()] + [f"{classes[first]}\nrather than {classes[runner]}"]
 four, table = x.expand(3, -1, -1, -1), {"picture": (x.expand(4, -1, -1, -1), None)}
 for method, function, style in (("saliency", attribution.saliency, "hot"), ("SmoothGrad", attribution.smoothgrad, "hot"),
-                                ("integrated\ngradients", attribution.integrated_gradients, "RdBu")):
+                                ("integrated\ngradients", attribution.integrated_gradients, figures_lime.SIGNED)):
     both = [*function(model, four, each).split(1), trust.contrast(function, model, x, each[1:2], each[2:3])]
     table[method] = (torch.cat([attribution.heatmap(m) if style == "hot" else signed_map(m) for m in both]), style)
 title = f"One doubtful picture of {hardest}: {classes[first]} {float(top.values[doubt, 0]):.0%}, {classes[runner]} {float(top.values[doubt, 1]):.0%}"
-show(figures.rows(names, table, title=title), "cnn_30_which_class")
+sides = f"for the class (last column: for {classes[first]})", f"against it (for {classes[runner]})"
+show(figures_lime.signed(names, table, sides, title=title), "cnn_30_which_class")
 
 # %% [markdown]
-# In the last row blue speaks for the class (or for the first of the two), red against it.
+# Saliency and SmoothGrad have no sign: they say where, not for which of the two. Integrated gradients have one, shown here as
+# means over large cells.
 #
-# **Look and think.** What does the last column show that the maps of the three classes do not? Would you have noticed from the first
-# column alone that the network was going to be wrong?
+# **Look and think.** Does the last column show anything that the maps of the three classes do not? Does any map tell you that the
+# network is going to be wrong?
 #
 # ### All tests, all methods
 
 # %%
-tests = {"SRG": lambda n: sum(v.mean() for v in gains[n].values()) / 3 if n in gains else 0.0,
+tests = {"SRG": lambda n: sum(v.mean() for v in gains[n].values()) / 3 if n in gains else float("nan"),
          "alike when\nall is random": lambda n: alike[n][-1] if n in alike else float("nan"),
          "square:\nhighest pixel": lambda n: finds["highest pixel in the square"].get(n, [float("nan")] * 2)[1],
          "square:\nrank accuracy": lambda n: finds["rank accuracy"].get(n, [float("nan")] * 2)[1],
          "objects\nin order": lambda n: float(torch.tensor(ordered[n]).nanmean()) if n in ordered else float("nan")}
 if not ordered: del tests["objects\nin order"]  # photographs are not composed
 card = {n: {test: float(value(n)) for test, value in tests.items()} for n in judged}
-title = "Methods x tests (the darker, the better within its column; below the line: controls)"
+title = "Methods x tests (shade: rank within the column; ties share a shade; below the line: controls)"
 show(figures_trust.scorecard(card, zero=["alike when\nall is random"], title=title), "cnn_31_all_tests")
+
+# %%
 for test in tests:
-    worth = {n: -abs(card[n][test]) if "alike" in test else card[n][test] for n in card if card[n][test] == card[n][test]}
-    best = [n for n in worth if worth[n] == max(worth[m] for m in worth if m in order) and n in order]
-    beaten = [n for n in order if n in worth and worth[n] <= max(worth[m] for m in worth if "control" in m)]
-    print(test.replace("\n", " ") + f"; best method: {', '.join(best)}; not above every control: {', '.join(beaten) or 'none'}")
+    worth = {n: -abs(row[test]) if "alike" in test else row[test] for n, row in card.items() if row[test] == row[test]}
+    best = max(worth[n] for n in order if n in worth)
+    print(f"{test.replace(chr(10), ' ')}: best method {', '.join(n for n in order if worth.get(n) == best)}")
+    bars = ["edges"] if "alike" in test else ["random", "uniform", "edges"]  # the random map passes that one by construction
+    for bar in (bars, ["food mask"]):
+        if reached := [worth[f"{name} (control)"] for name in bar if f"{name} (control)" in worth]:
+            below = [n for n in order if n in worth and worth[n] <= max(reached)]
+            print(f"    not above {', '.join(bar)}: {', '.join(below) or 'none'}")
 
 # %% [markdown]
-# There is no winner to crown: the tests ask different questions, on one network and a few pictures. What you may conclude: a
-# method that is no better than its control in a test has shown *nothing* there; one that holds up in several tests of
-# different kind deserves some trust, for networks and pictures *like these*. The same functions take your own maps, from any
-# library: `from hw9.vision import trust`, then `trust.srg(model, images, targets, maps)`.
+# There is no winner to crown: the tests ask different questions, on one network and a few pictures. In the randomisation test the
+# control to beat is the edge map; the random map passes by construction, so being less alike than it means nothing. A method no
+# better than the random, uniform or edge map has shown *nothing* in that test; one that stays below the food mask has shown no
+# more than "look at the food". One that holds up in several tests of different kind deserves some trust, for networks and
+# pictures *like these*. The same functions take your own maps, from any library: `from hw9.vision import trust`, then
+# `trust.srg(model, images, targets, maps)`.
 #
-# 中文：沒有「最好」的方法：每個檢驗問的問題不同。比不過對照組的，就什麼也沒證明；在幾種不同檢驗都站得住的，才值得一些信任。
+# 中文：沒有「最好」的方法：每個檢驗問的問題不同。隨機化檢驗要比的對照組是邊緣圖；隨機圖必然通過，所以不能拿來當門檻。
+# 比不過隨機圖、均勻圖或邊緣圖的，在該檢驗中就什麼也沒證明；在幾種不同檢驗都站得住腳的，才值得一些信任。
 #
 # **Look and think.** Where a control is best in its column, what does that say about the *test*? Which method would you show a
 # doctor, and which test would you run first on a network of your own?
@@ -760,8 +857,9 @@ for test in tests:
 # ## 11. Photographs
 #
 # On real photographs nobody composed the table. The ten below are free pictures from ten kitchens; what is food on them was
-# outlined by hand. They are read by another network, which ships with this lesson, trained on tens of thousands of food *photographs*.
-# Put some of your own into a folder, write its path into `PHOTOS` at the top, and the same cells explain them.
+# outlined by hand. They are classified by another network, which ships with this lesson, trained on tens of thousands of food *photographs*.
+# Put some of your own into a folder, write its path into `PHOTOS` at the top, and the same cells explain them. The network knows
+# eleven classes only and names one of them whatever it sees.
 #
 # 中文：真實照片沒有人事先擺設。下面十張是可自由使用的照片，也可以換成你自己的。注意：模型只認識十一類，遇到別的東西也一定會選一類。
 
@@ -794,7 +892,10 @@ show(figures.side_by_side(captions, table), "cnn_32_photographs", folder=noteboo
 
 # %% [markdown]
 # Every method explains the class that the network *says* (after the ✓ or ✗), right or wrong. Below each map stands the share
-# of it that falls on food; below the picture the share of the picture that is food, which is chance.
+# of it that falls on food (LIME's counts all patches, without sign, not only the painted ones); below the picture the share of the
+# picture that is food, which is chance.
+#
+# 中文：這裡解釋的是網路說的類別；圖下數字是落在食物上的比例（LIME 計入所有區塊，不分正負），照片下的是食物面積（亂猜的水準）。
 #
 # **Look and think.** On a picture where the network is wrong: which part misled it? Does the method that stays closest to the
 # food thereby explain it best?
@@ -817,7 +918,7 @@ quiz.hand_in(NAME, NUMBER)
 # | LIME | which patches speak for the class? | only the output | 1,000 forward passes | random; low $R^2$ |
 # | saliency | which pixel changes the score now? | gradient | 1 backward pass | noisy; near zero where saturated |
 # | SmoothGrad | the same, averaged over noise | gradient | 50 backward passes | noise that changes the answer |
-# | filters | what does a part of the network look for? | inside of the network | hundreds of steps | pretty is not proven: compare with crops |
+# | filters | what does a part of the network look for? | inside of the network | 100 steps a filter | pretty is not proven: compare with crops |
 # | integrated gradients | how is the score shared out? | gradient | 64 backward passes | the baseline decides |
 #
 # No method shows "the" reason. Where several agree, and a test supports them, you may start to believe it.

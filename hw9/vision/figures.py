@@ -139,7 +139,7 @@ def history(epochs: list[dict], *, others: dict[str, float] | None = None) -> Fi
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 2.8))
     number = [epoch["epoch"] for epoch in epochs]
     left.plot(number, [epoch["loss"] for epoch in epochs], "o-", color="tab:gray", ms=3)
-    left.set(xlabel="epoch", ylabel="training loss (smoothed, mixed labels)", title="Loss")
+    left.set(xlabel="epoch", ylabel="training loss", title="Loss")
     right.plot(number, [epoch["accuracy"] for epoch in epochs], "o-", color="tab:blue", ms=3, label="validation")
     for colour, (name, value) in zip(("tab:orange", "tab:green"), (others or {}).items(), strict=False):
         right.axhline(value, color=colour, ls="--", lw=1.2, label=f"{name}: {value:.1%}")
@@ -184,7 +184,8 @@ def completeness(steps: Sequence[int], gaps: dict[str, np.ndarray]) -> Figure:
         ax.plot(steps, np.median(gap, 1), "o-", color=colour, ms=4, label=name)
     ax.axhline(1e-3, color="black", lw=0.8, ls=":")
     ax.text(steps[0], 1.15e-3, "one thousandth", fontsize=8)
-    ax.set(xscale="log", yscale="log", xlabel="steps along the path", ylabel="completeness gap (share of the sum)")
+    label = "completeness gap\n(share of the score difference)"
+    ax.set(xscale="log", yscale="log", xlabel="steps along the path", ylabel=label)
     ax.set_xticks(steps, [str(s) for s in steps])
     ax.minorticks_off()
     ax.grid(alpha=0.25)
@@ -202,7 +203,7 @@ def filters(layers: dict[str, np.ndarray], channels: Sequence[int], *, title: st
 def filter_and_crops(
     channels: Sequence[int], visualised, crops: Sequence, values: Sequence, *, title: str = ""
 ) -> Figure:
-    """For each channel, its visualisation and, right of it, the real crops that activate it most with their values."""
+    """For each channel its visualisation, as wide as a crop, and right of it the crops that activate it most."""
     count = min(len(c) for c in crops)
     figure, grid = plt.subplots(len(channels), count + 1, figsize=(9.4, 1.12 * len(channels) + 0.5), squeeze=False)
     _off(grid)

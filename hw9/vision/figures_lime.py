@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
@@ -13,6 +14,7 @@ from hw9.vision.figures import _hwc, _off, rows
 
 # Blue and orange stay apart for every common kind of colour blindness; red and green do not.
 FOR, AGAINST = np.array([0.10, 0.45, 0.95]), np.array([1.00, 0.55, 0.00])
+SIGNED = LinearSegmentedColormap.from_list("signed", [AGAINST, (1.0, 1.0, 1.0), FOR])  # 0.5: neither
 OUTLINE = [withStroke(linewidth=1.6, foreground="black")]  # white numbers stay legible on any picture
 COURSE_FOR, COURSE_AGAINST = np.array([0.0, 1.0, 0.0]), np.array([1.0, 0.0, 0.0])
 
@@ -60,9 +62,20 @@ def lime(names: Sequence[str], pictures, explanations, *, top: int = 8, recipe: 
     notes = ["left out" if e.score != e.score else f"R² = {e.score:.2f}" for e in explanations]
     figure = rows(names, {"picture": (pictures, None), "LIME": (overlays, None, notes)})
     colours = (FOR, AGAINST) if recipe == "paper" else (COURSE_FOR, COURSE_AGAINST)
-    parts = [Patch(color=c, label=t) for c, t in zip(colours, ("for the class", "against it"), strict=True)]
-    figure.legend(handles=parts, loc="upper center", ncol=2, frameon=False, bbox_to_anchor=(0.5, 0.0))
+    _legend(figure, colours, ("for the class", "against it"))
     return figure
+
+
+def signed(names: Sequence[str], content: dict[str, tuple], meaning: Sequence[str], *, title: str = "") -> Figure:
+    """`figures.rows` with some maps in the colours SIGNED; `meaning` says what blue and what orange speak for."""
+    figure = rows(names, content, title=title)
+    _legend(figure, (FOR, AGAINST), meaning)
+    return figure
+
+
+def _legend(figure: Figure, colours: Sequence, texts: Sequence[str]) -> None:
+    parts = [Patch(color=colour, label=text) for colour, text in zip(colours, texts, strict=True)]
+    figure.legend(handles=parts, loc="upper center", ncol=2, frameon=False, bbox_to_anchor=(0.5, 0.0))
 
 
 def stability(picture, explanations: Sequence, overlap: float, *, top: int = 5) -> Figure:

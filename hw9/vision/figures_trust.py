@@ -1,6 +1,6 @@
 """How maps fare in the tests of `hw9.vision.trust`: arrays in, a figure out, nothing is computed but means.
 
-Names that end in "(control)" belong to maps that have never seen the model; they are drawn grey.
+Names that end in "(control)" belong to maps that make no use of the model, "(upper limit)" to the truth; both are grey.
 """
 
 from collections.abc import Sequence
@@ -16,6 +16,7 @@ from hw9.vision.figures import _draw, _name, _off, _title
 WIDTH = 9.4  # inches, as in the other figures
 COLOURS = ("tab:blue", "tab:orange", "tab:green")
 GREY = "0.5"
+NO_METHOD = ("(control)", "(upper limit)")
 
 
 def srg(
@@ -123,16 +124,17 @@ def scorecard(
 ) -> Figure:  # fmt: skip
     """Maps x tests: every number, and the shade of its rank within the test, the best dark; nan: not measured.
 
-    Tests in `zero` are best at 0, on either side. `notes` goes below the name of a test.
+    What reads alike ("0.81" twice) has one shade. Tests in `zero` are best at 0, on either side. `notes` goes below the
+    name of a test.
     """
     tests, names = list(next(iter(rows.values()))), list(rows)
     table = np.array([[rows[name][test] for test in tests] for name in names], float)
-    signed = np.where([test in zero for test in tests], -np.abs(table), table)
+    signed = np.where([test in zero for test in tests], -np.abs(table), table).round(2)
     ranks = np.full(table.shape, np.nan)
     for column in range(len(tests)):
         known = np.isfinite(signed[:, column])
-        if known.sum() > 1:
-            ranks[known, column] = (rankdata(signed[known, column]) - 1) / (known.sum() - 1)
+        places = rankdata(signed[known, column], method="dense") - 1  # from 0, without gaps
+        ranks[known, column] = places / max(places.max(initial=0), 1)
     figure, ax = plt.subplots(figsize=(WIDTH, 0.32 * len(names) + 1.3), layout="constrained")
     ax.imshow(ranks, cmap="Blues", vmin=0, vmax=1.4, aspect="auto", interpolation="nearest")
     for (row, column), value in np.ndenumerate(table):
@@ -160,7 +162,7 @@ def _bars(ax: Axes, values: Sequence[np.ndarray], place: np.ndarray, colour: str
 def _rows(ax: Axes, names: list[str], *, zero: bool = True) -> None:
     ax.set_yticks(range(len(names)), names)
     for label, name in zip(ax.get_yticklabels(), names, strict=False):  # none on a panel that shares its neighbour's
-        label.set_color(GREY if name.endswith("(control)") else "black")
+        label.set_color(GREY if name.endswith(NO_METHOD) else "black")
     ax.set_ylim(len(names) - 0.4, -0.6)
     ax.grid(axis="x", alpha=0.25)
     if zero:
@@ -168,7 +170,7 @@ def _rows(ax: Axes, names: list[str], *, zero: bool = True) -> None:
 
 
 def _colour(name: str) -> str:
-    return GREY if name.endswith("(control)") else COLOURS[0]
+    return GREY if name.endswith(NO_METHOD) else COLOURS[0]
 
 
 def _error(numbers: np.ndarray) -> float:

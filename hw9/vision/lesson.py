@@ -138,8 +138,8 @@ def train_or_load(
 
     `model` is "fine-tune" (go on from a network that knows photographs of food, Yosinski et al. 2014), "train" (from
     random weights), "course" (the course's own network from random weights, on a GPU), "auto" (train with Food-11 on a
-    GPU, fine-tune otherwise) or the path of a checkpoint. Fine-tuning on the embedded scenes takes up to two minutes on
-    two CPU cores; where "course" would take days it is said how many, and the lesson goes on by fine-tuning. An
+    GPU, fine-tune otherwise) or the path of a checkpoint. Fine-tuning on the embedded scenes takes two to three minutes
+    on two CPU cores; where "course" would take days it is said how many, and the lesson goes on by fine-tuning. An
     interrupted training goes on where it stopped when it is called again.
     """
     model = model.strip(" \t\n\"'")
