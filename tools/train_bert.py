@@ -14,8 +14,8 @@ The learning rate falls to 0 over --minutes of the clock, however slow the machi
 at its end only. An interrupted run goes on where it was last saved when it is called again; --start goes on from a
 finished folder, with its vocabulary, with a new budget.
 On Linux jemalloc (Debian's libjemalloc2) made a step on two CPU cores 1.2 to 1.5 times as fast: glibc gives large
-blocks back after each use. LD_PRELOAD=libjemalloc.so.2 MALLOC_CONF=thp:always,oversize_threshold:0 (never with a decay of -1:
-nothing is given back then, and 24 GB were full after an hour).
+blocks back after each use. LD_PRELOAD=libjemalloc.so.2 MALLOC_CONF=thp:always,oversize_threshold:0 (with a
+decay of -1 nothing is given back, and 24 GB were full after an hour).
 """
 
 import argparse
