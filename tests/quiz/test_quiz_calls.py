@@ -147,6 +147,17 @@ def test_beginning_again_loses_nothing_even_where_no_file_can_be_written(quiz, c
     assert len(lines(capsys)) == 1
 
 
+def test_facts_of_a_model_are_there_again_after_another_model(begun, capsys, tmp_path):
+    begun.answer("lime-2", 2)
+    begun.begin("cnn", "demo", "f" * 16)
+    begun.begin("cnn", "demo", WEIGHTS)
+    begun.check("lime-2")
+    assert lines(capsys)[-1].endswith("It fits your figure. 符合你的圖。")
+    notebook.fact("pictures", {"names": NAMES})
+    kept = json.loads((tmp_path / "facts" / f"cnn-demo-{WEIGHTS[:8]}.json").read_text(encoding="utf-8"))
+    assert set(kept["values"]) == {"pictures", "lime"}
+
+
 def test_a_damaged_file_of_answers_is_kept_aside(begun, capsys, tmp_path, monkeypatch):
     for text in ("", "[]", '{"answers": {"a": {}}, "stamps": {}}', '{"answers": {"lime-1": ["a"'):
         (tmp_path / "answers-cnn.json").write_text(text, encoding="utf-8")
