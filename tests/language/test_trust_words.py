@@ -356,6 +356,15 @@ def test_tampered_attention_is_what_the_whole_model_then_uses(tiny):
         )
 
 
+def test_the_median_of_two_draws_lies_between_them(tiny, monkeypatch):
+    numbers = torch.rand(2, 14, 14, generator=torch.Generator().manual_seed(0))
+    found = []
+    for drawn in (numbers[:1], numbers[1:], numbers):
+        monkeypatch.setattr(torch, "rand", lambda *_, drawn=drawn, **__: drawn)
+        found.append(interventions.head_interventions(tiny, TEXT, 2, "cat", draws=len(drawn))["permuted"])
+    torch.testing.assert_close(found[2], (found[0] + found[1]) / 2)
+
+
 def test_shuffling_a_head_that_looks_everywhere_alike_changes_nothing(tiny):
     still = changed(tiny)
     attend = still.model.encoder.layer[0].attention.self

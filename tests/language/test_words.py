@@ -1,5 +1,7 @@
 """Where a word is found, and that it is that word."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -101,6 +103,12 @@ def test_what_cannot_be_found_is_named(tiny):
 def test_an_unknown_token_is_refused(tiny):
     with pytest.raises(ValueError, match="does not know '龘'"):
         positions(tiny.read("我買龘"), "龘")
+
+
+def test_the_space_before_a_word_may_belong_to_its_token(tiny):
+    reading = tiny.read("the red dog")
+    spaced = [(max(0, first - 1), last) if last else (0, 0) for first, last in reading.offsets]  # as in byte-level BPE
+    assert positions(replace(reading, offsets=spaced), "dog") == [3]
 
 
 def test_part_of_a_token_is_refused(tiny, monkeypatch):
