@@ -2,6 +2,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from example_run import LIME, NAMES
@@ -249,3 +250,16 @@ def test_what_is_written_as_html_is_escaped(run, example):
     page = as_html([ask(question, run, salt="s") for question in example.of("cnn", "lime")])
     assert "<script" not in page and "&lt;script&gt;" in page
     assert "Not asked on this run, and counts for nobody" in page and page.count("quiz.answer(") == 1
+
+
+def test_an_option_is_numbered_unless_all_say_their_numbers(run, example):
+    from hw9.quiz.asked import ask
+    from hw9.quiz.bank import Text
+    from hw9.quiz.written import label
+
+    question = example["lime-2"]
+    bare = replace(question, options=replace(question.options, text=Text("{label}", "{label}")))
+    run.values["pictures"]["names"] = [f"layer {n}" for n in (0, 3, 10, 12)[: len(NAMES)]]
+    for one, named in ((question, "picture 0: layer 0 圖 0：layer 0"), (bare, "0)  layer 0")):
+        asked = ask(one, run, salt="s")
+        assert label(asked, asked.options[0]) == named
