@@ -132,6 +132,13 @@ def test_snippets_mark_the_word_and_cut_no_words(text, word, around, wanted):
     assert snippet(text, word, around) == wanted
 
 
+def test_rows_to_spare_are_like_no_token(folder_with):
+    bert = folder_with("blue")
+    table = bert.model.embeddings.word_embeddings.weight
+    table[-1] = table[bert.tokenizer.convert_tokens_to_ids("dog")]
+    assert None not in most_alike(bert, bert.read("dog"), 3)[1]
+
+
 def test_the_tokens_most_alike_are_those_of_the_table_and_never_the_token_itself(tiny):
     reading = tiny.read("the dog 😀 ate")
     table = tiny.model.embeddings.word_embeddings.weight.detach().numpy()
