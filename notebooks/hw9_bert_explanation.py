@@ -608,10 +608,10 @@ def examined(case):
 
 tested = [(filler, gap) for gap in sentences.GAPS_CHINESE] + [(english_filler, gap) for gap in sentences.GAPS_ENGLISH]
 tested = lesson.each(examined, tested, name=lambda case: case[1].text)
-(judge, case), (spot, truth, claims, _) = next((row for row in tested if row[0][1] == english_gap), tested[-1])
+(judge, case), (spot, truth, claims, others) = next((row for row in tested if row[0][1] == english_gap), tested[-1])
 table = {"truth: hidden as well": truth} | {name: answer for name, answer in claims.items() if "random" not in name}
 tokens, title = judge.read(case.text).tokens, f"On which word does “{case.word}” rest? {case.text}"
-show(trust_figures.answers(tokens, table, spot, title=title), "bert_23_which_word")
+show(trust_figures.answers(tokens, table, spot, units=others, title=title), "bert_23_which_word")
 
 # %% [markdown]
 # One sentence proves nothing. **Kendall's tau** compares two orders of the words: 1 is the same, 0 is chance, -1 the

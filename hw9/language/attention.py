@@ -180,9 +180,9 @@ def head_patterns(readings: Reading | Sequence[Reading]) -> dict[str, Tensor]:
     """What each head looks at, (L, H) each: mean share of attention that the words of all `readings` pay to ...
 
     "next", "previous": the neighbouring token; "self": the token itself; "same": the same token elsewhere, over the
-    tokens that have such a double (nan if none has); "start": [CLS]; "separator": [SEP]; "punctuation": the marks, over
-    the readings that have any. "entropy": spread of the attention, in bits (Clark et al. 2019, sections 3.1 to 3.3).
-    Rows of [CLS] and [SEP] are left out of all means.
+    tokens that have such a double (nan if none has; two unknown words are not the same); "start": [CLS]; "separator":
+    [SEP]; "punctuation": the marks, over the readings that have any. "entropy": spread of the attention, in bits (Clark
+    et al. 2019, sections 3.1 to 3.3). Rows of [CLS] and [SEP] are left out of all means.
     """
     readings = [readings] if isinstance(readings, Reading) else list(readings)
     sums, counts = {}, {}
@@ -234,7 +234,7 @@ def _targets(reading: Reading) -> dict[str, Tensor]:
         "next": place[None] == place[:, None] + 1,
         "previous": place[None] == place[:, None] - 1,
         "self": itself,
-        "same": (ids[None] == ids[:, None]) & ~itself,
+        "same": (ids[None] == ids[:, None]) & ~itself & ~torch.tensor(reading.unknown),
         "start": torch.tensor([token == first for token in reading.tokens]),
         "separator": torch.tensor([token == last for token in reading.tokens]),
         "punctuation": torch.tensor([is_mark(token) for token in reading.tokens]),

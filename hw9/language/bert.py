@@ -95,7 +95,7 @@ class Bert:
         The tokens at the positions `masked` are replaced by the mask. Raises TypeError or ValueError for a text that
         cannot be read (the message says why), IndexError or ValueError for positions that cannot be masked.
         """
-        encoded = self._encode(text, pair)
+        encoded = self.encode(text, pair)
         if masked and self.tokenizer.mask_token_id is None:
             raise ValueError(f"the tokenizer of {self.name} has no mask token, so nothing can be masked")
         for position in masked:
@@ -119,7 +119,7 @@ class Bert:
             raise TypeError("read_many takes a list of texts or pairs: use read for one")
         if batch < 1:
             raise ValueError(f"batch must be 1 or more, not {batch}")
-        encoded = [self._encode(*text) if isinstance(text, tuple) else self._encode(text) for text in texts]
+        encoded = [self.encode(*text) if isinstance(text, tuple) else self.encode(text) for text in texts]
         order = sorted(range(len(encoded)), key=lambda k: len(encoded[k]["ids"]))
         found = {}
         for start in range(0, len(order), batch):
@@ -190,7 +190,8 @@ class Bert:
         score = start[row, first] - start.logsumexp((0, 1)) + end[row, last] - end.logsumexp((0, 1))
         return Answer(context[begin:finish], begin, finish, float(score.exp()))
 
-    def _encode(self, text: str, pair: str | None = None) -> dict[str, list]:
+    def encode(self, text: str, pair: str | None = None) -> dict:
+        """What a Reading holds but what the model makes of it, by name, `ids` as a list; raises as `read` does."""
         _check("text", text)
         if pair is not None:
             _check("pair", pair)

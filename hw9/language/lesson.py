@@ -86,9 +86,10 @@ def each(
 def own(bert: Bert, word: str, texts: Sequence[str], senses: Sequence[str]) -> Senses:
     """A person's own sentences with `word`, sense by sense; those that cannot be compared are left out, and named.
 
-    A sentence without a sense has the sense "?". `texts` may be one text with a sentence on each line.
+    A sentence without a sense has the sense "?". `texts` may be one text with a sentence on each line; empty
+    lines count for nothing.
     """
-    texts = texts.splitlines() if isinstance(texts, str) else list(texts)
+    texts = [line for line in texts.splitlines() if line.strip()] if isinstance(texts, str) else list(texts)
     senses = senses.split() if isinstance(senses, str) else [str(sense) for sense in senses]
     if len(texts) != len(senses):
         what = "those without a sense are marked ?" if len(senses) < len(texts) else "the last senses are not used"

@@ -16,6 +16,7 @@ from transformers import BertConfig, BertForMaskedLM, BertTokenizer
 TOKENIZERS = ("tokenizer.json", "vocab.txt")
 USUAL = {"normalizer": "BertNormalizer", "pre_tokenizer": "BertPreTokenizer", "model": "WordPiece"}
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+CLASSES = ("BertTokenizer", "BertTokenizerFast")  # that vocab.txt alone is enough for
 LENGTH_PENALTY = "answer_length_penalty"  # in config.json, of a model whose answers were trained with one
 
 
@@ -41,6 +42,10 @@ def read_config(folder: Path, name: str) -> BertConfig:
         kind = facts.get("model_type")
     if kind != "bert":
         raise ValueError(f"{name} is of the type {kind!r}, not a BERT: take a model whose model_type is 'bert'")
+    if facts.get("is_decoder"):
+        raise ValueError(f"{name} is a decoder, which reads from left to right: take a BERT that reads both ways")
+    if (places := facts.get("position_embedding_type") or "absolute") != "absolute":
+        raise ValueError(f"{name} has {places!r} positions, which transformers no longer knows: take an 'absolute' one")
     penalty = facts.get(LENGTH_PENALTY, 0.0)
     if not (type(penalty) in (int, float) and 0 <= penalty < float("inf")):
         raise ValueError(f"config.json of {name} sets {LENGTH_PENALTY} to {penalty!r}: make it 0 or a number above")
@@ -55,6 +60,10 @@ def read_tokenizer(folder: Path, name: str, config: BertConfig) -> BertTokenizer
     with _refused(f"the tokenizer of {name}"):
         settings, pipeline = (_facts(folder / file) for file in ("tokenizer_config.json", "tokenizer.json"))
         told = "do_lower_case" in settings
+        kind = settings.get("tokenizer_class") or getattr(config, "tokenizer_class", None)
+    if not pipeline and kind not in (None, *CLASSES):
+        raise ValueError(f"{name} needs a {kind} and holds no tokenizer.json: take a model with a {CLASSES[0]}")
+    with _refused(f"the tokenizer of {name}"):
         # transformers takes capitals away where it is not told, and forgets most of what tokenizer.json says.
         tokenizer = BertTokenizer.from_pretrained(
             folder, **({} if told or pipeline else {"do_lower_case": _uncased(folder / "vocab.txt")})
@@ -95,6 +104,8 @@ def read_model(folder: Path, name: str, config: BertConfig) -> tuple[BertWithHea
         raise ValueError(
             f"the weights of {name} are not those of a whole BERT: {len(lost)} are missing ({lost[0]} ...)"
         )
+    if over := sorted(key for key in report["unexpected_keys"] if key.removeprefix("bert.").startswith("encoder.")):
+        raise ValueError(f"the weights of {name} do not fit its config.json: it has no place for {over[0]}")
     if not all(torch.isfinite(weights).all() for weights in model.parameters()):
         raise ValueError(f"the weights of {name} hold NaN or infinite numbers: copy or download it again")
     return model.eval().requires_grad_(False), "cls" not in missing, "qa_outputs" not in missing

@@ -90,8 +90,8 @@ def same_phrase(reading: Reading, roles: Roles) -> Tensor:
 def question_match(reading: Reading, roles: Roles) -> Tensor:
     """Phase 3, (L+1,): how often a word of the answer's sentence is nearer to a question word than one elsewhere is.
 
-    Over all triples of a question word, a word of the sentence with the answer and a word of another sentence; equal
-    words are left out, so that phase 1 is not counted again. Chance is 0.5.
+    For each question word the share of pairs of a word of the sentence with the answer and a word of another sentence,
+    then the mean over question words; equal words are left out, so that phase 1 is not counted again. Chance is 0.5.
     """
     similar, same = _cosines(reading, roles)
     inside = _sentence(reading, roles)[~roles.special]
@@ -141,8 +141,9 @@ def _cosines(reading: Reading, roles: Roles) -> tuple[Tensor, Tensor]:
     """Cosines (L+1, N, N) between the N words, their layer's mean subtracted, and which of them are equal (N, N)."""
     words = reading.hidden_states[:, ~roles.special].double()
     directions = F.normalize(words - words.mean(1, keepdim=True), dim=-1)
-    ids = reading.ids[~roles.special]
-    return directions @ directions.mT, ids[:, None] == ids
+    ids, unknown = reading.ids[~roles.special], torch.tensor(reading.unknown)[~roles.special]
+    itself = torch.eye(len(ids), dtype=torch.bool)  # of two words that are not known nobody can say that they are equal
+    return directions @ directions.mT, (ids[:, None] == ids) & ~unknown | itself
 
 
 def _nearest(similar: Tensor, left_out: Tensor) -> Tensor:

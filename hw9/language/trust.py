@@ -95,7 +95,7 @@ def integrated_gradients(bert: Bert, text: str, positions: Places, word: str, *,
             total += (weight[:, None, None] * torch.autograd.grad(score.sum(), path)[0]).sum(0)
         with torch.no_grad():
             high, low = _log_probability(bert, reading, torch.stack([end, start]), place, token).tolist()
-        shares, change = shares + (total * (end - start)).sum(-1).double().cpu(), change + high - low
+        shares, change = shares + (total * (end - start)).sum(-1).cpu().double(), change + high - low
     return Shares(shares.float(), abs(float(shares.sum()) - change) / max(abs(change), 1e-6))
 
 

@@ -62,7 +62,8 @@ def positions(reading: Reading, word: str, occurrence: int = 0) -> list[int]:
     ]
     if any(reading.unknown[k] for k in inside):
         raise ValueError(f"the model does not know {word!r} and reads {reading.tokens[inside[0]]}: take another token")
-    covered = {place for k in inside for place in range(*reading.offsets[k])}
+    # Some tokenizers count the space before a word to its first token.
+    covered = {place for k in inside for place in range(*reading.offsets[k]) if not reading.text[place].isspace()}
     needed = {k for k in range(start, end) if not reading.text[k].isspace() and _kept(reading.text[k])}
     if not inside or not needed <= covered <= set(range(start, end)):
         tokens = [reading.tokens[k] for k in inside]
@@ -76,7 +77,8 @@ def most_alike(bert: Bert, reading: Reading, top: int = 4) -> list[list[str]]:
     The table is what layer 0 starts from, before position and segment are added. A token that the model does not know,
     and [CLS] and [SEP], have none.
     """
-    table = normalize(bert.model.embeddings.word_embeddings.weight.detach(), dim=-1)  # (V, D)
+    weights = bert.model.embeddings.word_embeddings.weight.detach()[: bert.vocabulary]  # a model may have rows to spare
+    table = normalize(weights, dim=-1)  # (V, D)
     similar = table[reading.ids.to(table.device)] @ table.T  # (T, V)
     found = similar.topk(top + 1).indices.tolist()
     names = bert.tokenizer.convert_ids_to_tokens

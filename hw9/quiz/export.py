@@ -16,6 +16,7 @@ from hw9.quiz.bank import Bank, Made, Text
 from hw9.quiz.facts import Facts
 from hw9.quiz.keypage import markdown
 from hw9.quiz.keys import Chosen, Ordered, Within
+from hw9.quiz.written import numbered
 
 MOST = 24  # answers in writing that are listed for one question: four options in any order
 MOST_RIGHT = 10  # options, for Moodle knows no smaller share of a point than a tenth
@@ -102,7 +103,7 @@ def _both(text: Text) -> list[str]:
 def _option(asked: Asked, option: Option) -> list[str]:
     """An option in both languages; one made from facts with its number, as two pictures may have one name."""
     said = _both(option.text)
-    if isinstance(asked.question.options, Made) and option.shown not in said[0]:
+    if isinstance(asked.question.options, Made) and not numbered(asked):
         said[0] = f"{option.shown}: {said[0]}"
     return said
 

@@ -155,9 +155,7 @@ def _notes(graded: Graded, bank: Bank) -> list[str]:
     if handin.salt != bank.salt:
         notes.append("asked from another bank (its salt differs)")
     if same(handin.student) != same(handin.number):
-        notes.append(
-            f"answers the variant of {handin.student!r}" if handin.student else "answers the variant of nobody"
-        )
+        notes.append(f"answers the variant of {repr(clean(handin.student)) if handin.student else 'nobody'}")
     return notes
 
 

@@ -5,6 +5,7 @@ Nothing is extracted to disk, run or followed; a file that cannot be read is one
 
 import io
 import json
+import lzma
 import math
 import os
 import posixpath
@@ -18,15 +19,20 @@ from pathlib import Path
 from typing import IO
 
 MAX_BYTES = 2 * 2**20  # of one hand-in; one with all its facts has about a tenth of it
+MAX_PACKED = 20 * 2**20  # of a student's own archive inside the platform's; the two notebooks in it have about 5 MB
 MAX_VALUES = 200_000  # in one hand-in
 MAX_DEPTH = 40  # lists and objects inside each other; a hand-in has less than ten
-MAX_MEMBERS = 10_000  # of one archive; a course of 500 with five files each has 2,500
-MAX_UNPACKED = (300 * 2**20, 20 * 2**20)  # what is read of the platform's archive, and of one inside it, a student's
+MAX_MEMBERS = 10_000  # of one student; the lesson with all its files has 1,500
+MAX_UNPACKED = (60 * 2**20, 20 * 2**20)  # what is read of one student in the platform's archive, and in his own
+MAX_COURSE = 2**30  # of hand-ins in the platform's archive; a course of 500 has about 200 MB
 MAX_RATIO = 200  # unpacked to packed size of anything above 100 KB; a hand-in has about 5
 NAMED = 10  # files of other kinds that are named in one line
 JUNK = {"__macosx", ".ds_store", "thumbs.db", "desktop.ini", ".git", ".ipynb_checkpoints"}
 BROKEN = {"Cc", "Cf", "Cs"}  # categories of characters: control, invisible, half of a pair
-DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError)
+DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, OSError, MemoryError)
+OTHER = "not UTF-8 (saved by another program?)"
+OTHER_ENCODINGS = {"cp950": f"{OTHER}: read as Big5, look at the name"}  # what is GB 18030 may be read so as well
+OTHER_ENCODINGS["gb18030"] = f"{OTHER}: read as GB 18030, look at the name"
 
 
 @dataclass(frozen=True)
@@ -105,14 +111,13 @@ def _walk(folder: Path, incoming: Incoming) -> Iterator[_File]:
 
 def _take(file: _File, incoming: Incoming, others: list[str], level: int = 0) -> None:
     """Read one file if it can be a hand-in or an archive of some; any other joins `others`."""
-    parts = file.where.lower().split("/")
-    if JUNK & set(parts) or parts[-1].startswith("._"):  # what systems leave behind
+    if _left_behind(file.where):
         return
-    if not _wanted(parts[-1]):
+    if not _wanted(file.where):
         others.append(file.where)
         return
     try:
-        if parts[-1].endswith(".zip"):
+        if _packed(file.where):
             _take_archive(file, incoming, others, level)
         else:
             incoming.found.append(_parse(_read(file), file.where))
@@ -123,15 +128,31 @@ def _take(file: _File, incoming: Incoming, others: list[str], level: int = 0) ->
         incoming.problems.append((file.where, f"cannot be read ({reason})"))
 
 
+def _left_behind(name: str) -> bool:
+    """Whether a file is one that systems leave behind."""
+    parts = name.lower().split("/")
+    return bool(JUNK & set(parts)) or parts[-1].startswith("._")
+
+
 def _wanted(name: str) -> bool:
     return name.lower().endswith((".json", ".json.txt", ".zip"))
 
 
+def _packed(name: str) -> bool:
+    return name.lower().endswith(".zip")
+
+
+def _most(name: str) -> tuple[str, int]:
+    """What a file of that name is, and how many bytes of it are read at most."""
+    return ("a student's archive", MAX_PACKED) if _packed(name) else ("a hand-in", MAX_BYTES)
+
+
 def _read(file: _File) -> bytes:
-    if file.size > MAX_BYTES:
-        raise ValueError(f"{_size(file.size)}, and a hand-in has less than {_size(MAX_BYTES)}: not read")
+    what, most = _most(file.where)
+    if file.size > most:
+        raise ValueError(f"{_size(file.size)}, and {what} has less than {_size(most)}: not read")
     with file.open() as opened:
-        return opened.read(MAX_BYTES)
+        return opened.read(most)
 
 
 def _take_archive(file: _File, incoming: Incoming, others: list[str], level: int) -> None:
@@ -139,16 +160,48 @@ def _take_archive(file: _File, incoming: Incoming, others: list[str], level: int
         raise ValueError("an archive in an archive in an archive: not read")
     # The first archive is the platform's, may be large, and stays on the disk; one inside it is a student's.
     with io.BytesIO(_read(file)) if level else file.open() as packed, zipfile.ZipFile(packed) as archive:
-        members = [member for member in archive.infolist() if not member.is_dir()]
-        if len(members) > MAX_MEMBERS:
-            raise ValueError(f"an archive of {len(members):,} files: not read")
-        wanted = [member.file_size for member in members if _wanted(member.filename)]
-        if sum(size for size in wanted if size <= MAX_BYTES or level) > MAX_UNPACKED[level]:
-            raise ValueError(f"an archive that unpacks to more than {_size(MAX_UNPACKED[level])}: not read")
-        for member in members:
-            name = posixpath.normpath("/" + member.filename.replace("\\", "/")).lstrip("/")
-            where = f"{file.where}/{name}"  # to be read by people: nothing is ever written there
-            _take(_File(clean(where, 300), member.file_size, _opener(archive, member)), incoming, others, level + 1)
+        files = [_member(archive, member, file.where) for member in archive.infolist() if not member.is_dir()]
+        shares = {file.where: files} if level else _by_student(files, file.where)
+        course = 0
+        for whose, share in shares.items():
+            try:
+                course += _checked_size(share, level)
+            except ValueError as error:
+                incoming.problems.append((whose, str(error)))
+                continue
+            if course > MAX_COURSE:
+                raise ValueError(f"holds more than {_size(MAX_COURSE)} of hand-ins: from {whose} on, not read")
+            for one in share:
+                _take(one, incoming, others, level + 1)
+
+
+def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, within: str) -> _File:
+    name = posixpath.normpath("/" + member.filename.replace("\\", "/")).lstrip("/")
+    where = f"{within}/{name}"  # to be read by people: nothing is ever written there
+    return _File(clean(where, 300), member.file_size, _opener(archive, member))
+
+
+def _by_student(files: list[_File], archive: str) -> dict[str, list[_File]]:
+    """The files of a platform's archive by whose they are, so that what one hands in costs no other: by the first
+    folder that they do not all share (Moodle, Gradescope), or by their beginning, up to a _ (Canvas: "ada_12_34_...").
+    """
+    files = [file for file in files if not _left_behind(file.where)]
+    common = posixpath.commonpath([posixpath.dirname(file.where) for file in files] or [archive])
+    shares: dict[str, list[_File]] = {}
+    for file in files:
+        first, *below = file.where[len(common) + 1 :].split("/")
+        shares.setdefault(f"{common}/{first if below else first.partition('_')[0]}", []).append(file)
+    return shares
+
+
+def _checked_size(files: list[_File], level: int) -> int:
+    """How many bytes of hand-ins are in one student's files; raises ValueError where they are too much to read."""
+    if len(files) > MAX_MEMBERS:
+        raise ValueError(f"{len(files):,} files, as no student has: not read")
+    wanted = [file for file in files if _wanted(file.where) and file.size <= _most(file.where)[1]]
+    if sum(file.size for file in wanted) > MAX_UNPACKED[level]:
+        raise ValueError(f"unpacks to more than {_size(MAX_UNPACKED[level])}, as no student's files do: not read")
+    return sum(file.size for file in wanted if not _packed(file.where))
 
 
 def _opener(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Callable[[], IO[bytes]]:
@@ -162,13 +215,7 @@ def _opener(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Callable[[], I
 
 def _parse(raw: bytes, where: str) -> Found:
     """The JSON object in `raw`; raises ValueError, in one line, where there is none of use."""
-    notes = []
-    encoding = "utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-    try:
-        text = raw.decode(encoding)
-    except UnicodeDecodeError:
-        text = raw.decode(encoding, errors="replace")
-        notes.append("not UTF-8 (saved by another program?): some characters are lost")
+    text, notes = _text(raw)
     try:
         data = json.loads(text, parse_constant=lambda _: None, parse_float=_finite, parse_int=_whole)
     except RecursionError:
@@ -183,7 +230,19 @@ def _parse(raw: bytes, where: str) -> Found:
     if not isinstance(data.get("answers"), dict):
         raise ValueError("JSON, but no hand-in (no answers in it): not read")
     _check_shape(data)
-    return Found(where, data, tuple(notes))
+    return Found(where, data, notes)
+
+
+def _text(raw: bytes) -> tuple[str, tuple[str, ...]]:
+    """The text of a file, and a note where another program has saved it: in Big5 the second half of a character (of 許
+    and 功) may be a backslash, which is none."""
+    encoding = "utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    for tried in (encoding, *OTHER_ENCODINGS):
+        try:
+            return raw.decode(tried), (OTHER_ENCODINGS[tried],) if tried in OTHER_ENCODINGS else ()
+        except UnicodeDecodeError:
+            continue
+    return raw.decode(encoding, errors="replace"), (f"{OTHER}: some characters are lost",)
 
 
 def _finite(text: str) -> float | None:

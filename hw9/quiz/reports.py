@@ -13,20 +13,25 @@ from hw9.quiz.feedback import page
 from hw9.quiz.grading import Graded, Grades, Mark, Student
 from hw9.quiz.keys import Answer
 
-FORMULA = tuple("=+-@＝＋－＠")  # with one of these in front a spreadsheet computes what it opens
+# What a spreadsheet computes: what begins with one of these, also behind a mark at which it may be set to cut.
+FORMULA = re.compile(r"""(^|[;|]["\s]*)(?=[=+\-@＝＋－＠])""")
 ITEM = ["question", "part", "section", "kind", "counts for", "answered", "right", "share right", "discrimination"]
 ITEM += ["commonest wrong answer", "times", "which says", "english"]
 TWIN = ["part", "what is the same", "wrong answers in common", "students", "files"]
 FEW = 5  # students below whom a correlation says nothing
+BESIDE = ("items.csv", "twins.csv", "problems.csv", "feedback")  # what is written beside the grades
 RESERVED = {"con", "prn", "aux", "nul", *(f"{name}{n}" for name in ("com", "lpt") for n in range(10))}  # on Windows
 
 
 def write(grades: Grades, target: Path) -> list[Path]:
     """Write `target` (grades.csv) and beside it items.csv, twins.csv, problems.csv and feedback/; returns the paths.
 
-    There must be a student at least. Raises OSError where that cannot be written.
+    There must be a student at least. Raises ValueError where the grades would be written over by another table; OSError
+    where that cannot be written.
     """
     folder = target.parent
+    if target.name.casefold() in BESIDE:
+        raise ValueError(f"{target} is written beside the grades: give them another name, such as grades.csv")
     problems = [{"file": where, "what is wrong": line} for where, line in grades.problems]
     rows = grade_table(grades)
     tables = {
@@ -171,10 +176,10 @@ def _write_table(path: Path, header: list[str], rows: list[dict[str, Any]]) -> N
     """Write a table with a byte-order mark, without which spreadsheets do not read Chinese."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8-sig", errors="replace", newline="") as opened:
-        writer = csv.writer(opened)
+        writer = csv.writer(opened, quoting=csv.QUOTE_NONNUMERIC)  # so that no other mark cuts a text
         writer.writerow(header)
         writer.writerows([_harmless(cell) for cell in row.values()] for row in rows)
 
 
 def _harmless(cell: Any) -> Any:
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) and cell != "-" else cell
+    return FORMULA.sub(r"\1'", cell) if isinstance(cell, str) and cell != "-" else cell

@@ -30,16 +30,18 @@ class Session:
 
         Returns a line about what was there.
         """
-        if before is not None and before.facts.part == self.facts.part:
+        goes_on = before is not None and before.facts.part == self.facts.part
+        if goes_on and before.facts.data == self.facts.data and before.facts.weights == self.facts.weights:
+            self.facts = before.facts
+        else:  # another run, perhaps one that has been there: its file must not be written over
+            try:
+                found = facts.load(facts.path_of(self.facts, self.folder / "facts"))
+                self.facts = found if found.weights == self.facts.weights else self.facts
+            except (OSError, ValueError):
+                pass  # none yet, or none that can be read: the cells that run write them
+        if goes_on:
             self.kept = before.kept
-            if before.facts.data == self.facts.data and before.facts.weights == self.facts.weights:
-                self.facts = before.facts
             return ""
-        try:
-            found = facts.load(facts.path_of(self.facts, self.folder / "facts"))
-            self.facts = found if found.weights == self.facts.weights else self.facts
-        except (OSError, ValueError):
-            pass  # none yet, or none that can be read: the cells that run write them
         try:
             self.kept = answers.load(self._answers)
         except (OSError, ValueError) as error:

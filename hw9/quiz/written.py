@@ -1,6 +1,7 @@
 """Questions in writing, as text and as HTML: for a notebook that is stored, or that has no widgets."""
 
 import html
+import re
 from collections.abc import Sequence
 
 from hw9.quiz.asked import Asked, Option
@@ -30,7 +31,14 @@ def both(text: Text) -> str:
 def label(asked: Asked, option: Option) -> str:
     """An option as it is shown, with its key, unless it says that itself: "a)  It is food.", "picture 3"."""
     text = both(option.text)
-    return text if isinstance(asked.question.options, Made) and option.shown in text else f"{option.shown})  {text}"
+    return text if numbered(asked) else f"{option.shown})  {text}"
+
+
+def numbered(asked: Asked) -> bool:
+    """Whether the options say their numbers themselves, all of them: "picture 3", and not "layer 5" for the third."""
+    return isinstance(asked.question.options, Made) and all(
+        option.shown in re.findall(r"\d+", option.text.english) for option in asked.options
+    )
 
 
 def example(asked: Asked) -> str:

@@ -197,6 +197,7 @@ def test_a_head_that_does_one_thing(tiny, name, target):
     assert found[name].tolist() == [[1.0]]
     assert found["entropy"].tolist() == [[0.0]]
     assert found["same"].isnan().all()  # no word is there twice
+    assert head_patterns(tiny.read("😀 龘 cat"))["same"].isnan().all()  # these are two words, both unknown
     others = {"next", "previous", "self", "start", "separator"} - {name}
     if name != "punctuation":
         assert all(found[other].item() <= 1 / 7 + 1e-6 for other in others)  # at an end, by one word of seven

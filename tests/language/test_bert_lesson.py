@@ -38,8 +38,8 @@ def test_every_sentence_is_compared_whatever_senses_there_are(tiny, capsys, sens
 
 
 def test_sentences_without_the_word_are_named(tiny, capsys):
-    found = own(tiny, "蘋果", "我吃蘋果\n我吃水果\n紅蘋果", "a b a")
-    assert found.texts == ("我吃蘋果", "紅蘋果") and found.senses == ("a", "a")
+    found = own(tiny, "蘋果", "\n我吃蘋果\n我吃水果\n  \n紅蘋果\n", "a b c")  # as between three quotation marks
+    assert found.texts == ("我吃蘋果", "紅蘋果") and found.senses == ("a", "c")
     assert capsys.readouterr().out.startswith("left out: 我吃水果 ('蘋果' is not in")
     assert own(tiny, "龘", ["我吃龘", "龘好"], ["a", "b"]).texts == ()
     said = capsys.readouterr().out

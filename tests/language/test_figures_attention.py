@@ -6,7 +6,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import to_hex
 
 from hw9.language.figures import attention as figures
-from hw9.language.figures import cells, heads, masks
+from hw9.language.figures import cells, heads, masks, trust
 
 pytestmark = pytest.mark.usefixtures("drawn_without_warnings")
 
@@ -110,7 +110,7 @@ def test_patterns_write_shares_from_a_tenth_on_and_frame_the_three_highest():
     figure = heads.patterns(maps, uniform=uniform, head=3)
     for ax, (name, values) in zip(figure.axes, maps.items(), strict=False):
         if name == "same":
-            assert written(ax) == {}
+            assert (written(ax), frames(ax), ax.get_title()) == ({}, {}, "same token elsewhere")
             continue
         wanted = {(row, col): f"{100 * v:.0f}" for (row, col), v in np.ndenumerate(values) if v >= 0.1}
         if name == "entropy":
@@ -137,6 +137,13 @@ def test_one_head_in_every_layer():
     assert set(frames(alike.axes[0])) == {(0, 0, 1, 1), (0, 1, 1, 1), (1, 0, 1, 1)}, "what is written alike is framed"
     assert [bar.get_width() for bar in side.patches] == list(maps["entropy"][:, 2])
     assert figure._suptitle.get_text() == "Head 3 in every layer"
+
+
+def test_answers_frame_the_two_words_named_first_whole():
+    row = [np.nan, 0.1, 0.5, 0.5, 0.4, np.nan, np.nan]
+    figure = trust.answers([*"abcdefg"], {"answer": row}, 5, units=[[1], [2, 3], [4]])
+    assert frames(figure.axes[0]) == {(0, 2, 1, 2): RED, (0, 4, 1, 1): RED}
+    assert frames(trust.answers([*"abcdefg"], {"answer": row}, 5).axes[0]) == {(0, k, 1, 1): RED for k in (2, 3)}
 
 
 def test_ablation_in_percentage_points_on_an_even_scale():

@@ -175,6 +175,35 @@ def test_what_is_not_a_bert(folder, kind):
     refused(folder, ValueError, repr(kind), "not a BERT")
 
 
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({"is_decoder": True}, "a decoder, which reads from left to right"),
+        ({"position_embedding_type": "relative_key_query"}, "'relative_key_query' positions, which transformers"),
+        ({"num_hidden_layers": 2}, "no place for bert.encoder.layer.2."),
+    ],
+)
+def test_a_bert_that_would_compute_something_else(folder, facts, said):
+    known = json.loads((folder / "config.json").read_text())
+    usual = known | {"is_decoder": False, "position_embedding_type": "absolute"}
+    (folder / "config.json").write_text(json.dumps(usual))
+    assert load(folder, device="cpu").layers == 3
+    (folder / "config.json").write_text(json.dumps(usual | facts))
+    refused(folder, ValueError, said)
+
+
+@pytest.mark.parametrize("file", ["config.json", "tokenizer_config.json"])
+def test_another_kind_of_tokenizer_needs_its_file(tiny, folder, file):
+    facts = json.loads((folder / file).read_text()) | {"tokenizer_class": "BertJapaneseTokenizer"}
+    (folder / "tokenizer_config.json").unlink()
+    (folder / file).write_text(json.dumps(facts))
+    assert load(folder, device="cpu").read("the cat").tokens == tiny.read("the cat").tokens
+    vocabulary = sorted(tiny.tokenizer.get_vocab(), key=tiny.tokenizer.get_vocab().get)
+    (folder / "vocab.txt").write_text("\n".join(vocabulary), encoding="utf-8")
+    (folder / "tokenizer.json").unlink()
+    refused(folder, ValueError, "needs a BertJapaneseTokenizer and holds no tokenizer.json")
+
+
 def test_the_length_penalty_of_answers_is_read_and_must_be_a_number(folder):
     facts = json.loads((folder / "config.json").read_text())
     for penalty in (0, 1.5):

@@ -57,6 +57,13 @@ def test_every_repeated_word_counts_once_however_often_it_occurs(reading, parts)
     assert got - same_word(planted(reading, states), parts).item() == pytest.approx(1 / len(repeated), abs=1e-6)
 
 
+def test_unknown_words_are_not_equal(tiny):
+    reading = tiny.read("where is 😀?", "龘 lives in paris.")
+    assert reading.tokens.count("[UNK]") == 2
+    with pytest.raises(ValueError, match="no word occurs twice"):
+        same_word(reading, roles(reading, (11, 16)))
+
+
 def test_neighbours_in_the_text_that_lie_together_give_one_even_if_copies_lie_nearer(reading, parts):
     place = torch.arange(len(reading.tokens))[:, None] - torch.arange(WIDTH)
     path = noise(reading, 0.02)[0] + torch.exp(-(place**2) / 8.0)  # a smooth curve along the text

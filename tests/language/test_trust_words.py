@@ -114,6 +114,16 @@ def test_gradients_of_embeddings_are_captums_and_complete(tiny):
 # ---- the truth, and answers measured by it
 
 
+def test_gradients_are_double_only_on_the_cpu(tiny, monkeypatch):
+    """An Apple GPU has no float64."""
+    moved, cpu, double = [], torch.Tensor.cpu, torch.Tensor.double
+    monkeypatch.setattr(torch.Tensor, "cpu", lambda part: moved.append(id(part)) or cpu(part))
+    monkeypatch.setattr(
+        torch.Tensor, "double", lambda part: double(part) if id(part) in moved else pytest.fail("double")
+    )
+    trust.integrated_gradients(tiny, TEXT, 2, "cat", steps=1)
+
+
 def test_the_truth_is_the_fall_when_a_word_is_hidden(tiny):
     found, probabilities = trust.hidden_as_well(tiny, TEXT, 2, "cat"), masked_as_well(tiny, TEXT, 2, "cat")
     assert found.isnan().tolist() == [k in (0, 2, 13) for k in range(14)]
@@ -354,6 +364,15 @@ def test_tampered_attention_is_what_the_whole_model_then_uses(tiny):
         assert float(found[name][layer, head]) == pytest.approx(
             part - masked_probability(tiny, TEXT, 2, "cat"), abs=1e-6
         )
+
+
+def test_the_median_of_two_draws_lies_between_them(tiny, monkeypatch):
+    numbers = torch.rand(2, 14, 14, generator=torch.Generator().manual_seed(0))
+    found = []
+    for drawn in (numbers[:1], numbers[1:], numbers):
+        monkeypatch.setattr(torch, "rand", lambda *_, drawn=drawn, **__: drawn)
+        found.append(interventions.head_interventions(tiny, TEXT, 2, "cat", draws=len(drawn))["permuted"])
+    torch.testing.assert_close(found[2], (found[0] + found[1]) / 2)
 
 
 def test_shuffling_a_head_that_looks_everywhere_alike_changes_nothing(tiny):

@@ -1,5 +1,7 @@
 """Where a word is found, and that it is that word."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -103,6 +105,12 @@ def test_an_unknown_token_is_refused(tiny):
         positions(tiny.read("我買龘"), "龘")
 
 
+def test_the_space_before_a_word_may_belong_to_its_token(tiny):
+    reading = tiny.read("the red dog")
+    spaced = [(max(0, first - 1), last) if last else (0, 0) for first, last in reading.offsets]  # as in byte-level BPE
+    assert positions(replace(reading, offsets=spaced), "dog") == [3]
+
+
 def test_part_of_a_token_is_refused(tiny, monkeypatch):
     reading = tiny.read("the apples")
     monkeypatch.setattr("hw9.language.words.spans", lambda text, word: [(4, 9)])
@@ -122,6 +130,13 @@ def test_part_of_a_token_is_refused(tiny, monkeypatch):
 )
 def test_snippets_mark_the_word_and_cut_no_words(text, word, around, wanted):
     assert snippet(text, word, around) == wanted
+
+
+def test_rows_to_spare_are_like_no_token(folder_with):
+    bert = folder_with("blue")
+    table = bert.model.embeddings.word_embeddings.weight
+    table[-1] = table[bert.tokenizer.convert_tokens_to_ids("dog")]
+    assert None not in most_alike(bert, bert.read("dog"), 3)[1]
 
 
 def test_the_tokens_most_alike_are_those_of_the_table_and_never_the_token_itself(tiny):

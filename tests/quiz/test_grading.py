@@ -1,6 +1,7 @@
 """Hand-ins graded: every mark follows from the hand-in's own facts, every flaw is a note, no flaw stops the others."""
 
 import copy
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ import pytest
 from hw9.quiz import grading
 from hw9.quiz.facts import Facts
 from hw9.quiz.grading import grade
+from hw9.quiz.incoming import collect
+from hw9.quiz.received import receive
 from hw9.quiz.reports import write
 from hw9.quiz.session import Session
 from tests.quiz.handins import BANK, FACTS, RIGHT, hand_in, put, variant
@@ -156,6 +159,17 @@ def test_whose_variant_is_said_where_it_is_not_the_own(tmp_path):
     assert notes == [[], ["cnn: answers the variant of nobody"]]
 
 
+@pytest.mark.parametrize(("salt", "student"), [("x" * 150, "b01"), ("exam  2026", "b01"), ("s", "b01\u200b")])
+def test_variants_are_those_that_were_asked(tmp_path, salt, student):
+    """What chose them is taken as it stands: the notebook does so too."""
+    session = Session(FACTS, replace(BANK, salt=salt), student=student, folder=tmp_path)
+    path, written = session.hand_in("Ada", "b01")
+    asked = [mark.asked for mark in grade(path, session.bank).students[0].parts["cnn"].marks]
+    assert asked == session.section("")
+    received = receive(collect(path).found[0]).handin
+    assert (received.salt, received.student) == (written.salt, written.student) == (salt, student)
+
+
 def test_of_several_the_newest_counts_and_that_is_said(tmp_path):
     put(tmp_path, "z/quiz.json", hand_in(answers={}, time="2026-11-26T10:00:00+08:00"))
     put(tmp_path, "a/quiz.json", hand_in(name=" ada ", answers=RIGHT, time="2026-11-26T09:00:00Z"))  # later, in UTC
@@ -172,6 +186,15 @@ def test_nobody_takes_anothers_place_by_writing_that_number(tmp_path):
     assert (ada.parts["cnn"].points, eve.parts["cnn"].points) == (2, 0)
     assert any("hand-ins of Eve as well" in note for note in ada.notes)
     assert any("hand-ins of Ada as well" in note for note in eve.notes)
+
+
+def test_nobody_is_given_anothers_part(tmp_path):
+    bert = Facts("bert", "sentences", "0" * 16, {})
+    put(tmp_path, "a.json", hand_in("b01", "Ada"))
+    put(tmp_path, "b.json", hand_in("b01", "Eve", facts=bert, part="bert", time="2026-11-27T00:00:00Z"))
+    ada, eve = grade(tmp_path, BANK).students
+    assert (ada.name, list(ada.parts), eve.name, list(eve.parts)) == ("Ada", ["cnn"], "Eve", ["bert"])
+    assert any("hand-ins of Eve as well" in note for note in ada.notes)
 
 
 def test_parts_of_one_number_come_together_even_under_two_spellings(tmp_path):

@@ -120,11 +120,19 @@ def test_saved_by_another_program(tmp_path, encoding):
     assert found.data["name"] == "王小明" and not found.notes
 
 
-def test_not_utf8_is_read_and_noted(tmp_path):
-    (tmp_path / "quiz.json").write_bytes(_json(name="王小明").decode().encode("big5"))
+@pytest.mark.parametrize(
+    ("name", "encoding", "read", "note"),
+    [
+        ("許功蓋", "cp950", "許功蓋", "read as Big5, look at the name"),  # the second half of each is a backslash
+        ("囧", "gb18030", "囧", "read as GB 18030, look at the name"),
+        ("José", "latin-1", "Jos\ufffd", "some characters are lost"),
+    ],
+)
+def test_not_utf8_is_read_and_noted(tmp_path, name, encoding, read, note):
+    (tmp_path / "quiz.json").write_bytes(_json(name=name).decode().encode(encoding))
     (found,) = collect(tmp_path).found
-    assert found.data["answers"] == GOOD["answers"]
-    assert "not UTF-8" in found.notes[0]
+    assert found.data == GOOD | {"name": read}
+    assert found.notes == (f"not UTF-8 (saved by another program?): {note}",)
 
 
 def test_too_large_is_refused_before_reading(tmp_path, monkeypatch):
@@ -159,7 +167,7 @@ def test_bombs(tmp_path, monkeypatch):
     zeros = _zip({"quiz.json": b" " * 1_900_000})
     (tmp_path / "a-ratio.zip").write_bytes(zeros)
     (tmp_path / "b-size.zip").write_bytes(_zip({"quiz.json": b" " * 3 * 2**20}))
-    (tmp_path / "c-count.zip").write_bytes(_zip({f"{n}.json": b"{}" for n in range(51)}))
+    (tmp_path / "c-count.zip").write_bytes(_zip({f"eve_{n}.json": b"{}" for n in range(51)}))
     (tmp_path / "d-deep.zip").write_bytes(_zip({"1.zip": _zip({"2.zip": _zip({"quiz.json": _json()})})}))
     (tmp_path / "e-sum.zip").write_bytes(_zip({"1.zip": _zip({f"{n}.json": b" " * 1_900_000 for n in range(20)})}))
     (tmp_path / "f-good.zip").write_bytes(_zip({"quiz.json": _json()}))
@@ -167,10 +175,48 @@ def test_bombs(tmp_path, monkeypatch):
     lines = _lines(got)
     assert "packed to less than a 200th" in lines["a-ratio.zip/quiz.json"]
     assert "3 MB, and a hand-in" in lines["b-size.zip/quiz.json"]
-    assert "an archive of 51 files" in lines["c-count.zip"]
+    assert "51 files, as no student has" in lines["c-count.zip/eve"]
     assert "an archive in an archive in an archive" in lines["d-deep.zip/1.zip/2.zip"]
     assert "unpacks to more than 20 MB" in lines["e-sum.zip/1.zip"]
     assert [one.where for one in got.found] == ["f-good.zip/quiz.json"] and len(lines) == 5
+
+
+@pytest.mark.parametrize(
+    ("ada", "eve", "whose"),
+    [
+        ("Ada_1_assignsubmission_file/", "Eve_2_assignsubmission_file/", "Eve_2_assignsubmission_file"),  # Moodle
+        ("export/submission_1/", "export/submission_2/", "export/submission_2"),  # Gradescope
+        ("ada_1_11_", "eve_2_22_", "eve"),  # Canvas
+    ],
+)
+@pytest.mark.parametrize(("count", "size", "line"), [(51, 0, "51 files"), (3, 50_000, "unpacks to more")])
+def test_who_hands_in_too_much_costs_nobody_else(tmp_path, monkeypatch, ada, eve, whose, count, size, line):
+    monkeypatch.setattr(incoming, "MAX_MEMBERS", 50)
+    monkeypatch.setattr(incoming, "MAX_UNPACKED", (100_000, 100_000))
+    members = {f"{ada}hw9.json": _json(), "__MACOSX/._x": b""} | {f"{eve}{n}.json": b" " * size for n in range(count)}
+    (tmp_path / "a.zip").write_bytes(_zip(members))
+    got = collect(tmp_path / "a.zip")
+    assert [one.where for one in got.found] == [f"a.zip/{ada}hw9.json"]
+    ((where, said),) = got.problems
+    assert where == f"a.zip/{whose}" and said.startswith(line)
+
+
+def test_a_course_of_many_is_read_and_one_without_end_is_not(tmp_path, monkeypatch):
+    monkeypatch.setattr(incoming, "MAX_UNPACKED", (1000, 1000))
+    (tmp_path / "a.zip").write_bytes(_zip({f"S{n}/hw9.json": _json() for n in range(40)}))
+    assert len(collect(tmp_path / "a.zip").found) == 40
+    monkeypatch.setattr(incoming, "MAX_COURSE", 10 * len(_json()))
+    got = collect(tmp_path / "a.zip")
+    assert len(got.found) == 10 and "from a.zip/S10 on, not read" in _lines(got)["a.zip"]
+
+
+def test_a_students_archive_may_hold_the_notebooks(tmp_path):
+    inner = _zip({"hw9.json": _json(), "hw9.ipynb": b"\1" * 3 * 2**20}, zipfile.ZIP_STORED)
+    (tmp_path / "a.zip").write_bytes(_zip({"Ada/hw9.zip": inner}, zipfile.ZIP_STORED))
+    assert [one.where for one in collect(tmp_path / "a.zip").found] == ["a.zip/Ada/hw9.zip/hw9.json"]
+    with open(tmp_path / "large.zip", "wb") as opened, zipfile.ZipFile(opened, "w") as archive:
+        archive.writestr("Eve/hw9.zip", b"\0" * (incoming.MAX_PACKED + 2**20))
+    assert "21 MB, and a student's archive has less than 20 MB" in _lines(collect(tmp_path / "large.zip")).popitem()[1]
 
 
 def test_a_member_that_lies_about_its_size_is_cut_there(tmp_path):
@@ -210,12 +256,16 @@ def test_damaged_archives_are_one_line_each(tmp_path):
         "spoilt": good.replace(b"Ada", b"Bob"),
         "locked": encrypted,
     }
-    for name, content in {**broken, "method": method}.items():
+    spoilt = bytearray(_zip({"quiz.json": _json()}, zipfile.ZIP_LZMA))
+    at = spoilt.index(b"quiz.json") + len("quiz.json")
+    spoilt[at + 15] ^= 255
+    spoilt[at + 16] ^= 255
+    for name, content in {**broken, "method": method, "lzma": spoilt}.items():
         (tmp_path / f"{name}.zip").write_bytes(content)
     (tmp_path / "quiz.json").write_bytes(_json())
     got = collect(tmp_path)
     assert len(got.found) == 1
-    assert sorted(where.split(".")[0] for where in _lines(got)) == sorted([*broken, "method"])
+    assert sorted(where.split(".")[0] for where in _lines(got)) == sorted([*broken, "lzma", "method"])
     assert "Bad CRC" in _lines(got)["spoilt.zip/quiz.json"]
 
 

@@ -2,6 +2,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from example_run import LIME, NAMES
@@ -147,6 +148,17 @@ def test_beginning_again_loses_nothing_even_where_no_file_can_be_written(quiz, c
     assert len(lines(capsys)) == 1
 
 
+def test_facts_of_a_model_are_there_again_after_another_model(begun, capsys, tmp_path):
+    begun.answer("lime-2", 2)
+    begun.begin("cnn", "demo", "f" * 16)
+    begun.begin("cnn", "demo", WEIGHTS)
+    begun.check("lime-2")
+    assert lines(capsys)[-1].endswith("It fits your figure. 符合你的圖。")
+    notebook.fact("pictures", {"names": NAMES})
+    kept = json.loads((tmp_path / "facts" / f"cnn-demo-{WEIGHTS[:8]}.json").read_text(encoding="utf-8"))
+    assert set(kept["values"]) == {"pictures", "lime"}
+
+
 def test_a_damaged_file_of_answers_is_kept_aside(begun, capsys, tmp_path, monkeypatch):
     for text in ("", "[]", '{"answers": {"a": {}}, "stamps": {}}', '{"answers": {"lime-1": ["a"'):
         (tmp_path / "answers-cnn.json").write_text(text, encoding="utf-8")
@@ -238,3 +250,16 @@ def test_what_is_written_as_html_is_escaped(run, example):
     page = as_html([ask(question, run, salt="s") for question in example.of("cnn", "lime")])
     assert "<script" not in page and "&lt;script&gt;" in page
     assert "Not asked on this run, and counts for nobody" in page and page.count("quiz.answer(") == 1
+
+
+def test_an_option_is_numbered_unless_all_say_their_numbers(run, example):
+    from hw9.quiz.asked import ask
+    from hw9.quiz.bank import Text
+    from hw9.quiz.written import label
+
+    question = example["lime-2"]
+    bare = replace(question, options=replace(question.options, text=Text("{label}", "{label}")))
+    run.values["pictures"]["names"] = [f"layer {n}" for n in (0, 3, 10, 12)[: len(NAMES)]]
+    for one, named in ((question, "picture 0: layer 0 圖 0：layer 0"), (bare, "0)  layer 0")):
+        asked = ask(one, run, salt="s")
+        assert label(asked, asked.options[0]) == named

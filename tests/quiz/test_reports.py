@@ -107,6 +107,23 @@ def test_tables_compute_nothing(tmp_path, name):
     assert any(cell.lstrip("'").strip() == " ".join(name.split()) for cell in cells)
 
 
+@pytest.mark.parametrize("name", ["Bob;=1+1;", 'Bob; "=1+1";', "Bob|@SUM(A1)"])
+def test_tables_compute_nothing_where_they_are_cut_at_another_mark(tmp_path, name):
+    put(tmp_path, "a.json", hand_in("b01", name))
+    write(grade(tmp_path, BANK), tmp_path / "out" / "grades.csv")
+    text = (tmp_path / "out" / "grades.csv").read_text(encoding="utf-8-sig")
+    assert not [cell for cell in re.split(r"[;|]", text) if re.match(r'["\s]*[=+@-]', cell)]
+    assert '"b01","Bob' in text  # a text is quoted: one that holds the mark is not cut where quotes are heeded
+
+
+@pytest.mark.parametrize("name", ["items.csv", "Twins.csv", "problems.csv", "feedback"])
+def test_grades_are_not_written_over(tmp_path, name):
+    put(tmp_path, "a.json", hand_in())
+    with pytest.raises(ValueError, match=r"give them another name, such as grades\.csv"):
+        write(grade(tmp_path, BANK), tmp_path / "out" / name)
+    assert not (tmp_path / "out").exists()
+
+
 def test_table_of_grades(tmp_path):
     bert = facts_of_run.Facts("bert", "sentences", "0" * 16, {})
     put(tmp_path, "a.json", hand_in("b01", "Ada", answers=RIGHT | {"lime-3": variant("b01")}))
@@ -160,7 +177,8 @@ def test_discrimination_leaves_the_question_itself_out(tmp_path):
 def test_twins(tmp_path):
     copied = {"lime-1": ["b"], "lime-2": ["3"]}
     put(tmp_path, "a.json", hand_in("b01", "Ada", answers=copied))
-    put(tmp_path, "b.json", hand_in("b02", "Bob", answers=copied))  # the same wrong answer on the same facts
+    # The same wrong answer on the same facts, whatever digest the file claims.
+    put(tmp_path, "b.json", hand_in("b02", "Bob", answers=copied, digest="0" * 64))
     put(tmp_path, "c.json", hand_in("b03", "Cy", answers=RIGHT))
     put(tmp_path, "d.json", hand_in("b04", "Di", answers=RIGHT))  # alike, as all right answers are
     put(tmp_path, "e.json", hand_in("b05", "Eve", answers=RIGHT, nonce="nonce of b03"))  # a copy of the file

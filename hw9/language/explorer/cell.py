@@ -60,6 +60,9 @@ def explorer(
         if pair is not None:
             raise ValueError("a reading holds its pair already: give no second text")
         reading = reading_or_text
+        # What the page shows of masks is read again, from the text.
+        if bert.encode(reading.text, reading.pair)["ids"] != reading.ids.tolist():
+            raise ValueError("the reading is masked, or another model's: give the text, and masked=[...] beside it")
     else:
         reading = bert.read(reading_or_text, pair)
     view = View(layer, heads, top, hide_special, renormalise, query, key, pin, side, masked, labels, theme)

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import tempfile
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,9 +44,10 @@ def index(
     """The index of the corpus that ships with the project, or of a text `file` with one sentence a line.
 
     It is computed once for each model and corpus and kept in `folder`, or among the temporary files where that is
-    read-only. `progress` is called with the number of sentences read and of all.
+    read-only. `progress` is called with the number of sentences read and of all. A line that the model cannot read is
+    left out, and a warning names it; raises FileNotFoundError or ValueError where there is none to search in.
     """
-    corpus = read_corpus(file)
+    corpus = _readable(bert, read_corpus(file))
     name = hashlib.sha256(json.dumps([_fingerprint(bert), corpus.texts]).encode()).hexdigest()[:16]
     place = _writable(Path(folder)) / f"corpus-{name}"
     if not (place / "facts.npz").exists():
@@ -54,6 +56,21 @@ def index(
     shape = (bert.layers + 1, len(facts["words"]), bert.width)
     hidden = np.memmap(place / "hidden.f16", np.float16, "r", shape=shape)
     return Index(bert, corpus, place, hidden, **facts)
+
+
+def _readable(bert: Bert, corpus: Corpus) -> Corpus:
+    """The corpus without what the model cannot read."""
+    kept = []
+    for number, row in enumerate(zip(corpus.texts, corpus.tags, corpus.lines, strict=True)):
+        try:
+            bert.encode(row[0])
+            kept.append(row)
+        except ValueError as error:
+            line = corpus.lines[number]
+            warnings.warn(f"{corpus.name} leaves out line {line} ({error})", RuntimeWarning, stacklevel=3)
+    if not kept:
+        raise ValueError(f"{bert.name} can read no line of {corpus.name}: give it other sentences")
+    return Corpus(corpus.name, *map(list, zip(*kept, strict=True)))
 
 
 def _writable(folder: Path) -> Path:
@@ -101,7 +118,9 @@ def _build(bert: Bert, corpus: Corpus, place: Path, progress: Callable[[int, int
 
 
 def _fingerprint(bert: Bert) -> list:
-    """What tells one model from another: name, sizes, sums over its weights (rounded: threads change the rest)."""
+    """What tells one model from another: name, sizes, sums over its weights (rounded: threads change the rest), and how
+    it cuts text (padding and truncation aside, which every call sets)."""
     weights = [part.cpu() for part in bert.model.state_dict().values() if part.is_floating_point()]
     sums = [float(part.double().abs().sum()) for part in weights]  # on the CPU: an Apple GPU has no float64
-    return [bert.name, bert.layers, bert.width, [f"{total:.8e}" for total in sums]]
+    cut = json.loads(bert.tokenizer.backend_tokenizer.to_str()) | {"padding": None, "truncation": None}
+    return [bert.name, bert.layers, bert.width, [f"{total:.8e}" for total in sums], cut]

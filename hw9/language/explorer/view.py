@@ -35,6 +35,8 @@ class View:
         tokens = len(reading.tokens)
         if tokens > LIMIT:
             raise ValueError(f"the text has {tokens} tokens and the explorer shows {LIMIT} at most: shorten it")
+        if all(reading.special):
+            raise ValueError(f"the text holds nothing but {', '.join(reading.tokens)}: give it at least one word")
         _within("layer", self.layer, 1, bert.layers)
         for head in self.heads or ():
             _within("heads", head, 1, bert.heads)

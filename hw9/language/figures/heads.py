@@ -37,10 +37,12 @@ def patterns(
         bits = name == "entropy"
         cells(ax, values, vmin=0, vmax=None if bits else 1, write=(lambda v: f"{v:.1f}") if bits else _tenth)
         layers_and_heads(ax, *values.shape, names=False)
-        even = "" if uniform is None else f" (even: {uniform[name]:.1f})" if bits else f" (even: {uniform[name]:.0%})"
+        bare = uniform is None or np.isnan(values).all()
+        even = "" if bare else f" (even: {uniform[name]:.1f})" if bits else f" (even: {uniform[name]:.0%})"
         ax.set_title(PATTERNS.get(name, name) + even, fontsize=8.5, pad=8)
         for place in np.argsort(np.nan_to_num(values, nan=-1), axis=None)[-3:]:
-            outline(ax, *np.unravel_index(place, values.shape))
+            if not np.isnan(values.flat[place]):
+                outline(ax, *np.unravel_index(place, values.shape))
         if head is not None:
             ax.plot(head, -0.85, marker="v", color="black", ms=4, clip_on=False)
     key = [

@@ -17,9 +17,18 @@ from hw9.language.figures.cells import COLOURS, WIDTH, cells, layers_and_heads, 
 
 @plain(WIDTH)
 def answers(
-    tokens: Sequence[str], rows: dict[str, np.ndarray], positions: int | Sequence[int], *, title: str = ""
+    tokens: Sequence[str],
+    rows: dict[str, np.ndarray],
+    positions: int | Sequence[int],
+    *,
+    units: Sequence[Sequence[int]] | None = None,
+    title: str = "",
 ) -> Figure:
-    """A row of cells for each answer (T,), from its least word (white) to its most (dark); what is no word is grey."""
+    """A row of cells for each answer (T,), from its least word (white) to its most (dark); what is no word is grey.
+
+    `units` says which tokens make up each word (see `words.units`); None: each token is one.
+    """
+    units = [[k] for k in range(len(tokens))] if units is None else units
     hidden = [positions] if isinstance(positions, int) else positions
     table = np.array([np.asarray(row, dtype=float) for row in rows.values()])
     words = np.isfinite(table).all(0)
@@ -32,8 +41,9 @@ def answers(
     token_axes(ax, shown, WIDTH - 2.5, rows=False)
     ax.set_yticks(range(len(rows)), list(rows))
     for row, values in enumerate(table):
-        for place in np.argsort(-np.nan_to_num(values, nan=-1))[:2]:
-            outline(ax, row, place)
+        named = sorted((unit for unit in units if words[unit[0]]), key=lambda unit: -values[unit[0]])
+        for unit in named[:2]:
+            outline(ax, row, unit[0], width=len(unit))
     ax.set_title("each row: white least, dark most; red frames: the two words named first", fontsize=8.5)
     figure.suptitle(title, fontsize=11)
     return figure

@@ -11,7 +11,7 @@ from hw9.language.explorer import index
 HERE = Path(__file__).parent
 CHROMIUM = shutil.which("chromium")
 TEXT = "the dog ate the sweet red apple because it was new, and the cat sat."
-LINES = """the cat ate a sweet apple.
+LINES = """😀 the cat ate a sweet apple.
 mary bought the new apple phone.
 我想吃又甜又大的蘋果。
 蘋果的新手機在台北賣。

@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 import torch
+from tokenizers import normalizers
 
+from hw9.language.bert import load
 from hw9.language.explorer import explorer, index, search
 from hw9.language.explorer.corpus import read_corpus
 from hw9.language.explorer.results import as_json
@@ -89,6 +91,33 @@ def test_the_index_is_read_once_for_a_model_and_a_corpus(tiny, tmp_path):
     (tmp_path / "lines.txt").write_text("the cat ate.\n", encoding="utf-8")
     index(tiny, tmp_path / "lines.txt", folder=tmp_path, progress=lambda *count: done.append(count))
     assert done == [(2, 2), (1, 1)]
+
+
+def test_a_line_that_cannot_be_read_is_left_out_and_named(tiny, tmp_path):
+    lines = ["the cat sat.", "\u200b", "the cat sat.", "the cat " * 99, "the dog ate."]
+    (tmp_path / "lines.txt").write_text("\n".join(lines), encoding="utf-8")
+    with pytest.warns(RuntimeWarning) as caught:
+        found = index(tiny, tmp_path / "lines.txt", folder=tmp_path)
+    said = [str(warning.message) for warning in caught]
+    assert found.corpus.texts == ["the cat sat.", "the dog ate."] and len(found.starts) == 3
+    assert "leaves out line 2 (the text holds no character" in said[0] and "line 4 (the text has 200 tokens" in said[1]
+    (tmp_path / "lines.txt").write_text("\u200b", encoding="utf-8")
+    with (
+        pytest.warns(RuntimeWarning, match="leaves out line 1"),
+        pytest.raises(ValueError, match=r"can read no line of lines\.txt: give it other sentences"),
+    ):
+        index(tiny, tmp_path / "lines.txt", folder=tmp_path)
+
+
+def test_another_tokenizer_has_an_index_of_its_own(tiny, tiny_folder, tmp_path):
+    (tmp_path / "lines.txt").write_text("the Cat sat.", encoding="utf-8")
+    tiny.answer("who?", "the cat sat")  # sets padding and truncation, which change nothing
+    other = load(tiny_folder, device="cpu")
+    folders = [index(tiny, tmp_path / "lines.txt", folder=tmp_path).folder]
+    for lowercase in (True, False):
+        other.tokenizer.backend_tokenizer.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
+        folders.append(index(other, tmp_path / "lines.txt", folder=tmp_path).folder)
+    assert folders[0] == folders[1] != folders[2]
 
 
 def test_a_file_that_is_no_corpus_is_one_clear_line(tiny, tmp_path):

@@ -61,3 +61,11 @@ def test_too_long_a_text_and_a_second_pair_are_refused(tiny):
         explorer(tiny, replace(reading, tokens=["a"] * 129))
     with pytest.raises(ValueError, match="a reading holds its pair already: give no second text"):
         explorer(tiny, reading, "red")
+    with pytest.raises(ValueError, match=r"the text holds nothing but \[CLS\], \[SEP\], \[SEP\]: give it at least one"):
+        explorer(tiny, "[SEP]")
+
+
+def test_a_masked_reading_is_refused_and_a_text_with_a_mask_is_not(tiny):
+    with pytest.raises(ValueError, match=r"the reading is masked, .*: give the text, and masked=\[\.\.\.\] beside it"):
+        explorer(tiny, tiny.read("apple pie", masked=[1]))
+    assert explorer(tiny, tiny.read("a [MASK] pie")).reading.tokens[2] == "[MASK]"

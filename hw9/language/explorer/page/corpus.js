@@ -36,23 +36,25 @@ export function countOffsets(hits) {
 }
 
 /** A sentence with both tokens marked, cut into what stands before, at and after the match. */
-function inContext(/** @type {Found["sentences"][0]} */ [text, , spans], /** @type {Hit} */ hit) {
+function inContext(/** @type {Found["sentences"][0]} */ [sentence, , spans], /** @type {Hit} */ hit) {
+  const letters = [...sentence]; // Python counts whole characters, JavaScript's strings halves of those beyond 16 bits
+  const text = (/** @type {number} */ a, /** @type {number} */ b) => letters.slice(a, b).join("");
   const [start, end] = spans[hit.at];
   const [from, to] = spans[hit.sees];
   const piece = (/** @type {number} */ a, /** @type {number} */ b) => {
-    if (from === to || from < a || to > b) return [text.slice(a, b)];
-    return [text.slice(a, from), make("mark", { class: "sees", text: text.slice(from, to) }), text.slice(to, b)];
+    if (from === to || from < a || to > b) return [text(a, b)];
+    return [text(a, from), make("mark", { class: "sees", text: text(from, to) }), text(to, b)];
   };
   const same = hit.sees === hit.at;
   const edge = from === to ? make("mark", { class: "sees", text: hit.sees === 0 ? "[CLS]" : "[SEP]" }) : null;
   const before = make("span", { class: "before" }, [
-    make("span", {}, [hit.sees === 0 && edge ? edge : null, ...(same ? [text.slice(0, start)] : piece(0, start))]),
+    make("span", {}, [hit.sees === 0 && edge ? edge : null, ...(same ? [text(0, start)] : piece(0, start))]),
   ]);
   const after = make("span", { class: "after" }, [
-    ...(same ? [text.slice(end)] : piece(end, text.length)),
+    ...(same ? [text(end, letters.length)] : piece(end, letters.length)),
     hit.sees !== 0 && edge ? edge : null,
   ]);
-  const match = make("mark", { class: `match${same ? " sees" : ""}`, text: text.slice(start, end) });
+  const match = make("mark", { class: `match${same ? " sees" : ""}`, text: text(start, end) });
   return make("li", {}, [make("span", { class: "score", text: hit.score.toFixed(3) }), before, match, after]);
 }
 
