@@ -223,7 +223,7 @@ def natural(name: str) -> list:
 
 def is_clutter(name: str) -> bool:
     """True for what operating systems leave in folders and archives."""
-    return name.startswith(".") or name.lower() in ("__macosx", "thumbs.db", "desktop.ini")
+    return name.startswith(".") or name.lower() in ("__macosx", "thumbs.db", "desktop.ini", "icon\r")
 
 
 def check_size(size: int) -> None:
