@@ -142,13 +142,13 @@ def check_targets(targets: Tensor, count: int, classes: int | None = None) -> Te
 
 
 def check_scores(scores: Tensor) -> Tensor:
-    """The model's output, or an error when it is no (N, K) table, K > 1; looks at no value, so it waits for no device."""
+    """The model's output, or an error when it is no (N, K) table, K > 1; no value is looked at, no device waited for."""
     if not isinstance(scores, Tensor) or scores.ndim != 2:
         what = tuple(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
         raise ValueError(f"the model must return class scores (N, classes), not {what}: wrap it in a Module that does")
     if scores.shape[1] < 2:  # softmax makes 1 of any single score
         advice = "wrap it in a Module that returns two, for a logit s torch.cat([torch.zeros_like(s), s], 1)"
-        raise ValueError(f"the model returns {scores.shape[1]} score per picture, which tells no classes apart: {advice}")
+        raise ValueError(f"the model returns {scores.shape[1]} score per picture, it tells no classes apart: {advice}")
     return scores
 
 
