@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from hw9.vision.ascent import climbable
 from hw9.vision.chunks import in_chunks
-from hw9.vision.inference import check_images, device_of, frozen, gradient
+from hw9.vision.gradients import differentiable
+from hw9.vision.inference import check_images, device_of, gradient
 from hw9.vision.layers import finite, up_to
 
 
@@ -53,7 +54,7 @@ def top_crops_many(
         rows = best.indices // maps.shape[3], best.indices % maps.shape[3]
         parts[start] = best.values.cpu(), torch.stack(rows, 2).cpu()
 
-    with frozen(model) as model, up_to(model, layer, channels) as run:
+    with differentiable(model, exact=False) as model, up_to(model, layer, channels) as run:
         with torch.inference_mode():
             in_chunks(work, len(images), chunk)
         field, centre = _receptive_field(model, run, images.shape[2:])

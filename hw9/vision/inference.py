@@ -142,7 +142,7 @@ def check_targets(targets: Tensor, count: int, classes: int | None = None) -> Te
 
 
 def check_scores(scores: Tensor) -> Tensor:
-    """The model's output, or an error when it is no (N, K) table, K > 1; no value is looked at, no device waited for."""
+    """The model's output, or an error when it is no (N, K) table, K > 1; looks at no value, so waits for no device."""
     if not isinstance(scores, Tensor) or scores.ndim != 2:
         what = tuple(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
         raise ValueError(f"the model must return class scores (N, classes), not {what}: wrap it in a Module that does")

@@ -172,16 +172,29 @@ def test_a_wrong_channel_leaves_the_model_as_it_was():
     assert state(model) == before
 
 
-@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
-def test_visualising_works_where_gradients_are_off(mode):
-    model = compact()
-    with mode():
+@pytest.mark.parametrize("half", [False, True])
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode, lambda: torch.autocast("cpu", torch.bfloat16)])
+def test_what_the_caller_switched_does_not_matter(mode, half):
+    model = compact().half() if half else compact()
+
+    def made() -> list[Tensor]:
         images = pictures(2)
-        made = [visualize(model, 3, 1, size=SIDE, steps=2), visualize(model, 3, 1, steps=2, start=images)]
-        made.append(visualize(model, 3, 1, steps=2, start=images, recipe="course"))
-        top_crops(model, images, 3, 1, count=1)
-    assert torch.equal(made[0], visualize(model, 3, 1, size=SIDE, steps=2))
-    assert all(torch.isfinite(p).all() for p in made)
+        found = [visualize(model, 3, 1, size=SIDE, steps=2), visualize(model, 3, 1, steps=2, start=images)]
+        found += [visualize(model, 3, 1, steps=2, start=images, recipe="course"), activations(model, images, 3)]
+        return [*found, top_crops(model, images, 3, 1, count=1).values]
+
+    wanted = made()
+    with mode():
+        found = made()
+    assert all(torch.equal(one, other) and one.dtype == torch.float32 for one, other in zip(found, wanted, strict=True))
+
+
+def test_convolutions_are_deterministic():
+    model, seen = compact(), []
+    model.register_forward_pre_hook(lambda *_: seen.append(torch.backends.cudnn.deterministic))
+    for method in METHODS.values():
+        method(model)
+    assert seen and all(seen) and not torch.backends.cudnn.deterministic
 
 
 # --- visualisation from noise ----------------------------------------------------------------------------------------

@@ -118,7 +118,7 @@ def test_a_checkpoint_is_loaded_instead_of_training(tmp_path, capsys):
     other = CompactCNN()
     other.class_names = tuple(f"bird {k}" for k in range(11))
     save_checkpoint(tmp_path / "c.safetensors", other, {})
-    for name, what in (("b", "3 classes"), ("c", r"11 classes apart \(bird 0, .*\), not the lesson's 11 kinds of food")):
+    for name, what in (("b", "3 classes"), ("c", r"11 classes apart \(bird 0, .*\), not the lesson's 11 kinds")):
         with pytest.raises(ValueError, match=what):
             lesson.train_or_load(FOOD, str(tmp_path / f"{name}.safetensors"))
 
