@@ -445,6 +445,19 @@ def test_the_crop_shows_the_planted_spot():
     assert abs(33 + 0.5 - (top + 6)) <= 2.5 and abs(20 + 0.5 - (left + 6)) <= 2.5  # in the middle, up to the stride
 
 
+def test_the_crop_lies_where_a_network_without_padding_looks():
+    """Its maps have fewer places than the picture has strides: place k sees the 31 pixels from 16 k on, of 160."""
+    model = nn.Sequential(nn.Conv2d(3, 2, 7, 4), nn.ReLU(), nn.Conv2d(2, 2, 7, 4))
+    for parameter in model.parameters():
+        parameter.data.fill_(0.01)
+    images = torch.zeros(2, 3, 160, 160)
+    images[0, :, 70:78, 45:53], images[1, :, 110:118, 20:28] = 1, 1
+    found = top_crops(model, images, "2", 0, count=2)
+    assert found.field == 31 and found.places.max() > 4
+    corners = (16 * found.places + 31 / 2 - 40 / 2).clamp(0, 120)
+    assert (found.boxes[:, :2] - corners).abs().max() <= 0.5
+
+
 def test_many_channels_in_one_pass_equal_one_at_a_time():
     model, images = compact(), pictures(9)
     many = top_crops_many(model, images, 4, [0, 7, 3], count=4, chunk=2)
