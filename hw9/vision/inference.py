@@ -119,11 +119,16 @@ def check_images(images: Tensor) -> None:
         raise TypeError(f"images must be floating point in [0, 1], not {images.dtype}: divide by 255 first")
     if not torch.isfinite(images).all():
         raise ValueError("images contain NaN or infinite values: look at how they were loaded")
+    check_range(images, "a picture")
+
+
+def check_range(images: Tensor, name: str) -> None:
+    """ValueError, in which they are `name`, unless pictures (N, 3, H, W) are in [0, 1] as `check_images` means it."""
     low, high = float(images.detach().min()), float(images.detach().max())
     if (low < -0.1 or high > 1.1) and images[0, 0].numel() >= 16:
         what = "divide them by 255" if low >= 0 else "undo their normalisation, or clamp(0, 1) what noise has added"
         raise ValueError(
-            f"a picture has values from {low:.3g} to {high:.3g}: it must be in [0, 1]; {what} "
+            f"{name} has values from {low:.3g} to {high:.3g}: it must be in [0, 1]; {what} "
             "(a model that wants normalised input normalises inside its own forward)"
         )
 
