@@ -129,6 +129,20 @@ def test_stages_of_other_networks_and_what_cannot_be_randomised():
         list(trust.randomised(nn.Sequential(Own(), nn.Linear(2, 2))))
     with pytest.raises(ValueError, match="no weights"):
         list(trust.randomised(nn.Sequential(nn.ReLU())))
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Linear(4, 2))
+    model.gain = nn.Parameter(torch.ones(1))
+    with pytest.raises(ValueError, match="the parameter 'gain' cannot be randomised, it lies in no layer: put it into"):
+        next(trust.randomised(model))
+
+
+def test_statistics_of_a_norm_without_weights_go_too_and_no_other_device_is_seeded(monkeypatch):
+    seeded = []
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", seeded.append)
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4, affine=False), nn.ReLU(), nn.Linear(4, 2))
+    model[1].running_mean.fill_(3.0)
+    stages = list(trust.randomised(model))
+    assert [name for name, _ in stages] == ["0", "3"] and not seeded
+    assert not stages[0][1][1].running_mean.any() and (model[1].running_mean == 3).all()
 
 
 def test_limes_ceiling_is_below_one_and_far_above_a_network_without_weights():
