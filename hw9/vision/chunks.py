@@ -1,4 +1,4 @@
-"""Work in chunks as large as the device's memory takes; out of memory halves them. No result depends on their size."""
+"""Work in chunks as the device's memory takes them; out of memory halves them. Rounding alone depends on their size."""
 
 import math
 import warnings

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.swa_utils import AveragedModel
 
 from hw9.vision.chunks import in_chunks, memory_of, out_of_memory
@@ -34,11 +35,15 @@ def frozen(model: nn.Module) -> Iterator[nn.Module]:
 
     Evaluation mode, no parameter gradients (which saves a third of the backward pass), no compiled graph, and half
     precision raised to float32, in which small gradients do not vanish. It gets its own copy of the pictures, in the
-    precision of its weights, and may work in place. An error within its forward pass is raised as `Refused`.
+    precision of its weights, and may work in place. An error within its forward pass is raised as `Refused`. Warns of a
+    BatchNorm that has no statistics of its own.
     """
     model = unwrapped(model)
     if isinstance(model, torch.jit.ScriptModule):
         model = nn.Sequential(model)  # it takes no hooks itself
+    if any(isinstance(module, _BatchNorm) and module.running_mean is None for module in model.modules()):
+        what = "a BatchNorm of the model has no running statistics: its pictures are judged by others of the same chunk"
+        warnings.warn(f"{what}, so results depend on `chunk`; train it with them", RuntimeWarning, stacklevel=1)
     modes = [(module, module.training, vars(module).get("_compiled_call_impl")) for module in model.modules()]
     wanted = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
     values = [value for value in (*model.parameters(), *model.buffers()) if value.is_floating_point()]

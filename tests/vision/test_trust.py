@@ -224,6 +224,11 @@ def test_hits_and_rank_accuracy_by_hand():
     maps[0, 3, 3], maps[1, 5, 5], maps[2, 6, 3] = 1, 1, 1  # inside, two beside the corner, three below
     assert trust.hits(maps, masks).tolist() == [True, True, False]
     assert trust.hits(maps, masks, reach=0).tolist() == [True, False, False]
+    others = masks.bfloat16().requires_grad_()  # as a GPU's tensors, none that NumPy takes
+    assert trust.hits(maps.bfloat16(), others).tolist() == [True, True, False]
+    assert (trust.widened(others) == trust.widened(masks)).all()
+    assert trust.object_sums(maps, others[:, None])[0].tolist() == [1.0]
+    assert trust.controls(others[:, None].expand(-1, 3, -1, -1))["edges"].shape == (3, 8, 8)
     maps[0, 2, 2:4], maps[0, 7, 7] = 0.5, 0.7  # 4 highest: 3 of them inside
     maps[1:] = 0
     maps[1, :4, :4] = 1  # 4 of 16 equal ones are inside
