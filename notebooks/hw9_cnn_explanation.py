@@ -60,7 +60,7 @@ from hw9.vision import attribution, crops, evaluation, figures, figures_lime, fi
 from hw9.vision import predictions, shortcut, trust, visible
 from hw9.vision import lime as lime_method
 
-food = lesson.choose(DATA, device=device)
+food = lesson.choose(DATA, model=MODEL, device=device)
 classes, source = food.class_names, notebook.source
 show = partial(notebook.show, folder=food.figures)
 

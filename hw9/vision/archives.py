@@ -90,7 +90,9 @@ def cache_folder() -> Path:
 def replacing(path: Path) -> Iterator[Path]:
     """A path to write to, which takes the place of `path` in one step at the end and is removed if that is not
     reached: nobody ever sees a half-written `path`."""
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    # Not the name and more: it may be as long as names can be.
+    short = hashlib.blake2b(os.fsencode(path.name), digest_size=8).hexdigest()
+    part = path.with_name(f".{short}.{os.getpid()}.part")
     try:
         yield part
         os.replace(part, path)

@@ -30,19 +30,18 @@ class _LeakyGradient(torch.autograd.Function):
 
 @contextlib.contextmanager
 def climbable(model: nn.Module, *, leaky: bool = True) -> Iterator[None]:
-    """Inside, gradients are on, and if `leaky` each nn.ReLU computes what it did, with `_LeakyGradient`.
+    """Inside, if `leaky`, each nn.ReLU computes what it did, with `_LeakyGradient`.
 
     The convolutions' weights lie channels last, which the kernels like best; their values stay.
     """
     relus = [module for module in model.modules() if type(module) is nn.ReLU and "forward" not in vars(module)]
     weights = [(parameter, parameter.data) for parameter in model.parameters() if parameter.ndim == 4]
     try:
-        with torch.inference_mode(False), torch.enable_grad():
-            for parameter, data in weights:
-                parameter.data = data.contiguous(memory_format=torch.channels_last)
-            for relu in relus if leaky else ():
-                relu.forward = _LeakyGradient.apply
-            yield
+        for parameter, data in weights:
+            parameter.data = data.contiguous(memory_format=torch.channels_last)
+        for relu in relus if leaky else ():
+            relu.forward = _LeakyGradient.apply
+        yield
     finally:
         for parameter, data in weights:
             parameter.data = data

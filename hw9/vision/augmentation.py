@@ -21,8 +21,13 @@ def augmentation(size: int, *, strength: float = 1.0, first_size: int | None = N
     """
 
     def augment(pictures: Tensor, progress: float) -> Tensor:
-        grown = size if first_size is None else first_size + (size - first_size) * min(1, progress / 0.7)
-        return noisy(recoloured(cropped(pictures, round(grown / 8) * 8, strength), strength), strength)
+        return noisy(recoloured(cropped(pictures, side(progress), strength), strength), strength)
+
+    def side(progress: float) -> int:
+        if first_size is None or progress >= 0.7:
+            return size
+        grown = first_size + (size - first_size) * progress / 0.7
+        return min(size, max(8, round(grown / 8) * 8))  # few different sizes, each of them fast
 
     return augment
 

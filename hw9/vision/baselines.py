@@ -6,12 +6,14 @@ import torch
 from torch import Tensor
 from torchvision.transforms.v2.functional import gaussian_blur
 
+from hw9.vision.inference import check_range
+
 
 def make_baseline(images: Tensor, kind: Tensor | str | None = None) -> Tensor:
     """The pictures (N, 3, H, W) that stand for "nothing to see" beside `images`, in the same precision and layout.
 
     `kind`: "black" (or None), "white", "mean" (each picture's mean colour), "blur" (each picture, blurred with a
-    standard deviation of a tenth of its shorter side), or a tensor that broadcasts to the shape of `images`.
+    standard deviation of a tenth of its shorter side), or a tensor in [0, 1] that broadcasts to the shape of `images`.
     """
     if isinstance(kind, Tensor):
         try:
@@ -20,6 +22,7 @@ def make_baseline(images: Tensor, kind: Tensor | str | None = None) -> Tensor:
             raise ValueError(f"a baseline {tuple(kind.shape)} does not fit pictures {tuple(images.shape)}") from error
         if not torch.isfinite(baseline).all():
             raise ValueError("the baseline contains NaN or infinite values")
+        check_range(baseline, "the baseline")
         return baseline
     if kind in (None, "black"):
         return torch.zeros_like(images)

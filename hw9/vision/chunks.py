@@ -1,4 +1,4 @@
-"""Work in chunks as large as the device's memory takes; out of memory halves them. No result depends on their size."""
+"""Work in chunks as the device's memory takes them; out of memory halves them. Rounding alone depends on their size."""
 
 import math
 import warnings
@@ -12,6 +12,10 @@ import torch
 # and half of a T4's memory has room for them. So cards of 16 GB and of 80 GB work in the same chunks.
 AT_MOST = 6 * 2**30
 FORWARD = 64  # pictures at a time without gradients, before anything is measured
+# What plain RuntimeErrors say of a full memory: processors (Linux, Windows), Apple's GPUs and CUDA; cuBLAS and cuDNN;
+# cuDNN where no algorithm finds the room that it works in.
+FULL = ("allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED", "ALLOCATION_FAILED")
+FULL += ("unable to find an engine to execute this computation",)
 
 
 class Memory(Protocol):
@@ -101,11 +105,7 @@ def _fitting(memory: Memory, done: int, left: int) -> int:
 
 def out_of_memory(error: BaseException) -> bool:
     """Whether this is the error of a device whose memory is full."""
-    # CPUs and Apple's GPUs raise a plain RuntimeError: "... can't allocate memory ...", "MPS backend out of memory".
-    text = str(error)
-    return (
-        isinstance(error, torch.OutOfMemoryError | MemoryError) or "allocate memory" in text or "out of memory" in text
-    )
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(text in str(error) for text in FULL)
 
 
 def check_whole(name: str, value: int) -> int:

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from hw9.vision.ascent import climbable
 from hw9.vision.chunks import in_chunks
-from hw9.vision.inference import check_images, device_of, frozen, gradient
+from hw9.vision.gradients import differentiable
+from hw9.vision.inference import check_images, device_of, gradient
 from hw9.vision.layers import finite, up_to
 
 
@@ -53,7 +54,7 @@ def top_crops_many(
         rows = best.indices // maps.shape[3], best.indices % maps.shape[3]
         parts[start] = best.values.cpu(), torch.stack(rows, 2).cpu()
 
-    with frozen(model) as model, up_to(model, layer, channels) as run:
+    with differentiable(model, exact=False) as model, up_to(model, layer, channels) as run:
         with torch.inference_mode():
             in_chunks(work, len(images), chunk)
         field, centre = _receptive_field(model, run, images.shape[2:])
@@ -77,13 +78,18 @@ def _receptive_field(model: nn.Module, run: Callable, size: Sequence[int]) -> tu
         noise.requires_grad_()
         maps = run(noise)
         middle = [side // 2 for side in maps.shape[2:]]
-        slopes = gradient(maps[:, :, middle[0], middle[1]].sum(), noise, "the layer's activations")
-    reached, spans, centres, strides = (slopes != 0).any(0).any(0), [], [], []  # (H, W)
+        before = [max(0, place - 1) for place in middle]
+        # Two of the pictures for the unit in the middle, two for the one before it, a stride away.
+        own = maps[:2, :, middle[0], middle[1]].sum() + maps[2:, :, before[0], before[1]].sum()
+        slopes = gradient(own, noise, "the layer's activations")
+    reached = (slopes != 0).unflatten(0, (2, 2)).any(1).any(1)  # (2, H, W): of the one unit and of the other
+    spans, centres, strides = [], [], []
     for axis, length in enumerate(size):
-        stride = max(1, round(length / maps.shape[2 + axis]))
-        seen = reached.any(1 - axis).nonzero().flatten().tolist() or [0, length - 1]
-        first, last = seen[0], seen[-1] + 1
+        seen = [part.any(1 - axis).nonzero().flatten().tolist() or [0, length - 1] for part in reached]
+        first, last = seen[0][0], seen[0][-1] + 1
         inside = first > 0 and last < length
+        # Cut off, a field does not tell: a padded network has a map for so many pixels.
+        stride = max(1, seen[0][-1] - seen[1][-1] if inside else round(length / maps.shape[2 + axis]))
         # A field cut off by the picture's edge tells of its half only: a padded network has its centre over the unit.
         centre = (first + last) / 2 if inside else (middle[axis] + 0.5) * stride
         spans.append(math.ceil(2 * max(centre - first, last - centre)))

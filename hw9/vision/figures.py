@@ -11,10 +11,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from hw9.figure_text import plain, readable
+from hw9.vision.predictions import as_array
 
 
 def _hwc(picture) -> np.ndarray:
-    return np.asarray(picture, dtype=np.float32).transpose(1, 2, 0).clip(0, 1)
+    return as_array(picture).astype(np.float32, copy=False).transpose(1, 2, 0).clip(0, 1)
 
 
 def _off(axes) -> None:
@@ -84,7 +85,7 @@ def rows(
 
 def _draw(ax, item, colours: str | None) -> None:
     """One picture (3, H, W), or a map (H, W) from 0 to 1 in the colour map `colours`."""
-    item = np.asarray(item)
+    item = as_array(item)
     if item.ndim == 3:
         ax.imshow(_hwc(item), interpolation="antialiased")
     else:
@@ -95,19 +96,19 @@ def _draw(ax, item, colours: str | None) -> None:
 
 def unit(maps) -> np.ndarray:
     """Maps of any range (N, h, w), together scaled to [0, 1] for drawing."""
-    maps = np.asarray(maps)
+    maps = as_array(maps)
     low, high = maps.min(), maps.max()
     return (maps - low) / (high - low or 1)
 
 
 def captions(labels, probabilities, class_names: Sequence[str]) -> list[str]:
     """For each picture its number and true class, and below them what the network says and how sure it is."""
-    probabilities = np.asarray(probabilities)
+    probabilities = as_array(probabilities)
     _check_classes(probabilities.shape[1], class_names)
     said, sure = probabilities.argmax(1), probabilities.max(1)
     return [
         f"{i}: {class_names[label]}\n{'✓' if said[i] == label else '✗'} {class_names[said[i]]} {sure[i]:.0%}"
-        for i, label in enumerate(np.asarray(labels))
+        for i, label in enumerate(as_array(labels))
     ]
 
 

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from hw9.vision.ascent import Course, Paper, climbable
 from hw9.vision.chunks import in_chunks
-from hw9.vision.inference import check_images, device_of, frozen, gradient, no_gradient
+from hw9.vision.gradients import differentiable
+from hw9.vision.inference import check_images, device_of, gradient, no_gradient
 from hw9.vision.layers import finite, up_to
 
 
@@ -25,7 +26,7 @@ def activations(model: nn.Module, images: Tensor, layer: int | str, *, chunk: in
     def work(start: int, stop: int) -> None:
         parts[start] = finite(run(images[start:stop].to(device))).cpu()
 
-    with frozen(model) as model, torch.inference_mode(), up_to(model, layer) as run:
+    with differentiable(model, exact=False) as model, torch.inference_mode(), up_to(model, layer) as run:
         in_chunks(work, len(images), chunk)
     return torch.cat([parts[start] for start in sorted(parts)])
 
@@ -101,7 +102,11 @@ def visualize_many(
                 text = f"filter {channel} of layer {layer!r} stays off, its picture shows nothing: try another seed"
                 warnings.warn(text, RuntimeWarning, stacklevel=4)
 
-    with frozen(model) as model, climbable(model, leaky=recipe == "paper"), up_to(model, layer, channels) as run:
+    with (
+        differentiable(model, exact=False) as model,
+        climbable(model, leaky=recipe == "paper"),
+        up_to(model, layer, channels) as run,
+    ):
         in_chunks(work, len(channels), chunk)
     return torch.cat([parts[first] for first in sorted(parts)])
 

@@ -1,6 +1,8 @@
 """A whole folder explained: a map per picture and method, and one table; with resume, in memory that does not grow."""
 
 import csv
+import errno
+import hashlib
 import io
 import json
 import os
@@ -77,15 +79,16 @@ def explain_folder(
     Run again, it goes on where it stopped. Started by `torchrun --nproc-per-node=GPUS -m hw9 explain ...`, each process
     takes its share of the pictures on its own GPU (RANK, WORLD_SIZE, LOCAL_RANK); the last to finish writes the table.
     Raises FileNotFoundError or ValueError for a folder, checkpoint or method that cannot be used, and where `out` holds
-    maps made otherwise.
+    maps made otherwise, or the pictures.
     """
     folder, out = Path(folder).expanduser(), Path(out).expanduser()
     names = _method_names(methods)
     rank, world = (int(os.environ.get(key, default)) for key, default in (("RANK", 0), ("WORLD_SIZE", 1)))
     network = load_checkpoint(model, device or _own_device())
     files = _pictures_below(folder, out)
-    weights = Path(model).expanduser()
-    settings = {"folder": str(folder.resolve()), "model": [weights.name, weights.stat().st_size], "methods": names}
+    with open(Path(model).expanduser(), "rb") as weights:
+        content = hashlib.file_digest(weights, "sha256").hexdigest()  # a network trained anew has the name and the size
+    settings = {"folder": str(folder.resolve()), "model": content, "methods": names}
     _agree_on_settings(out, settings)
     columns = ["file", "class", "probability", *(METHODS[name][1] for name in names if METHODS[name][1]), "problem"]
     part = out / f"table-{rank}of{world}.csv"
@@ -131,9 +134,14 @@ def _explained(network: nn.Module, folder: Path, chunk: list[str], out: Path, na
                 if numbers is not None and np.isnan(numbers[row]):
                     rows[name]["problem"] = f"{method}: no part of this picture can be hidden"
                     continue
-                _save_map(out / method / f"{name}.png", maps[row])
                 if numbers is not None:
                     rows[name][column] = f"{numbers[row]:.4g}"
+                try:
+                    _save_map(out / method / f"{name}.png", maps[row])
+                except OSError as error:
+                    if error.errno != errno.ENAMETOOLONG:
+                        raise
+                    rows[name]["problem"] = "no map: with .png its name is too long for this disk, make it shorter"
     yield from rows.values()
 
 
@@ -162,6 +170,8 @@ def _pictures_below(folder: Path, out: Path) -> list[str]:
     """Paths below `folder`, with "/", of all its files but clutter and what lies in `out`; in natural order."""
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: there is no such folder; give one that holds pictures, also in folders")
+    if folder.resolve() == out.resolve():
+        raise ValueError(f"{out} holds the pictures: give --out a folder of its own, or the maps become pictures")
     found = []
     for place, folders, files in os.walk(folder):
         folders[:] = [f for f in folders if not pictures.is_clutter(f) and Path(place, f).resolve() != out.resolve()]
@@ -188,7 +198,8 @@ def _all_rows(out: Path, columns: list[str]) -> Iterator[dict]:
 def _read(path: Path, columns: list[str]) -> list[dict]:
     """The whole rows of a table; one that was cut off when its writer was killed is left out."""
     try:
-        text = path.read_text(encoding="utf-8", errors="surrogateescape")
+        with open(path, **CSV) as source:
+            text = source.read()
     except FileNotFoundError:
         return []
     rows = csv.DictReader(io.StringIO(text[: text.rfind("\n") + 1]))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.swa_utils import AveragedModel
 
 from hw9.vision.chunks import in_chunks, memory_of, out_of_memory
@@ -34,11 +35,15 @@ def frozen(model: nn.Module) -> Iterator[nn.Module]:
 
     Evaluation mode, no parameter gradients (which saves a third of the backward pass), no compiled graph, and half
     precision raised to float32, in which small gradients do not vanish. It gets its own copy of the pictures, in the
-    precision of its weights, and may work in place. An error within its forward pass is raised as `Refused`.
+    precision of its weights, and may work in place. An error within its forward pass is raised as `Refused`. Warns of a
+    BatchNorm that has no statistics of its own.
     """
     model = unwrapped(model)
     if isinstance(model, torch.jit.ScriptModule):
         model = nn.Sequential(model)  # it takes no hooks itself
+    if any(isinstance(module, _BatchNorm) and module.running_mean is None for module in model.modules()):
+        what = "a BatchNorm of the model has no running statistics: its pictures are judged by others of the same chunk"
+        warnings.warn(f"{what}, so results depend on `chunk`; train it with them", RuntimeWarning, stacklevel=1)
     modes = [(module, module.training, vars(module).get("_compiled_call_impl")) for module in model.modules()]
     wanted = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
     values = [value for value in (*model.parameters(), *model.buffers()) if value.is_floating_point()]
@@ -119,11 +124,16 @@ def check_images(images: Tensor) -> None:
         raise TypeError(f"images must be floating point in [0, 1], not {images.dtype}: divide by 255 first")
     if not torch.isfinite(images).all():
         raise ValueError("images contain NaN or infinite values: look at how they were loaded")
+    check_range(images, "a picture")
+
+
+def check_range(images: Tensor, name: str) -> None:
+    """ValueError, in which they are `name`, unless pictures (N, 3, H, W) are in [0, 1] as `check_images` means it."""
     low, high = float(images.detach().min()), float(images.detach().max())
     if (low < -0.1 or high > 1.1) and images[0, 0].numel() >= 16:
         what = "divide them by 255" if low >= 0 else "undo their normalisation, or clamp(0, 1) what noise has added"
         raise ValueError(
-            f"a picture has values from {low:.3g} to {high:.3g}: it must be in [0, 1]; {what} "
+            f"{name} has values from {low:.3g} to {high:.3g}: it must be in [0, 1]; {what} "
             "(a model that wants normalised input normalises inside its own forward)"
         )
 
@@ -142,10 +152,13 @@ def check_targets(targets: Tensor, count: int, classes: int | None = None) -> Te
 
 
 def check_scores(scores: Tensor) -> Tensor:
-    """The model's output, or an error when it is no (N, K) table; looks at no value, so it waits for no device."""
+    """The model's output, or an error when it is no (N, K) table, K > 1; looks at no value, so waits for no device."""
     if not isinstance(scores, Tensor) or scores.ndim != 2:
         what = tuple(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
         raise ValueError(f"the model must return class scores (N, classes), not {what}: wrap it in a Module that does")
+    if scores.shape[1] < 2:  # softmax makes 1 of any single score
+        advice = "wrap it in a Module that returns two, for a logit s torch.cat([torch.zeros_like(s), s], 1)"
+        raise ValueError(f"the model returns {scores.shape[1]} score per picture, it tells no classes apart: {advice}")
     return scores
 
 

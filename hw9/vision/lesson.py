@@ -33,6 +33,7 @@ LAYERS = {
     "CourseCNN": {6: "convolution", 15: "ReLU", 21: "BatchNorm", 23: "convolution"},
 }
 
+WAYS = ("auto", "train", "fine-tune", "course")  # to come by a network; anything else is the path of a checkpoint
 PHOTOS_AT_MOST = 12  # photographs of a user's own in one figure
 Split = tuple[np.ndarray, np.ndarray]  # pictures uint8 (N, 3, size, size), labels int64 (N,)
 
@@ -58,15 +59,16 @@ class Lesson:
     class_names: tuple[str, ...] = CLASS_NAMES
 
 
-def choose(data: str = "auto", *, size: int | None = None, device: str = "cpu") -> Lesson:
+def choose(data: str = "auto", *, model: str = "auto", size: int | None = None, device: str = "cpu") -> Lesson:
     """The pictures to use, with a line that says which and how to change it.
 
     `data` is "sprites" (embedded: real food on composed tables), a path of Food-11, or "auto": Food-11 where
     `find_food11` finds it, on Colab or a GPU also by download, and the embedded scenes otherwise, loudly so when a
     download failed.
-    `size` is the side in pixels (default: 96 on a CPU, 128 on a GPU).
+    `size` is the side in pixels (default: 96 on a CPU, 128 on a GPU and for the course's network, which takes no other,
+    where `model` is the path of its checkpoint). Raises as `train_or_load` does for a checkpoint that does not fit.
     """
-    size = size or (128 if device == "cuda" else 96)
+    size = size or (course.SIZE if device == "cuda" or isinstance(_loaded(model), CourseCNN) else 96)
     where = _food11(data, device)
     if where is None:
         print(
@@ -142,9 +144,7 @@ def train_or_load(
     on two CPU cores; where "course" would take days it is said how many, and the lesson goes on by fine-tuning. An
     interrupted training goes on where it stopped when it is called again.
     """
-    model = model.strip(" \t\n\"'")
-    small, word = lesson.name == "scenes", model.lower()
-    model = word if word in ("auto", "train", "fine-tune", "course") else model
+    small, loaded, model = lesson.name == "scenes", _loaded(model, device), _plain(model)
     if model == "course" and device == "cpu":
         epochs = course.recipe(small)["epochs"]
         hours = course.hours(len(lesson.splits["training"][1]), epochs)
@@ -156,13 +156,11 @@ def train_or_load(
         model = "fine-tune"
     if model == "auto":
         model = "train" if device == "cuda" and not small else "fine-tune"
-    if model not in ("train", "fine-tune", "course"):
-        path = Path(model).expanduser()
-        path = path if path.exists() else ROOT / path
-        loaded = load_checkpoint(path, device)
-        if len(loaded.class_names) != len(CLASS_NAMES):
-            raise ValueError(f"{path} tells {len(loaded.class_names)} classes apart, the lesson has {len(CLASS_NAMES)}")
-        print(f"Loaded {type(loaded).__name__} from {path.name}")
+    if lesson.size != course.SIZE and (model == "course" or isinstance(loaded, CourseCNN)):
+        advice = f"choose pictures with size={course.SIZE}"
+        raise ValueError(f"the course's network takes {course.SIZE} px, not {lesson.size}: {advice}")
+    if loaded is not None:
+        print(f"Loaded {type(loaded).__name__} from {Path(model).name}")
         return loaded, None
     torch.manual_seed(seed)
     options = {
@@ -171,10 +169,6 @@ def train_or_load(
         "augment": augmentation(lesson.size, strength=0.35 if small else 1.0, first_size=lesson.size // 2),
     }
     if model == "course":
-        if lesson.size != course.SIZE:
-            raise ValueError(
-                f"the course's network takes {course.SIZE} px, not {lesson.size}: choose pictures of that size"
-            )
         print("Training the course's own network from random weights")
         network, options = CourseCNN().to(device), course.recipe(small)
     elif model == "train":
@@ -194,6 +188,26 @@ def train_or_load(
         toward(network, load_checkpoint(START, device), KEPT)
         save_checkpoint(checkpoint, network, {"kept": KEPT})
     return network, history
+
+
+def _plain(model: str) -> str:
+    """One of WAYS, or the path of a checkpoint, as a person may have written it."""
+    model = model.strip(" \t\n\"'")
+    return model.lower() if model.lower() in WAYS else model
+
+
+def _loaded(model: str, device: str = "cpu") -> nn.Module | None:
+    """The network of a checkpoint that tells the lesson's classes apart; None where `model` is one of WAYS."""
+    model = _plain(model)
+    if model in WAYS:
+        return None
+    path = Path(model).expanduser()
+    path = path if path.exists() else ROOT / path
+    network = load_checkpoint(path, device)
+    if tuple(network.class_names) != CLASS_NAMES:
+        what = f"{len(network.class_names)} classes apart ({', '.join(network.class_names[:3])} ...)"
+        raise ValueError(f"{path} tells {what}, not the lesson's {len(CLASS_NAMES)} kinds of food: give one that does")
+    return network
 
 
 def layers_of(model: nn.Module, images: Tensor) -> dict[int | str, str]:

@@ -1,5 +1,6 @@
 """Pictures from files: whatever a camera, a phone or a web page left behind becomes uint8 RGB (3, H, W)."""
 
+import math
 import os
 import re
 import threading
@@ -202,13 +203,16 @@ def _white(image: Image.Image) -> float:
     if image.mode not in ("I", "F"):
         return 65535
     highest = image.getextrema()[1]
+    if not math.isfinite(highest):  # of a float file with gaps
+        values = np.asarray(image)
+        highest = float(values.max(initial=0, where=np.isfinite(values)))
     usual = (255, 65535) if image.mode == "I" else (1, 255, 65535)
     return next((white for white in usual if highest <= white), highest)
 
 
 def _rgb(image: Image.Image, white: float) -> Image.Image:
     if image.mode.startswith(("I", "F")):  # I;16 and its byte orders, I (32-bit) and F (float)
-        values = np.nan_to_num(np.asarray(image, dtype=np.float32)) * (255 / white)
+        values = np.nan_to_num(np.asarray(image, dtype=np.float32), posinf=white, neginf=0) * (255 / white)
         image = Image.fromarray((values.clip(0, 255) + 0.5).astype(np.uint8))
     if image.mode.endswith(("A", "a")) or "transparency" in image.info:
         layer = image.convert("RGBA")
@@ -223,7 +227,7 @@ def natural(name: str) -> list:
 
 def is_clutter(name: str) -> bool:
     """True for what operating systems leave in folders and archives."""
-    return name.startswith(".") or name.lower() in ("__macosx", "thumbs.db", "desktop.ini")
+    return name.startswith(".") or name.lower() in ("__macosx", "thumbs.db", "desktop.ini", "icon\r")
 
 
 def check_size(size: int) -> None:

@@ -2,8 +2,10 @@
 
 What the settings cost on a GPU, and where they are kept:
 
-- Deterministic cuDNN, in every gradient: a run gives again what it gave. It forbids a few backward algorithms that add
-  in any order; those that are left are as a rule as fast.
+- Deterministic cuDNN, in every gradient with respect to pixels: a run gives again what it gave. It forbids a few
+  backward algorithms that add in any order; those that are left are as a rule as fast. On CUDA two things repeat but
+  for rounding: training, which takes the fastest algorithms, and filters visualised by the paper's recipe, where
+  `grid_sample` adds its gradient in any order, and each step goes on from the last.
 - Full float32 (no TF32) in convolutions: on tensor cores (Ampere and later) TF32 is several times as fast. It rounds
   factors to 10 bits; sums stay in float32. One gradient is cheap and can flip a ReLU, so saliency is exact, and so are
   the scores by which completeness and deletion are judged. A mean over many copies (SmoothGrad, integrated gradients)

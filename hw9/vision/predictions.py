@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from hw9.vision.chunks import moved
@@ -42,6 +43,14 @@ class Evaluation:
 def as_float(pictures: np.ndarray | Tensor) -> Tensor:
     """uint8 pictures (N, 3, H, W) in 0..255 -> float32 in [0, 1]."""
     return torch.as_tensor(np.asarray(pictures)).float() / 255
+
+
+def as_array(values: Tensor | ArrayLike) -> np.ndarray:
+    """What NumPy takes, or a tensor on any device, with or without gradients, in any precision."""
+    if not isinstance(values, Tensor):
+        return np.asarray(values)
+    values = values.detach().cpu()
+    return (values.float() if values.dtype == torch.bfloat16 else values).numpy()  # which NumPy has not
 
 
 def evaluate(model: nn.Module, pictures: np.ndarray, labels: np.ndarray, *, chunk: int = 256) -> Evaluation:

@@ -59,7 +59,8 @@ class State:
             print(f"{self.path.name} is damaged or belongs to another run: training starts from the beginning")
             return 0, 0.0, 0.0, History()
         for part, values in zip(self.parts, saved["parts"], strict=True):
-            part.load_state_dict(values)
+            if values:  # a scaler that was not needed where the run began has none, and refuses none where it is
+                part.load_state_dict(values)
         step, spent, loss_sum = saved["at"]
         print(f"Going on from step {step} of the interrupted run")
         return step, spent, loss_sum, History(saved["epochs"])

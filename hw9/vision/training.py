@@ -12,19 +12,22 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.transforms import v2
 from tqdm import tqdm
 
+from hw9.notebook import weights_hash
 from hw9.vision.augmentation import Augmentation
 from hw9.vision.chunks import moved
-from hw9.vision.classifier import load_checkpoint, save_checkpoint
-from hw9.vision.inference import device_of
+from hw9.vision.classifier import save_checkpoint
+from hw9.vision.inference import device_of, unwrapped
 from hw9.vision.precision import fast_dtype
 from hw9.vision.predictions import evaluate
 from hw9.vision.resuming import History, State, interrupts_wait
 
+SAMPLE = 16  # so many pictures tell one data set from another
 Order = Callable[[int], np.ndarray]  # epoch -> row numbers (M,) as they are to be seen, batch after batch
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]  # logits (B, K), labels (B,) or shares (B, K), inputs -> scalar
 
@@ -52,6 +55,8 @@ def train(
 ) -> History:
     """Train `model` in place on uint8 pictures (N, 3, H, W) and labels (N,); it ends with the best epoch's weights.
 
+    Any network will do that has `class_names` and, for its checkpoint, `input_size`.
+
     AdamW (Loshchilov & Hutter 2019) under a one-cycle learning rate (Smith & Topin 2018), label smoothing, mixup with
     Beta(mix, mix) or CutMix in half of the steps (Zhang et al. 2018, Yun et al. 2019; `mix=0` switches both off), and
     an exponential moving average of the weights, which is what is validated and kept. bfloat16 where that pays.
@@ -60,11 +65,14 @@ def train(
     smoothing); it also gets the varied pictures, so that a teacher can look at what the model has seen.
 
     The best weights go to `checkpoint` (.safetensors). Every `save_every` seconds, after each epoch and on an interrupt
-    the whole state goes to `<checkpoint>.resume`, and the same call then goes on where it stopped. The random numbers
-    of a step depend on (seed, step) alone, so a resumed run gives what an uninterrupted one gives. No step waits for
-    the device: the loss is read once an epoch, and whenever the state is saved.
+    the whole state goes to `<checkpoint>.resume`, and the same call then goes on where it stopped: from the same first
+    weights and pictures and with the same options (`augment`, `loss` and the later epochs of `order`, which are
+    functions, cannot be compared: for others take another `checkpoint`). Any other call begins anew. The random numbers
+    of a step depend on (seed, step) alone, so a resumed run gives what an uninterrupted one gives; on a GPU, whose
+    fastest convolutions add in any order, but for rounding. No step waits for the device: the loss is read once an
+    epoch, and whenever the state is saved.
 
-    Raises ValueError for data that does not fit and FloatingPointError when the loss is no longer finite.
+    Raises ValueError for data or a model that does not fit and FloatingPointError when the loss is no longer finite.
     """
     labels, checkpoint = np.asarray(labels), Path(checkpoint)
     _check_data(model, pictures, labels, *validation)
@@ -86,16 +94,16 @@ def train(
     mixers = (
         [v2.MixUp(alpha=mix, num_classes=classes_of(model)), v2.CutMix(num_classes=classes_of(model))] if mix else []
     )
+    held = {id(parameter) for module in fixed for parameter in module.parameters()}
     same_run = [
-        2,  # of this list and what is saved beside it
+        3,  # of this list and what is saved beside it
         type(model).__name__,
-        len(labels),
-        zlib.crc32(labels.tobytes()),
-        zlib.crc32(order(0).tobytes()),
-        epochs,
-        batch,
-        learning_rate,
-        seed,
+        weights_hash(model),
+        [name for name, parameter in model.named_parameters() if id(parameter) not in held],
+        list(pictures.shape),
+        zlib.crc32(np.ascontiguousarray(pictures[:: max(1, len(pictures) // SAMPLE)])),
+        *(zlib.crc32(np.ascontiguousarray(part)) for part in (labels, order(0))),
+        [epochs, batch, learning_rate, weight_decay, label_smoothing, mix, ema, seed],
     ]
     state = State(checkpoint, same_run, [model, average, optimizer, schedule, scaler])
     step, spent, loss_sum, history = state.load()
@@ -164,7 +172,7 @@ def train(
                 print(f"Interrupted after {step} of {total} steps. Run the same cell again: it goes on from there.")
                 raise KeyboardInterrupt
     state.path.unlink(missing_ok=True)
-    model.load_state_dict(load_checkpoint(checkpoint).state_dict())
+    unwrapped(model).load_state_dict(load_file(checkpoint))
     model.eval()
     return history
 
@@ -207,6 +215,8 @@ def classes_of(model: nn.Module) -> int:
 
 
 def _check_data(model: nn.Module, *arrays: np.ndarray) -> None:
+    if lacking := [name for name in ("class_names", "input_size") if not hasattr(model, name)]:
+        raise ValueError(f"the {type(model).__name__} has no {lacking[0]}, which its checkpoint keeps: set it")
     for pictures, labels in (arrays[:2], arrays[2:]):
         if len(pictures) == 0 or len(pictures) != len(labels):
             raise ValueError(

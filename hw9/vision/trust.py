@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from hw9.vision.evaluation import deletion_curve, rank_correlations
 from hw9.vision.gradients import differentiable, on_device, scores
 from hw9.vision.inference import check_targets, unwrapped
+from hw9.vision.predictions import as_array
 from hw9.vision.randomisation import randomised as randomised
 
 
@@ -26,7 +27,7 @@ def controls(images: Tensor, *, masks: Tensor | None = None, seed: int = 0) -> d
     """
     count, _, height, width = images.shape
     numbers = np.random.default_rng(seed).random((count, height, width), np.float32)
-    grey = images.detach().mean(1).cpu().numpy()
+    grey = as_array(images.mean(1))
     found = {
         "random": torch.from_numpy(numbers),
         "edges": torch.from_numpy(np.stack([sobel(picture) for picture in grey])).float(),
@@ -113,7 +114,7 @@ def hits(maps: Tensor, masks: Tensor, *, reach: int = 2) -> np.ndarray:
 
 def widened(masks: Tensor, *, reach: int = 2) -> np.ndarray:
     """Masks (N, H, W) and all pixels at most `reach` beside them."""
-    return maximum_filter(np.asarray(masks, bool), (1, 2 * reach + 1, 2 * reach + 1))
+    return maximum_filter(as_array(masks).astype(bool), (1, 2 * reach + 1, 2 * reach + 1))
 
 
 def rank_accuracy(maps: Tensor, masks: Tensor) -> np.ndarray:
@@ -159,7 +160,7 @@ def object_sums(maps: Tensor, masks: Sequence[Tensor]) -> list[np.ndarray]:
     if len(maps) != len(masks):
         raise ValueError(f"there are {len(maps)} maps and masks of {len(masks)} scenes: give masks (K, H, W) for each")
     values = torch.as_tensor(maps).detach().cpu().double().numpy()
-    return [(np.asarray(part, bool) * own).sum((1, 2)) for own, part in zip(values, masks, strict=True)]
+    return [(as_array(part).astype(bool) * own).sum((1, 2)) for own, part in zip(values, masks, strict=True)]
 
 
 def single_deletion(falls: Sequence[np.ndarray], sums: Sequence[np.ndarray]) -> np.ndarray:
@@ -208,7 +209,7 @@ def contrast(method: Callable, model: nn.Module, images: Tensor, targets: Tensor
 
 
 def _pair(maps: Tensor, masks: Tensor) -> tuple[np.ndarray, np.ndarray]:
-    values, inside = (np.asarray(torch.as_tensor(part).detach().cpu()) for part in (maps, masks))
+    values, inside = as_array(maps), as_array(masks)
     if values.ndim != 3 or values.shape != inside.shape:
         raise ValueError(f"maps {values.shape} and masks {inside.shape} must both be (N, H, W)")
     return values, inside.astype(bool)

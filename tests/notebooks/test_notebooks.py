@@ -82,7 +82,7 @@ def test_it_runs_from_top_to_bottom(source, tmp_path, monkeypatch):
     pack(tmp_path / "hw9-colab.zip")
     book = from_source(source)
     for cell in code_cells(book):
-        cell.source = cell.source.replace("lesson.choose(DATA, device=device)", "lesson.choose(DATA, device=device, size=48)")
+        cell.source = cell.source.replace("lesson.choose(DATA, model=MODEL, device=device)", "lesson.choose(DATA, device=device, size=48)")
     assert ("size=48" in str(book)) == ("cnn" in source.stem)
     execute(book, "test", tmp_path)
     outputs = [output for cell in code_cells(book) for output in cell.outputs]

@@ -158,6 +158,7 @@ def test_a_softmax_at_the_end_is_said_and_not_taken_twice(wanted):
         ),
         (nn.Sequential(nn.Flatten(), nn.Linear(9, 4)), Refused, "Sequential fails .* resize them or wrap it"),
         (Named(after=lambda scores: {"logits": scores}), ValueError, "not dict: wrap it"),
+        (Named(after=lambda scores: scores[:, :1]), ValueError, "1 score per picture, .* a Module that returns two"),
         (lambda images: images.mean((2, 3)), TypeError, "must be a torch.nn.Module, not function"),
     ],
 )

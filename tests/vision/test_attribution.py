@@ -509,6 +509,8 @@ def test_baselines(images):
         make_baseline(images, torch.zeros(3, 5, 5))
     with pytest.raises(ValueError, match="NaN"):
         make_baseline(images, torch.tensor(math.nan))
+    with pytest.raises(ValueError, match=r"the baseline has values from -1 to -1: it must be in \[0, 1\]; undo"):
+        make_baseline(images, torch.tensor(-1.0))
 
 
 # ---- wrong input: one clear line each

@@ -13,6 +13,9 @@ def test_the_size_grows_with_progress():
     augment = augmentation(64, first_size=40)
     sizes = [augment(pictures(3, 64), p).shape[-1] for p in (0.0, 0.35, 0.7, 1.0)]
     assert sizes[0] == 40 and sizes == sorted(sizes) and sizes[2] == sizes[3] == 64
+    for size in (4, 100, 127):  # no multiples of 8
+        sizes = [augmentation(size, first_size=size // 2)(pictures(3, 64), p).shape[-1] for p in (0.0, 0.69, 0.7, 1.0)]
+        assert max(sizes) == sizes[2] == sizes[3] == augmentation(size)(pictures(), 0.0).shape[-1] == size
 
 
 def test_pictures_are_float_in_0_1_and_repeatable():

@@ -5,6 +5,7 @@ import warnings
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import torch
 
 from hw9.vision import figures
 
@@ -21,6 +22,17 @@ def test_names_of_files_are_no_mathematics(draw):
     assert all(name in shown for name in NAMES[:2]) and "$1" in shown
     assert "a_b^c 🍜.jpg" in shown or "a_b^c ‹steaming bowl›.jpg" in shown
     assert not any(text.get_parse_math() for text in figure.findobj(plt.Text))
+    plt.close(figure)
+
+
+@pytest.mark.parametrize("kind", [{"dtype": torch.bfloat16}, {"requires_grad": True}], ids=str)
+def test_tensors_that_numpy_does_not_take_are_drawn(kind):
+    """A GPU's are another such kind."""
+    picture, maps = torch.full((1, 3, 8, 8), 0.5, **kind), torch.eye(8, **kind)[None]
+    shown = figures.captions(torch.tensor([1]), torch.eye(2, **kind)[1:], ["a", "b"])
+    assert shown == ["0: b\n✓ b 100%"] and figures.unit(maps).max() == 1
+    figure = figures.rows(shown, {"picture": (picture, None), "map": (maps, "hot")})
+    assert [float(ax.images[0].get_array().max()) for ax in figure.axes] == [0.5, 1.0]
     plt.close(figure)
 
 

@@ -172,16 +172,29 @@ def test_a_wrong_channel_leaves_the_model_as_it_was():
     assert state(model) == before
 
 
-@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
-def test_visualising_works_where_gradients_are_off(mode):
-    model = compact()
-    with mode():
+@pytest.mark.parametrize("half", [False, True])
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode, lambda: torch.autocast("cpu", torch.bfloat16)])
+def test_what_the_caller_switched_does_not_matter(mode, half):
+    model = compact().half() if half else compact()
+
+    def made() -> list[Tensor]:
         images = pictures(2)
-        made = [visualize(model, 3, 1, size=SIDE, steps=2), visualize(model, 3, 1, steps=2, start=images)]
-        made.append(visualize(model, 3, 1, steps=2, start=images, recipe="course"))
-        top_crops(model, images, 3, 1, count=1)
-    assert torch.equal(made[0], visualize(model, 3, 1, size=SIDE, steps=2))
-    assert all(torch.isfinite(p).all() for p in made)
+        found = [visualize(model, 3, 1, size=SIDE, steps=2), visualize(model, 3, 1, steps=2, start=images)]
+        found += [visualize(model, 3, 1, steps=2, start=images, recipe="course"), activations(model, images, 3)]
+        return [*found, top_crops(model, images, 3, 1, count=1).values]
+
+    wanted = made()
+    with mode():
+        found = made()
+    assert all(torch.equal(one, other) and one.dtype == torch.float32 for one, other in zip(found, wanted, strict=True))
+
+
+def test_convolutions_are_deterministic():
+    model, seen = compact(), []
+    model.register_forward_pre_hook(lambda *_: seen.append(torch.backends.cudnn.deterministic))
+    for method in METHODS.values():
+        method(model)
+    assert seen and all(seen) and not torch.backends.cudnn.deterministic
 
 
 # --- visualisation from noise ----------------------------------------------------------------------------------------
@@ -430,6 +443,19 @@ def test_the_crop_shows_the_planted_spot():
     assert found.crops.sum((1, 2, 3)).tolist() == pytest.approx([27 * 1.0, 27 * 0.8, 27 * 0.6])
     top, left = found.boxes[2, :2].tolist()
     assert abs(33 + 0.5 - (top + 6)) <= 2.5 and abs(20 + 0.5 - (left + 6)) <= 2.5  # in the middle, up to the stride
+
+
+def test_the_crop_lies_where_a_network_without_padding_looks():
+    """Its maps have fewer places than the picture has strides: place k sees the 31 pixels from 16 k on, of 160."""
+    model = nn.Sequential(nn.Conv2d(3, 2, 7, 4), nn.ReLU(), nn.Conv2d(2, 2, 7, 4))
+    for parameter in model.parameters():
+        parameter.data.fill_(0.01)
+    images = torch.zeros(2, 3, 160, 160)
+    images[0, :, 70:78, 45:53], images[1, :, 110:118, 20:28] = 1, 1
+    found = top_crops(model, images, "2", 0, count=2)
+    assert found.field == 31 and found.places.max() > 4
+    corners = (16 * found.places + 31 / 2 - 40 / 2).clamp(0, 120)
+    assert (found.boxes[:, :2] - corners).abs().max() <= 0.5
 
 
 def test_many_channels_in_one_pass_equal_one_at_a_time():

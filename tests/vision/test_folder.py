@@ -90,6 +90,30 @@ def test_a_run_goes_on_where_it_was_killed(place, monkeypatch, capsys):
         explain(place, "out", methods=["smoothgrad"])
 
 
+def test_a_network_trained_anew_is_another_one(place):
+    explain(place, "out")
+    network = folder.load_checkpoint(place / "net.safetensors")
+    torch.nn.init.zeros_(network.head[3].bias)
+    save_checkpoint(place / "net.safetensors", network, {})
+    with pytest.raises(ValueError, match="holds maps of another folder, model or methods"):
+        explain(place, "out")
+
+
+def test_names_with_line_breaks_or_as_long_as_names_can_be(place):
+    for name in PICTURES[1:]:
+        (place / "in" / name).unlink()
+    long, longest = "麵" * 80 + ".jpg", "麵" * 83 + ".jpg"  # 244 and 253 bytes; 255 is the most
+    for name in (long, longest):
+        Image.open(place / "in" / "a.jpg").save(place / "in" / name)
+    for name in ("a\rb\nc.txt", "Icon\r"):  # the second is macOS's
+        (place / "in" / name).write_text("no picture")
+    table = explain(place, "out")
+    rows = rows_of(table)
+    assert set(rows) == {"a.jpg", long, longest, "a\rb\nc.txt", "notes.txt"}
+    assert rows[long]["problem"] == "" and "too long for this disk" in rows[longest]["problem"]
+    assert {path.name for path in (place / "out" / "saliency").iterdir()} == {"a.jpg.png", f"{long}.png"}
+
+
 def test_shards_make_one_table(place, monkeypatch):
     whole = rows_of(explain(place, "whole"))
     monkeypatch.setenv("WORLD_SIZE", "3")
@@ -109,6 +133,7 @@ def test_shards_make_one_table(place, monkeypatch):
         (["none"], "none: there is no such folder"),
         (["empty"], "empty: no files here"),
         (["in", "--model", "none.pth"], "no checkpoint at"),
+        (["in", "--out", "in"], "in holds the pictures: give --out a folder of its own"),
     ],
 )
 def test_what_cannot_be_used_is_one_line(place, arguments, line, capsys, monkeypatch):

@@ -1,5 +1,7 @@
 """What every method relies on: the model comes back as it was, memory runs out gracefully, wrong input is named."""
 
+import warnings
+
 import pytest
 import torch
 from torch import nn
@@ -43,6 +45,15 @@ def test_frozen_freezes_and_gives_back(model):
         assert not any(m.training for m in model.modules())
         assert not any(p.requires_grad for p in model.parameters())
     assert state_of(model) == before and model[4].weight.grad is gradient
+
+
+@pytest.mark.parametrize("norm", [nn.BatchNorm2d, nn.InstanceNorm2d])
+def test_a_batch_norm_that_judges_pictures_by_others_is_named(norm):
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), norm(4, track_running_stats=False))
+    with warnings.catch_warnings(record=True) as caught, frozen(model):
+        pass
+    told = "has no running statistics: its pictures are judged by others of the same chunk"
+    assert [told in str(one.message) for one in caught] == [True] * (norm is nn.BatchNorm2d)
 
 
 def test_frozen_gives_back_when_something_raises(model):
@@ -94,6 +105,10 @@ def test_chunks_cover_everything_once():
         torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"),
         MemoryError(),
         RuntimeError("[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:121] data. DefaultCPUAllocator: not enough memory: you tried to"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED"),
+        RuntimeError("GET was unable to find an engine to execute this computation"),
     ],
 )
 def test_out_of_memory_halves_the_chunk(error):

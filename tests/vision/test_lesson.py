@@ -115,8 +115,27 @@ def test_a_checkpoint_is_loaded_instead_of_training(tmp_path, capsys):
     network, history = lesson.train_or_load(FOOD, str(tmp_path / "a.safetensors"))
     assert isinstance(network, CompactCNN) and history is None and "Loaded CompactCNN" in capsys.readouterr().out
     save_checkpoint(tmp_path / "b.safetensors", CompactCNN(classes=3), {})
-    with pytest.raises(ValueError, match="3 classes"):
-        lesson.train_or_load(FOOD, str(tmp_path / "b.safetensors"))
+    other = CompactCNN()
+    other.class_names = tuple(f"bird {k}" for k in range(11))
+    save_checkpoint(tmp_path / "c.safetensors", other, {})
+    for name, what in (("b", "3 classes"), ("c", r"11 classes apart \(bird 0, .*\), not the lesson's 11 kinds")):
+        with pytest.raises(ValueError, match=what):
+            lesson.train_or_load(FOOD, str(tmp_path / f"{name}.safetensors"))
+
+
+def test_the_course_checkpoint_gets_pictures_of_its_size_also_on_a_cpu(no_food, monkeypatch):
+    class Bare(CourseCNN):  # its millions of weights take time, and are not asked for
+        def __init__(self):
+            nn.Module.__init__(self)
+            self.class_names = lesson.CLASS_NAMES
+
+    saved = {"checkpoint.pth": Bare(), "compact.pth": CompactCNN()}
+    monkeypatch.setattr(lesson, "load_checkpoint", lambda path, device: saved[path.name])
+    assert lesson.choose(model="compact.pth") == ("sprites", 96)
+    assert lesson.choose(model=' "checkpoint.pth"') == ("sprites", 128)
+    assert lesson.train_or_load(replace(FOOD, size=128), "checkpoint.pth") == (saved["checkpoint.pth"], None)
+    with pytest.raises(ValueError, match="takes 128 px, not 96: choose pictures with size=128"):
+        lesson.train_or_load(replace(FOOD, size=96), "checkpoint.pth")
 
 
 def nothing() -> lesson.Lesson:

@@ -488,6 +488,11 @@ def damaged():
         ({"recipe": "curse"}, ValueError, "no recipe 'curse'"),
         ({"hide_color": "pink"}, ValueError, "no baseline 'pink'"),
         ({"hide_color": torch.zeros(3, 5, 5)}, ValueError, "does not fit"),
+        (
+            {"hide_color": 255},
+            ValueError,
+            r"the baseline has values from 255 to 255: it must be in \[0, 1\]; divide them",
+        ),
         ({"model": damaged()}, ValueError, "NaN"),
         ({"model": nn.Conv2d(3, 4, 1)}, ValueError, "class scores"),
         ({"image": torch.rand(3, 1, 1)}, ValueError, "one single superpixel"),

@@ -125,6 +125,14 @@ def test_float_and_32_bit_files(tmp_path):
         assert np.abs(read_picture(tmp_path / f"{name}.tif")[0, 0] - np.arange(256.0)).max() <= 1
 
 
+def test_a_float_file_with_gaps_is_scaled_by_what_is_there(tmp_path):
+    row = np.linspace(0, 200, 256, dtype=np.float32)
+    row[[0, 1, 2, 255]] = np.nan, np.inf, -np.inf, np.nan
+    Image.fromarray(np.tile(row, (2, 1))).save(tmp_path / "a.tif")
+    found = read_picture(tmp_path / "a.tif")[0, 0]
+    assert found[[0, 1, 2, 255]].tolist() == [0, 255, 0, 0] and np.abs(found[3:255] - row[3:255]).max() <= 1
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("size", [None, 32])
 def test_exif_orientation_shows_the_picture_upright(tmp_path, orientation, size):

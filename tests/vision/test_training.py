@@ -11,6 +11,7 @@ import hw9.vision.training as training
 from hw9.vision.augmentation import augmentation
 from hw9.vision.classifier import ARCHITECTURES, CompactCNN, load_checkpoint
 from hw9.vision.predictions import evaluate
+from hw9.vision.resuming import History, State
 from hw9.vision.training import toward, train
 
 
@@ -25,11 +26,6 @@ class Tiny(nn.Module):
 
     def forward(self, images):
         return self.head(self.features(images))
-
-
-@pytest.fixture(autouse=True)
-def tiny_is_known(monkeypatch):
-    monkeypatch.setitem(ARCHITECTURES, "Tiny", Tiny)
 
 
 @pytest.fixture()
@@ -54,10 +50,11 @@ def run(data, path, **options):
     return model, history
 
 
-def test_it_learns_and_keeps_the_best_epoch(data, tmp_path):
+def test_it_learns_and_keeps_the_best_epoch(data, tmp_path, monkeypatch):
     model, history = run(data, tmp_path / "m.safetensors", epochs=8)
     assert history.best["accuracy"] == max(e["accuracy"] for e in history.epochs) > 0.9
     assert not model.training and [e["epoch"] for e in history.epochs] == list(range(1, 9))
+    monkeypatch.setitem(ARCHITECTURES, "Tiny", Tiny)  # for reading alone: any network is trained
     saved = load_checkpoint(tmp_path / "m.safetensors")
     assert saved.metrics["epoch"] == history.best["epoch"] and len(saved.metrics["per_class"]) == 2
     assert evaluate(saved, *data).accuracy == evaluate(model, *data).accuracy == history.best["accuracy"]
@@ -109,6 +106,38 @@ def test_a_damaged_or_foreign_resume_file_is_not_used(data, tmp_path, content, c
     assert "training starts from the beginning" in capsys.readouterr().out
 
 
+def test_an_interrupted_run_does_not_go_on_with_other_settings_weights_or_pictures(data, tmp_path, capsys):
+    def begin(model=None, pictures=data[0], loss=None, **options):
+        options = {"epochs": 2, "batch": 45, "checkpoint": tmp_path / "m", "loss": loss} | options
+        train(model or tiny(), pictures, data[1], data, **options)
+        return capsys.readouterr().out
+
+    def interrupt(logits, wanted, _):
+        signal.raise_signal(signal.SIGINT)
+        return logits.square().mean()
+
+    with pytest.raises(KeyboardInterrupt):
+        begin(loss=interrupt)
+    state, other, fixed = (tmp_path / "m.resume").read_bytes(), tiny(), tiny()
+    nn.init.zeros_(other.head[2].bias)
+    settings = [{"mix": 0}, {"ema": 0.9}, {"weight_decay": 0}, {"label_smoothing": 0}]
+    settings += [{"model": other}, {"model": fixed, "fixed": fixed.features}]
+    settings += [{"pictures": data[0] // 2}, {"pictures": data[0].repeat(2, 3)}]
+    for changed in settings:
+        (tmp_path / "m.resume").write_bytes(state)
+        assert "belongs to another run: training starts from the beginning" in begin(**changed), changed
+    (tmp_path / "m.resume").write_bytes(state)
+    assert "Going on from step 1" in begin()
+
+
+def test_a_run_without_a_scaler_goes_on_where_one_is_needed(tmp_path):
+    """Begun with bfloat16 or on a CPU, and continued on a GPU that has float16 alone."""
+    parts = [torch.amp.GradScaler("cpu", enabled=enabled) for enabled in (False, True)]
+    first, second = (State(tmp_path / "m", ["run"], [part]) for part in parts)
+    first.save(3, 1.0, 0.5, History([{"epoch": 1}]))
+    assert second.load() == (3, 1.0, 0.5, History([{"epoch": 1}]))
+
+
 def test_a_full_disk_is_one_clear_line(data, tmp_path, monkeypatch):
     def full(*_):
         raise RuntimeError("PytorchStreamWriter failed writing file: No space left on device")
@@ -129,6 +158,8 @@ def test_data_that_does_not_fit(data, tmp_path):
     for message, wrong in bad.items():
         with pytest.raises(ValueError, match=message):
             train(tiny(), *wrong, data, checkpoint=tmp_path / "m.safetensors", epochs=1)
+    with pytest.raises(ValueError, match="the Linear has no class_names, which its checkpoint keeps: set it"):
+        train(nn.Linear(2, 2), *data, data, checkpoint=tmp_path / "m.safetensors", epochs=1)
 
 
 def test_a_loss_that_explodes_says_what_to_do(data, tmp_path):
@@ -143,7 +174,7 @@ def test_no_step_waits_for_the_device(data, tmp_path, monkeypatch, pretend):
     adamw, waits = torch.optim.AdamW, []
     monkeypatch.setattr(torch.optim, "AdamW", lambda groups, lr, fused: adamw(groups, lr=lr))  # none fused for "meta"
     monkeypatch.setattr(training, "_forked", lambda device: torch.random.fork_rng([]))
-    monkeypatch.setattr(training, "load_checkpoint", lambda path: model)
+    monkeypatch.setattr(training, "load_file", lambda path: model.state_dict())
     for steps in (2, 6):
         with pretend() as device:
             model = tiny().to("meta")

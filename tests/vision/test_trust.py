@@ -129,6 +129,20 @@ def test_stages_of_other_networks_and_what_cannot_be_randomised():
         list(trust.randomised(nn.Sequential(Own(), nn.Linear(2, 2))))
     with pytest.raises(ValueError, match="no weights"):
         list(trust.randomised(nn.Sequential(nn.ReLU())))
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Linear(4, 2))
+    model.gain = nn.Parameter(torch.ones(1))
+    with pytest.raises(ValueError, match="the parameter 'gain' cannot be randomised, it lies in no layer: put it into"):
+        next(trust.randomised(model))
+
+
+def test_statistics_of_a_norm_without_weights_go_too_and_no_other_device_is_seeded(monkeypatch):
+    seeded = []
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", seeded.append)
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4, affine=False), nn.ReLU(), nn.Linear(4, 2))
+    model[1].running_mean.fill_(3.0)
+    stages = list(trust.randomised(model))
+    assert [name for name, _ in stages] == ["0", "3"] and not seeded
+    assert not stages[0][1][1].running_mean.any() and (model[1].running_mean == 3).all()
 
 
 def test_limes_ceiling_is_below_one_and_far_above_a_network_without_weights():
@@ -210,6 +224,11 @@ def test_hits_and_rank_accuracy_by_hand():
     maps[0, 3, 3], maps[1, 5, 5], maps[2, 6, 3] = 1, 1, 1  # inside, two beside the corner, three below
     assert trust.hits(maps, masks).tolist() == [True, True, False]
     assert trust.hits(maps, masks, reach=0).tolist() == [True, False, False]
+    others = masks.bfloat16().requires_grad_()  # as a GPU's tensors, none that NumPy takes
+    assert trust.hits(maps.bfloat16(), others).tolist() == [True, True, False]
+    assert (trust.widened(others) == trust.widened(masks)).all()
+    assert trust.object_sums(maps, others[:, None])[0].tolist() == [1.0]
+    assert trust.controls(others[:, None].expand(-1, 3, -1, -1))["edges"].shape == (3, 8, 8)
     maps[0, 2, 2:4], maps[0, 7, 7] = 0.5, 0.7  # 4 highest: 3 of them inside
     maps[1:] = 0
     maps[1, :4, :4] = 1  # 4 of 16 equal ones are inside
