@@ -326,8 +326,8 @@ quiz.ask("heads")
 # %%
 from hw9.language.explorer import explorer
 
-layer, head = strongest["next"]  # opens on a head with a clear habit: what is it?
-explorer(reader, sentences.APPLE_TRADITIONAL.texts[2], layer=layer + 1, heads=[head + 1])
+opens = strongest["next"]  # a layer and a head with a clear habit: which?
+explorer(reader, sentences.APPLE_TRADITIONAL.texts[2], layer=opens[0] + 1, heads=[opens[1] + 1])
 
 # %% [markdown]
 # Run in a live notebook it computes any combination of masks, and the corpus search, when you ask for it (the first search
