@@ -326,8 +326,7 @@ quiz.ask("heads")
 # %%
 from hw9.language.explorer import explorer
 
-opens = strongest["next"]  # a layer and a head with a clear habit: which?
-explorer(reader, sentences.APPLE_TRADITIONAL.texts[2], layer=opens[0] + 1, heads=[opens[1] + 1])
+explorer(reader, sentences.APPLE_TRADITIONAL.texts[2], layer=reader.layers // 2, heads=[reader.heads])
 
 # %% [markdown]
 # Run in a live notebook it computes any combination of masks, and the corpus search, when you ask for it (the first search
