@@ -215,7 +215,7 @@ notebook.fact("neighbours", {"layers": [layer + 1 for layer in framed], "upper":
 show(head_figures.one_head(patterns, reader.heads - 1), "bert_08_head_12")
 shares = torch.stack([row[:, -1] for name, row in patterns.items() if name != "entropy"], 1)  # layers, patterns
 most = [row.sort(descending=True).values for row in shares.nan_to_num()]
-clear = [layer for layer, (first_, second, *_) in enumerate(most, 1) if first_ >= 0.25 and first_ - second >= 0.06]
+clear = [layer for layer, (first_, second, *_) in enumerate(most, 1) if first_ >= 0.25 and first_ - second >= 0.04]
 notebook.fact("head", {"shares": [[], *shares], "clear": clear, "number": reader.heads})
 
 # %% [markdown]
