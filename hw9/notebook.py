@@ -42,7 +42,8 @@ def setup(seed: int = 0) -> str:
     if not cjk_font():
         print("No font with Chinese characters: figures show boxes for them. Do: pip install paperang-p2-fonts-cjk")
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    what = torch.cuda.get_device_name() if device == "cuda" else f"CPU with {torch.get_num_threads()} threads"
+    threads = torch.get_num_threads()
+    what = torch.cuda.get_device_name() if device == "cuda" else f"CPU, {threads} thread{'s' if threads > 1 else ''}"
     print(f"Ready: Python {platform.python_version()}, torch {torch.__version__.split('+')[0]}, {what}")
     return device
 

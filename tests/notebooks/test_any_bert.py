@@ -65,7 +65,7 @@ def test_six_layers_of_eight_heads_with_one_type_of_segment_every_cell_and_again
 
 
 def test_twenty_four_layers_of_sixteen_heads_that_read_letters_and_cannot_answer(tmp_path, monkeypatch, capsys):
-    """Cased, character by character: an English word has as many tokens as letters, and is hidden and measured whole."""
+    """Cased, character by character: an English word has a token per letter, and is hidden and measured whole."""
     texts = [text for name, value in vars(sentences).items() if name.isupper() for text in _texts(value)]
     texts += [item.question + item.context for item in questions.QUESTIONS]
     letters = sorted({*"".join(texts), *string.ascii_letters} - {" "})
@@ -73,7 +73,9 @@ def test_twenty_four_layers_of_sixteen_heads_that_read_letters_and_cannot_answer
     words = {word: number for number, word in enumerate(["[PAD]", *SPECIALS, *letters])}
     core = Tokenizer(WordLevel(words, unk_token="[UNK]"))
     core.normalizer = normalizers.BertNormalizer(lowercase=False)
-    core.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Split("", "isolated")])
+    core.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Split("", "isolated")]
+    )
     core.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]",
         pair="[CLS] $A [SEP] $B:1 [SEP]:1",
@@ -111,8 +113,8 @@ def runs(tmp_path, monkeypatch):
 def stand_ins(tmp_path):
     """The README's examples: their vocabularies' layout and size, their files and names of weights; the width is tiny.
 
-    google-bert/bert-base-chinese (masks, no answers, old names gamma and beta), an extractive question answerer with the
-    same vocabulary (vocab.txt and pytorch_model.bin, no masks), google-bert/bert-base-cased.
+    google-bert/bert-base-chinese (masks, no answers, old names gamma and beta), an extractive question answerer with
+    the same vocabulary (vocab.txt and pytorch_model.bin, no masks), google-bert/bert-base-cased.
     """
     tokens = BertTokenizer.from_pretrained(EMBEDDED).get_vocab()
     unused = [f"[unused{number}]" for number in range(1, 100)]
@@ -139,13 +141,19 @@ def stand_ins(tmp_path):
         if kind is BertForQuestionAnswering:
             torch.save(state, folder / "pytorch_model.bin")
         else:
-            old = {key.replace("Norm.weight", "Norm.gamma").replace("Norm.bias", "Norm.beta"): state[key] for key in state}
+            old = {
+                key.replace("Norm.weight", "Norm.gamma").replace("Norm.bias", "Norm.beta"): state[key] for key in state
+            }
             save_file(old, folder / "model.safetensors", metadata={"format": "pt"})
     return tmp_path
 
 
 def test_the_readmes_own_examples(stand_ins, monkeypatch, capsys):
-    names = {"MODEL": "bert-base-chinese", "ANSWERS": "roberta-base-chinese-extractive-qa", "ENGLISH": "bert-base-cased"}
+    names = {
+        "MODEL": "bert-base-chinese",
+        "ANSWERS": "roberta-base-chinese-extractive-qa",
+        "ENGLISH": "bert-base-cased",
+    }
     settings = {setting: str(stand_ins / name) for setting, name in names.items()}
     lesson = Cells(NOTEBOOK, monkeypatch, draw=False, draws=2, **settings)
     assert lesson.run() == lesson.figures

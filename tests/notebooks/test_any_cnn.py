@@ -53,8 +53,9 @@ class Nasty(nn.Module):
 def quick(monkeypatch, food):
     """All methods with few samples and steps; nothing is trained."""
     for function, name, value in (
-        (lime.explain, "samples", 12), (attribution.smoothgrad, "samples", 2), (attribution.integrated_gradients, "steps", 2),
-        (filters.visualize, "steps", 1), (filters.visualize_many, "steps", 1), (filters.visualize_steps, "steps", 2),
+        (lime.explain, "samples", 12), (attribution.smoothgrad, "samples", 2),
+        (attribution.integrated_gradients, "steps", 2), (filters.visualize, "steps", 1),
+        (filters.visualize_many, "steps", 1), (filters.visualize_steps, "steps", 2),
     ):  # fmt: skip
         monkeypatch.setitem(function.__kwdefaults__, name, value)
     monkeypatch.setattr(lesson, "choose", lambda *_, **__: food)

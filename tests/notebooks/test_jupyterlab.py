@@ -1,4 +1,4 @@
-"""Both notebooks in a real JupyterLab, in Chromium: what is stored is seen before it is trusted, and what is live answers.
+"""Both notebooks in a real JupyterLab, in Chromium: what is stored is seen before it is trusted, what is live answers.
 
 The cells themselves are executed in full elsewhere (test_notebooks); what only a JupyterLab can show is how outputs of
 each kind are drawn, who gets the keys, and what a restart leaves. So one cell of each kind runs here, with the embedded
@@ -175,7 +175,9 @@ def test_what_is_stored_is_seen_before_the_notebook_is_trusted(page, lab, name):
     blocks = page.locator(".jp-RenderedHTML pre")
     assert blocks.count() >= 5
     assert blocks.evaluate_all("all => all.every((one) => getComputedStyle(one).whiteSpace === 'pre')")
-    wide = "all => all.filter((one) => one.scrollWidth > one.clientWidth + 1).map((one) => one.textContent.slice(0, 80))"
+    wide = (
+        "all => all.filter((one) => one.scrollWidth > one.clientWidth + 1).map((one) => one.textContent.slice(0, 80))"
+    )
     assert page.locator(".jp-RenderedHTML, .jp-RenderedImage").evaluate_all(wide) == []
     assert page.locator(".jp-Notebook mjx-container").count() >= 3  # formulas, typeset without network
     assert page.locator(".jp-Notebook iframe").count() == 0  # not trusted
@@ -297,7 +299,9 @@ def test_cards_of_the_quiz_answer_to_mouse_and_keys_and_are_there_again_after_a_
     run([None] * 3)
     kept()
     run([f'notebook.fact("lime", {LIME.replace("[1]", "[0]")})\nquiz.ask("lime")'])
-    page.get_by_text("Your run has changed since you answered lime-2, lime-3 and lime-4: the answers are kept").wait_for()
+    page.get_by_text(
+        "Your run has changed since you answered lime-2, lime-3 and lime-4: the answers are kept"
+    ).wait_for()
     cards.nth(2).get_by_role("button", name="Check").click()
     said(2, "Your run has changed: run this cell again.")
 

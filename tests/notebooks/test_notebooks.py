@@ -82,11 +82,15 @@ def test_it_runs_from_top_to_bottom(source, tmp_path, monkeypatch):
     pack(tmp_path / "hw9-colab.zip")
     book = from_source(source)
     for cell in code_cells(book):
-        cell.source = cell.source.replace("lesson.choose(DATA, model=MODEL, device=device)", "lesson.choose(DATA, device=device, size=48)")
+        cell.source = cell.source.replace(
+            "lesson.choose(DATA, model=MODEL, device=device)", "lesson.choose(DATA, device=device, size=48)"
+        )
     assert ("size=48" in str(book)) == ("cnn" in source.stem)
     execute(book, "test", tmp_path)
     outputs = [output for cell in code_cells(book) for output in cell.outputs]
     assert not [output for output in outputs if output.get("name") == "stderr"]
+    apart = re.findall(r"nowhere further apart than (\S+) of", "".join(str(output.get("text")) for output in outputs))
+    assert len(apart) == (2 if "cnn" in source.stem else 0) and all(float(part) < 0.01 for part in apart)  # plain torch
     assert (tmp_path / "hw9-lesson" / "hw9" / "notebook.py").is_file()
     own, kept = f"{source.stem.split('_')[1]}_*", ROOT / "figures"
     assert {path.name for path in (tmp_path / "hw9-lesson" / "figures").glob(own)} == {p.name for p in kept.glob(own)}
@@ -130,7 +134,9 @@ def test_the_archive_may_hold_the_lesson_in_a_folder(source, tmp_path):
 
 def test_without_git_one_line_says_so(source, tmp_path):
     setup = code_cells(from_source(source))[0].source.replace('REPOSITORY = ""', "REPOSITORY = 'no/such/repository'", 1)
-    done = subprocess.run([sys.executable, "-I", "-c", setup], cwd=tmp_path, capture_output=True, text=True, env={"PATH": ""})
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", setup], cwd=tmp_path, capture_output=True, text=True, env={"PATH": ""}
+    )
     assert done.stderr.splitlines()[-1] == (
         "FileNotFoundError: There is no hw9-colab.zip here, and no git to fetch REPOSITORY with: "
         "upload hw9-colab.zip beside this notebook, or set REPOSITORY."
