@@ -133,13 +133,14 @@ def _figure_style() -> None:
 def show(figure, name: str, *, folder: str | Path | None = None) -> None:
     """Keep a matplotlib figure as <folder>/<name>.png or .jpg and show that very picture below the cell.
 
-    `folder` is `figures_folder()` by default.
+    Its name stands small in the lower right corner, as questions go by it. `folder` is `figures_folder()` by default.
     """
     import matplotlib.pyplot as plt
     from IPython.display import Image, display
 
     drawn = io.BytesIO()
     photographs = any(image.get_array().ndim == 3 for ax in figure.axes for image in ax.images)
+    figure.text(1, 0, name, ha="right", va="top", fontsize=6.5, color="0.5")
     figure.savefig(drawn, bbox_inches="tight")
     plt.close(figure)
     content, kind = compressed(drawn.getvalue(), photographs=photographs)

@@ -91,7 +91,7 @@ for name, (_, of) in food.splits.items():
 # has four, and 2.4 million weights). Training shows it the pictures again and again, each time cropped, flipped and
 # recoloured a little, and changes the weights so that the right class scores higher.
 #
-# Two or three minutes on two CPU cores are not enough to learn seeing from nothing. So there the network starts from weights that
+# Two or three minutes on two CPU cores are not enough to learn to see from scratch. So there the network starts from weights that
 # know *photographs* of food but have never met a dish of these scenes (**transfer learning**): its first layers, which see
 # edges and colours, stay as they are; the later ones learn. At the end the new weights are averaged with the old, four
 # parts to one, which usually costs a little on dishes it has practised (so the accuracy printed below may lie under the end
@@ -140,10 +140,11 @@ if len(wrong): show(figures.rows(sure, {"": (worst, None)}, title=f"The {len(wro
 # ### The ten pictures of this lesson
 #
 # Every method below explains the same ten pictures, numbered from 0. ✓ and ✗ say whether the network is right, the
-# percentage how sure it is. All methods explain the class of the *label*. Some pictures show a second food, of another
+# percentage how sure it is. All methods explain the class of the *label*. The embedded ones are new scenes of dishes that the
+# network has practised, so it is right more often than on dishes never seen. Some show a second food, of another
 # class: "food pixels" are those of the label's class only.
 #
-# 中文：十張圖編號 0–9；✓／✗ 表示答對或答錯，解釋的都是標籤的類別。
+# 中文：十張圖編號 0–9；✓／✗ 表示答對或答錯，解釋的都是標籤的類別。內建的十張是練習過的菜的新場景，所以答對的比例高於沒看過的菜。
 
 # %%
 images, targets = food.images, food.labels
@@ -203,8 +204,8 @@ stable = lime_method.stability(model, images[picked], target=int(targets[picked]
 show(figures_lime.stability(images[picked], stable.explanations, stable.overlap, top=stable.top), "cnn_07_lime_stability")
 
 # %% [markdown]
-# The dots of one column are the weights of one patch under five seeds. **Look and think.** Which patches would you speak
-# about: those whose dots lie together, or those that are far from zero under every seed?
+# The dots of one column are the weights of one patch under five seeds: on the left the patches of largest weight, on the right
+# those of smallest. **Look and think.** For which patches does even the *sign* depend on the seed? About which would you speak?
 #
 # ### As the course drew it
 #
@@ -263,9 +264,10 @@ show(figures.rows(columns, {"picture": (images, None), "saliency": (maps["salien
 notebook.fact("saliency", {"on_food": visible.on_object(maps["saliency"], food.masks)})
 
 # %% [markdown]
-# **Why every picture is normalised on its own.** The size of the gradient differs from picture to picture. The figure shows
-# the same maps on scales of their own and on one common scale, and below them the course's variant, the gradient of the
-# *loss*, on one scale as well. The cell prints by what factor the strongest and weakest map differ.
+# **Why every picture is normalised on its own.** The size of the gradient differs from picture to picture, for some networks a
+# little, for others by orders of magnitude. The figure shows the same maps on scales of their own and on one common scale, and
+# below them the course's variant, the gradient of the *loss*, on one scale as well. The cell prints by what factor the strongest
+# and the weakest map differ: for which of the two gradients does it matter here?
 #
 # 中文：每張圖的梯度大小不同。比較「各用各的尺度」與「同一個尺度」；最後一列是課程的做法：對損失函數微分。
 
@@ -315,14 +317,14 @@ source(attribution.smoothgrad)
 # %%
 smooth, kept = attribution.smoothgrad(model, images, targets, return_kept=True)
 maps["SmoothGrad"] = attribution.heatmap(smooth)
-notes = [f"keeps its class {share:.0%}" for share in kept]
+notes = [f"same answer {share:.0%}" for share in kept]
 table = {"picture": (images, None), "saliency": (maps["saliency"], "hot"), "SmoothGrad": (maps["SmoothGrad"], "hot", notes)}
 show(figures.rows(columns, table, title="SmoothGrad: the mean gradient of 50 noisy copies, noise 0.15"), "cnn_11_smoothgrad")
 notebook.fact("smoothgrad", {"kept": kept})
 
 # %% [markdown]
-# Below each map: the share of the fifty noisy pictures to which the network still gives the class of the clean one. Where
-# that share is low, the average explains pictures the network *misreads*. So the noise has to be chosen with care.
+# Below each map: the share of the fifty noisy pictures to which the network still gives the answer it gave to the clean one.
+# Where that share is low, the average explains pictures the network *misreads*. So the noise has to be chosen with care.
 #
 # 中文：圖下數字：五十張雜訊圖中答案不變的比例；太低時，這張圖解釋的是看錯的圖片。
 
@@ -331,7 +333,7 @@ few = [k for k in (0, 1, 3, 4, 5) if k < len(images)]  # enough to see what chan
 levels, table = (0.02, 0.05, 0.15, 0.3, 0.5), {}
 for level in levels:
     noisy, kept = attribution.smoothgrad(model, images[few], targets[few], noise=level, samples=25, return_kept=True)
-    table[f"noise {level}"] = (attribution.heatmap(noisy), "hot", [f"{share:.0%} keep" for share in kept])
+    table[f"noise {level}"] = (attribution.heatmap(noisy), "hot", [f"same {share:.0%}" for share in kept])
 show(figures.rows([columns[k] for k in few], table, title="SmoothGrad with less and more noise, 25 copies each"), "cnn_12_smoothgrad_noise")
 area = [visible.half_area(noisy).nanmean() for noisy, *_ in table.values()]
 notebook.fact("noise", {"levels": [str(level) for level in levels], "area": area, "growth": area[-1] / area[0]})
@@ -341,7 +343,7 @@ quiz.ask("smoothgrad")
 
 # %% [markdown]
 # **Look and think.** Is the SmoothGrad map of a picture really smoother than its saliency map, or does it only show other
-# places? Which noise would you choose? And does any picture keep its class *more* often under noise 0.5 than under 0.15?
+# places? Which noise would you choose? And does any picture keep its answer *more* often under noise 0.5 than under 0.15?
 # (What might the network say to a picture of nothing but noise?)
 #
 # ## 7. Filters: what is each part of the network looking for?
@@ -378,6 +380,12 @@ notebook.fact("filters", {"rows": list(respond), "bottom": bottom, "bright": bri
 # Each row has one scale: yellow where the filter responds most, dark violet where least.
 #
 # ### What does a filter like to see?
+#
+# Read the figure from top to bottom. A filter of an early layer sees a few pixels only and can ask for no more than a colour or
+# fine stripes; further up it sees a larger part of the picture, and asks for larger and more varied patterns. Where two drawings
+# of a row look alike, two filters want nearly the same.
+#
+# 中文：由上往下看：前面的層只看得到幾個像素，要的是顏色或細條紋；後面的層看得到更大的範圍，要的圖樣也更大、更多樣。
 
 # %%
 channels = list(range(min(8, *(filters.activations(model, images[:1], n).shape[1] for n in layers))))
@@ -391,27 +399,32 @@ show(figures.strip(frames, at, title=f"Layer {late}, filter 0: the picture while
 # %% [markdown]
 # ### Is the visualisation right? Compare it with real crops
 #
-# Beside the middle of each drawing, on the same scale: the crops of training pictures that activate the same filter most, and
-# below them how strongly (its activation). If both show the same thing, believe it.
+# Beside the middle of each drawing, on the same scale: the crops of training pictures that activate the same filter most. Below
+# each stands how strongly (its activation). If both show the same thing, believe it. A drawing that activates its filter far more
+# than any real picture, and looks like none, tells what the filter *could* react to, not what it is used for.
 #
-# 中文：右邊是真實圖片中最能激發該濾波器的區塊（和左邊的圖同一比例，數字是該濾波器的活化值）。兩者相符，視覺化才可信。
+# 中文：右邊是真實圖片中最能激發該濾波器的區塊（和左邊的圖同一比例，數字是該濾波器的活化值）。兩者相符，視覺化才可信；如果畫出來的圖
+# 活化值遠高於任何真實圖片、又和它們都不像，它只說明濾波器「可能」對什麼有反應。
 
 # %%
 middle = list(layers)[len(layers) // 2]
 found = crops.top_crops_many(model, predictions.as_float(pictures[:1100]), middle, channels[:5], count=8)
 wanted = filters.visualize_many(model, middle, channels[:5], size=food.size)
 side = found[0].crops.shape[-1]
-edge = (food.size - side) // 2
+edge, at = (food.size - side) // 2, list(range(len(wanted)))
+excited = filters.activations(model, wanted, middle)[at, channels[:5]]  # (5, h, w)
+excited = excited[:, excited.shape[1] // 2, excited.shape[2] // 2]  # where the part that is shown lies
 wanted = wanted[..., edge:edge + side, edge:edge + side]
 title = f"Layer {middle}: {side} x {side} pixels of each drawing, and real crops of that size"
-figure = figures.filter_and_crops(channels[:5], wanted, [c.crops for c in found], [c.values for c in found], title=title)
+rest = [c.crops for c in found], [c.values for c in found]
+figure = figures.filter_and_crops(channels[:5], wanted, excited, *rest, title=title)
 show(figure, "cnn_16_filters_and_crops")
 
 # %% [markdown]
 # ### As the course drew it: starting from the photograph
 #
-# Started from the photograph and without $T$ or Fourier coefficients, the climb ends in the same fine high-frequency pattern
-# whatever the picture.
+# Started from the photograph and without $T$ or Fourier coefficients, the climb ends in the same kind of fine, high-frequency
+# pattern whatever the picture.
 #
 # 中文：從照片開始、又不做隨機變換，不管哪一張圖，最後都變成同樣的高頻花紋。
 
@@ -428,7 +441,7 @@ show(figures.rows(columns, table, title=f"Layer {middle}, filter 0, recipe cours
 quiz.ask("filters")
 
 # %% [markdown]
-# ## 8. Integrated gradients: share out the score, exactly
+# ## 8. Integrated gradients: share out the score
 #
 # **Idea.** The gradient at the picture can be zero although the pixel matters (the network is *saturated*). So walk in a
 # straight line from an empty picture (the **baseline**, black) to the real one and average the gradients on the way. Each
@@ -437,7 +450,8 @@ quiz.ask("filters")
 # $$IG_i(x) = (x_i - x'_i) \int_0^1 \frac{\partial S_y\bigl(x' + \alpha (x - x')\bigr)}{\partial x_i}\, d\alpha,
 # \qquad \sum_i IG_i(x) = S_y(x) - S_y(x')$$
 #
-# The second equation is **completeness**: the shares of all pixels add up to the change of the score; nothing is lost or invented.
+# The second equation is **completeness**: the shares of all pixels add up to the change of the score; nothing is lost or
+# invented. It is exact for the integral; a computer adds up a limited number of steps and misses it by a **gap**.
 # *Sundararajan, Taly & Yan 2017, "Axiomatic Attribution for Deep Networks", section 3.*
 #
 # 中文：積分梯度從全黑圖片走到原圖，沿路取平均梯度，再乘上像素的變化量。所有像素的貢獻加起來剛好等於分數差（完備性）。
@@ -461,14 +475,13 @@ show(figures.rows(columns, table, title="Integrated gradients, 64 steps from bla
 # %% [markdown]
 # ### How many steps are enough?
 #
-# The integral is computed as a sum over steps, placed and weighted by the rule of Gauss and Legendre, the most exact one for
-# smooth curves. The **gap** is how far the shares of all pixels miss the score difference, divided by it; as many steps are
-# enough as bring it below what you can bear (its median is printed below the figure). Where black scores nearly as high as
-# the picture (a sum near 0 in the figure above), a tiny miss is already a large percentage.
-# A network of ReLUs has a kink wherever a unit switches on or off along the path, thousands of them, so the bare sum
-# stays a little off. The right total is known, so by default `integrated_gradients` shares out this small rest over the
-# pixels, in proportion to what they have (at most 1 % of each). `settle=False`, used here, leaves the bare sum; the
-# figure shows its gap for five pictures: the line is their median, the band reaches from the smallest to the largest.
+# The **gap** is how far the shares of all pixels miss the score difference, divided by it: use as many steps as bring it below
+# your tolerance (its median is printed below the figure; dotted: one thousandth). Where black scores nearly as high as the picture
+# (a sum near 0 in the figure above), a tiny miss is already a large percentage. Steps are placed and weighted by the rule of
+# Gauss and Legendre, the most exact one for smooth curves; but a network of ReLUs has a kink wherever a unit switches on or off
+# along the way, so some gap stays. The figure shows it for five pictures: the line is their median, the band reaches from the
+# smallest to the largest. (`settle=False` leaves the sum as it is; by default the library shares out the rest over the pixels, at
+# most 1 % of each.)
 #
 # 中文：差距（gap）＝貢獻總和與分數差之間的誤差，再除以分數差。步數要多到差距夠小；圖下印出各步數的差距中位數。
 
@@ -489,7 +502,7 @@ notebook.fact("steps", {"median": medians, "falls": (medians[0] / medians[-1]).l
 # %%
 table = {"picture": (images[few], None), "black": (maps["integrated gradients"][few], "hot")}
 for kind in ("white", "blur", "mean"):
-    part = attribution.integrated_gradients(model, images[few], targets[few], baseline=kind, steps=32)
+    part = attribution.integrated_gradients(model, images[few], targets[few], baseline=kind, settle=False)
     table[kind] = (attribution.heatmap(part), "hot")
 show(figures.rows([columns[k] for k in few], table, title="Integrated gradients from four baselines"), "cnn_20_baselines")
 
@@ -535,8 +548,8 @@ quiz.ask("agreement")
 # ## 10. Can you believe it?
 #
 # A map can be pretty and wrong, and there is no answer book to look it up in. So this section tests the five methods in four ways,
-# and ends with a better question. Every test has **controls**, maps that make no use of the network: a random one, a uniform
-# one (equally bright everywhere; in test 4), the edges of the picture (Sobel), the food pixels where known (food mask). A method
+# and ends with a better question. Each test has some **controls**, maps that make no use of the network: a random one, a uniform
+# one (equally bright everywhere), the edges of the picture (Sobel filter), the food pixels where known (food mask). A method
 # no better than the random, uniform or edge map has shown nothing in that test; one that stays below the food mask has shown no
 # more than "look at the food". And no test stands alone: you will see a map without any content pass one of them.
 #
@@ -553,10 +566,12 @@ quiz.ask("agreement")
 # $$\mathrm{SRG} = \mathrm{AUC}(\text{least important first}) - \mathrm{AUC}(\text{most important first})$$
 #
 # What stands in place of a removed pixel (mean colour, blur, black) is a choice; a single curve depends on it, and a method whose
-# own baseline is black may have an advantage on black. The difference should depend on it less.
+# own baseline is black may have an advantage on black. The difference should depend on it less. LIME has an advantage, too: it hid
+# patches under the mean colour and asked for the probability, which is what the bars for the mean measure. Compare the others.
 # *Blücher, Vielhaben & Strodthoff 2024, "Decoupling Pixel Flipping and Occlusion Strategy for Consistent XAI Benchmarks".*
 #
-# 中文：從最重要的像素開始移除，機率應該很快下降；從最不重要的開始移除，機率應該撐得久。兩條曲線之間的面積就是分數。
+# 中文：從最重要的像素開始移除，機率應該很快下降；從最不重要的開始移除，機率應該撐得久。兩條曲線之間的面積就是分數。LIME 當初就是
+# 用平均色遮住、看機率，所以在「mean」這一項佔便宜；請比較另外兩種。
 
 # %%
 source(trust.both_ways, trust.gain)
@@ -586,9 +601,9 @@ print(f"LIME upside down: SRG {reverse.mean():+.3f} instead of {gains['LIME']['m
 # %% [markdown]
 # Black bars: mean and one standard error over the pictures; with ten pictures small differences mean nothing.
 #
-# Integrated gradients come twice, with their sign and without (|…|). Where the sign does harm: positive and negative shares of
-# neighbouring pixels largely cancel. Removing only the positive ones, pixel by pixel, is not what their sum describes. Without
-# sign the map at least says *where* the network looks.
+# Integrated gradients come twice, with their sign and without (|…|). Is the sign of any use here? Positive and negative shares of
+# neighbouring pixels largely cancel, and removing only the positive ones, pixel by pixel, is not what their sum describes.
+# Without sign the map at least says *where* the network looks.
 #
 # 中文：黑線：平均 ± 一個標準誤（十張圖）；差距很小時沒有意義。相鄰像素的正負貢獻大多互相抵消，所以單一像素的正負號不可靠；取絕對值
 # 至少說明網路看哪裡。
@@ -603,9 +618,9 @@ quiz.ask("removal")
 #
 # **Idea.** A map that explains *this network* must change when the network's weights are replaced by random ones. Layers are
 # randomised one after the other, from the input upwards; below each map stands how alike it still is to the first (rank correlation on
-# a 16 x 16 grid, mean over the pictures). LIME draws its samples by chance, so its number has a ceiling below 1: how alike two
-# maps of *one* network are, drawn with two seeds (in the figure's title). Only a value clearly below this ceiling shows that
-# LIME has reacted. Adebayo et al. began at the output; but then the layers below still compute the same, and maps look alike
+# a 16 x 16 grid, mean over the pictures; every second layer is shown). LIME draws its samples by chance (only 150 here, against
+# 1,000 above), so its number has a ceiling below 1: how alike two maps of *one* network are, drawn with two seeds (in the figure's
+# title). Only a value clearly below this ceiling shows that LIME has reacted. Adebayo et al. began at the output; but then the layers below still compute the same, and maps look alike
 # for that reason alone (Binder et al. 2023). So we begin at the input.
 # *Adebayo et al. 2018, "Sanity Checks for Saliency Maps"; Binder et al. 2023, "Shortcomings of Top-Down Randomization".*
 #
@@ -646,7 +661,10 @@ title += f"\n(mean over {len(images)} pictures, without sign; LIME's ceiling, tw
 show(figures_trust.strip(steps, shown, alike, picture=images[picked], title=title), "cnn_24_randomised")
 
 # %% [markdown]
-# **Look and think.** What does a method still show of the picture when the whole network is random?
+# **Look and think.** What does a method still show of the picture when the whole network is random? And does any number *rise*
+# from one column to the next? A map that comes back although more of the network is random shows what it takes from the picture.
+#
+# 中文：有沒有哪個數字往右反而變大？模型更亂、圖卻更像，表示那部分來自圖片本身。
 
 # %%
 quiz.ask("randomised")
@@ -717,16 +735,22 @@ for name, net in {"your network": model, "her network": second}.items():
 
 # %%
 square = torch.as_tensor((hers[chosen] != parts[1][0][chosen]).any(1))
-finders = seen | {f"{name} (control)": [m, m] for name, m in trust.controls(suspects).items() if name != "uniform"}
-measures = {"highest pixel in the square": lambda m: trust.hits(m, square).mean(),
-            "share of the map in it": lambda m: float(evaluation.inside_share(torch.as_tensor(m).abs(), square).mean()),
-            "rank accuracy": lambda m: trust.rank_accuracy(m, square).mean()}
-finds = {what: {name: [measure(m) for m in pair] for name, pair in finders.items()} for what, measure in measures.items()}
+finders = seen | {"|integrated gradients|": [m.abs() for m in seen["integrated gradients"]]}
+finders |= {f"{name} (control)": [m, m] for name, m in trust.controls(suspects).items() if name != "uniform"}
+measures = {"highest pixel in the square": lambda m: trust.hits(m, square),  # one number a picture, (N,)
+            "share of the map in it": lambda m: evaluation.inside_share(torch.as_tensor(m).abs(), square),
+            "rank accuracy": lambda m: trust.rank_accuracy(m, square)}
+found_it = {what: {name: [measure(m) for m in pair] for name, pair in finders.items()} for what, measure in measures.items()}
+finds = {what: {name: [float(v.mean()) for v in pair] for name, pair in row.items()} for what, row in found_it.items()}
 area = float(square.float().mean())
 chance = dict(zip(measures, (float(trust.widened(square).mean()), area, area)))
 title = f"Who finds the square? {len(chosen)} pictures"
 show(figures_trust.two_networks(finds, chance, names=("your network", "her network"), title=title), "cnn_27_who_finds_it")
 notebook.fact("square", {"names": order, "hits": [finds["highest pixel in the square"][name][1] for name in order]})
+
+# %% [markdown]
+# **Look and think.** Which two methods differ most, although one is only the other's average over noise? And what does the sign do
+# for integrated gradients?
 
 # %%
 quiz.ask("square")
@@ -780,76 +804,81 @@ quiz.ask("objects")
 # %% [markdown]
 # ### A better question: why this class rather than that one?
 #
-# **Idea.** A map of one class may be bright on everything that both classes use. "Why bread *rather than* cheese?" asks for the
-# **contrast**: explain the difference of two scores, with any gradient method: $S_a(x) - S_b(x)$.
+# **Idea.** A map of one class may be bright on everything that several classes use. "Why egg *rather than* dessert?" asks for the
+# **contrast**: explain the difference of two scores, $S_a(x) - S_b(x)$, with any gradient method. LIME needs nothing new for it:
+# its weights come from a linear regression, so the weights for the difference of two probabilities are the difference of the
+# weights. Two pictures with two kinds of food on the table (with photographs: the two most doubtful, and their two best classes):
 #
-# 中文：「為什麼是麵包？」要改成「為什麼是麵包而不是起司？」也就是對兩個類別的分數差做解釋。
+# 中文：「為什麼是蛋？」要改成「為什麼是蛋而不是甜點？」也就是對兩個類別的分數差做解釋。LIME 是線性迴歸，兩個類別的權重相減就好。
 
 # %%
 source(trust.contrast)
 
 # %%
-hardest, result = list(results.items())[-1]
-top = torch.as_tensor(result.probabilities).topk(2)
-third = (top.indices != torch.as_tensor(result.labels)[:, None]).all(1)  # neither of the two is right
-doubt = int((top.values[:, 0] - top.values[:, 1] + (~third).float()).argmin())
-x, label = predictions.as_float(food.splits[hardest][0][doubt])[None], int(result.labels[doubt])
-first, runner = top.indices[doubt].tolist()
-three = {"label": label, "says": first, "runner-up": runner}
-signed_map = lambda m: 0.5 + 0.5 * (cells := torch.nn.functional.adaptive_avg_pool2d(m.sum(1), 8)) / cells.abs().max()
+pairs = [(1, "Dairy product", "Noodles/Pasta"), (5, "Egg", "Dessert")]  # on the embedded tables lies food of both classes
+pairs = [(k, classes.index(a), classes.index(b)) for k, a, b in pairs]
+if food.objects is None:
+    best = said.topk(2)
+    pairs = [(k, *best.indices[k].tolist()) for k in (best.values[:, 0] - best.values[:, 1]).argsort()[:2].tolist()]
+gradient_methods = {"saliency": attribution.saliency, "SmoothGrad": attribution.smoothgrad}
 
 # %%
-each, names = torch.tensor(list(three.values())), [f"{who}: {classes[k]}" for who, k in three.items()] + [f"{classes[first]}\nrather than {classes[runner]}"]
-four, table = x.expand(3, -1, -1, -1), {"picture": (x.expand(4, -1, -1, -1), None)}
-for method, function, style in (("saliency", attribution.saliency, "hot"), ("SmoothGrad", attribution.smoothgrad, "hot"),
-                                ("integrated\ngradients", attribution.integrated_gradients, figures_lime.SIGNED)):
-    both = [*function(model, four, each).split(1), trust.contrast(function, model, x, each[1:2], each[2:3])]
-    table[method] = (torch.cat([attribution.heatmap(m) if style == "hot" else signed_map(m) for m in both]), style)
-title = f"One doubtful picture of {hardest}: {classes[first]} {float(top.values[doubt, 0]):.0%}, {classes[runner]} {float(top.values[doubt, 1]):.0%}"
-sides = f"for the class (last column: for {classes[first]})", f"against it (for {classes[runner]})"
+names, panels = [], {"picture": [], "LIME": [], "saliency": [], "SmoothGrad": []}
+for k, a, b in pairs:
+    x, each = images[[k, k]], torch.tensor([a, b])
+    names += [f"{k}: {classes[a]}", f"{k}: {classes[b]}", f"{classes[a]}\nrather than\n{classes[b]}"]
+    weights = lime_maps(model, x, each, samples=1000)  # (2, H, W), of the same copies for both classes
+    weights = torch.cat([weights, weights[:1] - weights[1:]])
+    panels["picture"].append(images[[k, k, k]])
+    panels["LIME"].append(0.5 + 0.5 * weights / weights.abs().amax((1, 2), keepdim=True))
+    for name, method in gradient_methods.items():
+        three = [*method(model, x, each).split(1), trust.contrast(method, model, x[:1], each[:1], each[1:])]
+        panels[name].append(torch.cat([attribution.heatmap(m) for m in three]))
+
+# %%
+styles = {"picture": None, "LIME": figures_lime.SIGNED, "saliency": "hot", "SmoothGrad": "hot"}
+table, sides = {n: (torch.cat(m), styles[n]) for n, m in panels.items()}, ("for the class (the first one)", "against it (for the second)")
+title = "The same picture, asked about one class, about another, and about the first rather than the second"
 show(figures_lime.signed(names, table, sides, title=title), "cnn_30_which_class")
 
 # %% [markdown]
-# Saliency and SmoothGrad have no sign: they say where, not for which of the two. Integrated gradients have one, shown here as
-# means over large cells.
+# **Look and think.** Do the maps of one picture move when you ask for the other class? Where does the contrast of LIME turn orange?
+# Saliency and SmoothGrad have no sign: what is lost in their last column?
 #
-# **Look and think.** Does the last column show anything that the maps of the three classes do not? Does any map tell you that the
-# network is going to be wrong?
+# 中文：同一張圖換一個類別問，圖會不會跟著移動？LIME 的對比圖哪裡變成橘色？沒有正負號的方法在最後一欄少了什麼？
 #
 # ### All tests, all methods
 
 # %%
-tests = {"SRG": lambda n: sum(v.mean() for v in gains[n].values()) / 3 if n in gains else float("nan"),
-         "alike when\nall is random": lambda n: alike[n][-1] if n in alike else float("nan"),
-         "square:\nhighest pixel": lambda n: finds["highest pixel in the square"].get(n, [float("nan")] * 2)[1],
-         "square:\nrank accuracy": lambda n: finds["rank accuracy"].get(n, [float("nan")] * 2)[1],
-         "objects\nin order": lambda n: float(torch.tensor(ordered[n]).nanmean()) if n in ordered else float("nan")}
+tests = {"SRG": {n: sum(row.values()) / 3 for n, row in gains.items()},  # of each map numbers (N,), one a picture
+         "alike when\nall is random": {n: trust.alike(row[0], row[-1]) for n, row in series.items()},
+         "square:\nhighest pixel": {n: pair[1] for n, pair in found_it["highest pixel in the square"].items()},
+         "square:\nrank accuracy": {n: pair[1] for n, pair in found_it["rank accuracy"].items()}, "objects\nin order": ordered}
 if not ordered: del tests["objects\nin order"]  # photographs are not composed
-card = {n: {test: float(value(n)) for test, value in tests.items()} for n in judged}
+card = {n: {test: float(np.nanmean(row[n])) if n in row else float("nan") for test, row in tests.items()} for n in judged}
 title = "Methods x tests (shade: rank within the column; ties share a shade; below the line: controls)"
 show(figures_trust.scorecard(card, zero=["alike when\nall is random"], title=title), "cnn_31_all_tests")
 
 # %%
-for test in tests:
-    worth = {n: -abs(row[test]) if "alike" in test else row[test] for n, row in card.items() if row[test] == row[test]}
-    best = max(worth[n] for n in order if n in worth)
-    print(f"{test.replace(chr(10), ' ')}: best method {', '.join(n for n in order if worth.get(n) == best)}")
-    bars = ["edges"] if "alike" in test else ["random", "uniform", "edges"]  # the random map passes that one by construction
-    for bar in (bars, ["food mask"]):
-        if reached := [worth[f"{name} (control)"] for name in bar if f"{name} (control)" in worth]:
-            below = [n for n in order if n in worth and worth[n] <= max(reached)]
-            print(f"    not above {', '.join(bar)}: {', '.join(below) or 'none'}")
+for test, row in tests.items():
+    worth = {n: -abs(v) if "alike" in test else v for n, v in row.items()}  # high is good
+    print(f"{test.replace(chr(10), ' ')}: best mean {max((n for n in ranked if n in row), key=lambda n: np.nanmean(worth[n]))}")
+    for control in (n for n in row if "control" in n and not ("alike" in test and "random" in n)):  # random: by construction
+        below = [n for n in ranked if n in row and not trust.above(worth[n], worth[control])]
+        print(f"    not clearly above {control.removesuffix(' (control)')}: {', '.join(below) or 'none'}")
 
 # %% [markdown]
-# There is no winner to crown: the tests ask different questions, on one network and a few pictures. In the randomisation test the
-# control to beat is the edge map; the random map passes by construction, so being less alike than it means nothing. A method no
-# better than the random, uniform or edge map has shown *nothing* in that test; one that stays below the food mask has shown no
-# more than "look at the food". One that holds up in several tests of different kind deserves some trust, for networks and
-# pictures *like these*. The same functions take your own maps, from any library: `from hw9.vision import trust`, then
-# `trust.srg(model, images, targets, maps)`.
+# "Clearly above": picture by picture the method is ahead of the control, by more than two standard errors of these differences in
+# the mean. There is no winner to crown: the tests ask different questions, on one network and a few pictures. In the randomisation
+# test the control to beat is the edge map (the random map passes by construction), and LIME's number is low in part because its
+# samples are few. A method not clearly above the random, uniform or edge map has shown *nothing* in that test; one not clearly
+# above the food mask has shown no more than "look at the food". One that holds up in several tests of different kind deserves some
+# trust, for networks and pictures *like these*. The same functions take your own maps, from any library:
+# `from hw9.vision import trust`, then `trust.srg(model, images, targets, maps)`.
 #
-# 中文：沒有「最好」的方法：每個檢驗問的問題不同。隨機化檢驗要比的對照組是邊緣圖；隨機圖必然通過，所以不能拿來當門檻。
-# 比不過隨機圖、均勻圖或邊緣圖的，在該檢驗中就什麼也沒證明；在幾種不同檢驗都站得住腳的，才值得一些信任。
+# 中文：「明顯高於」＝逐張圖相減，平均差大於兩個標準誤。沒有「最好」的方法：每個檢驗問的問題不同。隨機化檢驗要比的對照組是邊緣圖；
+# 隨機圖必然通過，不能拿來當門檻。沒有明顯高於隨機圖、均勻圖或邊緣圖的，在該檢驗中就什麼也沒證明；在幾種不同檢驗都站得住腳的，
+# 才值得一些信任。
 #
 # **Look and think.** Where a control is best in its column, what does that say about the *test*? Which method would you show a
 # doctor, and which test would you run first on a network of your own?

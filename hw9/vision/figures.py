@@ -202,15 +202,21 @@ def filters(layers: dict[str, np.ndarray], channels: Sequence[int], *, title: st
 
 
 def filter_and_crops(
-    channels: Sequence[int], visualised, crops: Sequence, values: Sequence, *, title: str = ""
+    channels: Sequence[int], visualised, excited: Sequence, crops: Sequence, values: Sequence, *, title: str = ""
 ) -> Figure:
-    """For each channel its visualisation, as wide as a crop, and right of it the crops that activate it most."""
+    """For each channel its visualisation, as wide as a crop, and right of it the crops that activate it most.
+
+    `excited` is the activation of each visualisation, `values` are those of the crops.
+    """
     count = min(len(c) for c in crops)
     figure, grid = plt.subplots(len(channels), count + 1, figsize=(9.4, 1.12 * len(channels) + 0.5), squeeze=False)
     _off(grid)
-    for line, channel, picture, found, height in zip(grid, channels, visualised, crops, values, strict=True):
+    for line, channel, picture, own, found, height in zip(
+        grid, channels, visualised, excited, crops, values, strict=True
+    ):
         _name(line[0], f"filter {channel}")
         line[0].imshow(_hwc(picture))
+        line[0].set_xlabel(f"{float(own):.1f}", fontsize=7.5, labelpad=1)
         for ax, crop, value in zip(line[1:], found, height, strict=False):
             ax.imshow(_hwc(crop), interpolation="antialiased")
             ax.set_xlabel(f"{float(value):.1f}", fontsize=7.5, labelpad=1)

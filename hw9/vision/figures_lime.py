@@ -67,8 +67,8 @@ def lime(names: Sequence[str], pictures, explanations, *, top: int = 8, recipe: 
 
 
 def signed(names: Sequence[str], content: dict[str, tuple], meaning: Sequence[str], *, title: str = "") -> Figure:
-    """`figures.rows` with some maps in the colours SIGNED; `meaning` says what blue and what orange speak for."""
-    figure = rows(names, content, title=title)
+    """`figures.rows` in one line, some maps in the colours SIGNED; `meaning`: what blue and what orange speak for."""
+    figure = rows(names, content, title=title, across=len(names))
     _legend(figure, (FOR, AGAINST), meaning)
     return figure
 
@@ -79,14 +79,16 @@ def _legend(figure: Figure, colours: Sequence, texts: Sequence[str]) -> None:
 
 
 def stability(picture, explanations: Sequence, overlap: float, *, top: int = 5) -> Figure:
-    """The same picture under several seeds, and the weights of the superpixels most often on top, numbered in both."""
+    """The same picture under several seeds, and its superpixels of largest and of smallest weight, numbered in both."""
     count = len(explanations)
     figure = plt.figure(figsize=(9.4, 4.5))
     above, below = figure.subfigures(2, 1, height_ratios=(1, 1.15))
     axes = above.subplots(1, count)
     _off(axes)
     weights = np.stack([e.weights for e in explanations])  # (seeds, K)
-    order = np.argsort(-np.abs(weights).mean(0))[: 2 * top]
+    order = np.argsort(-np.abs(weights).mean(0))
+    few = min(top + 1, len(order) // 2)
+    order = np.concatenate([order[:few], order[-few:]])
     for number, (ax, e) in enumerate(zip(axes, explanations, strict=True)):
         ax.imshow(overlay(picture, e.segments, e.weights, top=top))
         ax.set_title(f"seed {number}, R² = {e.score:.2f}", fontsize=8)
@@ -95,12 +97,14 @@ def stability(picture, explanations: Sequence, overlap: float, *, top: int = 5) 
             ax.text(x, y, str(k), fontsize=7.5, ha="center", va="center", color="white", path_effects=OUTLINE)
     ax = below.subplots()
     ax.axhline(0, color="black", lw=0.6)
+    ax.axvline(few - 0.5, color="0.7", lw=0.8)
     for place, k in enumerate(order):
         colour = FOR if weights[:, k].mean() > 0 else AGAINST
         ax.plot([place] * count, weights[:, k], "o", color=colour, ms=5, alpha=0.7)
     ax.set_xticks(range(len(order)), order)
     ax.set(xlabel="superpixel (its number stands in the pictures)", ylabel="weight")
-    ax.set_title(f"a dot per seed; mean overlap of the top {top}: {overlap:.0%}", fontsize=9)
+    title = f"largest weights | smallest weights; a dot per seed; mean overlap of the top {top}: {overlap:.0%}"
+    ax.set_title(title, fontsize=9)
     above.subplots_adjust(left=0.01, right=0.99, top=0.87, bottom=0.02, wspace=0.05)
     below.subplots_adjust(left=0.08, right=0.99, top=0.88, bottom=0.22)
     return figure

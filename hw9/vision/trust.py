@@ -36,6 +36,17 @@ def controls(images: Tensor, *, masks: Tensor | None = None, seed: int = 0) -> d
     return found if masks is None else found | {"food mask": torch.as_tensor(masks).float()}
 
 
+def above(values: np.ndarray, others: np.ndarray) -> bool:
+    """Whether `values` (N,) lie clearly above `others` (N,) of the same N pictures.
+
+    Paired: the mean of their differences is more than two of its standard errors above 0. Pictures where either is
+    nan are left out; a single picture shows nothing.
+    """
+    apart = np.asarray(values, float) - np.asarray(others, float)
+    apart = apart[np.isfinite(apart)]
+    return len(apart) > 1 and bool(apart.mean() > 2 * apart.std(ddof=1) / np.sqrt(len(apart)))
+
+
 # ---- deletion both ways
 
 

@@ -55,8 +55,11 @@ def test_a_map_for_each_picture_and_a_row_for_each_file(place):
     network = folder.load_checkpoint(place / "net.safetensors")
     images, names, _ = read_folder(place / "in", 32)
     said = predict(network, images)
+    bare = attribution.integrated_gradients(network, images, said.argmax(1), settle=False)
+    gaps = attribution.completeness_gap(network, images, said.argmax(1), bare)  # settled, they would warn of nothing
     for number, name in enumerate(names):
         assert rows[name]["class"] == network.class_names[said[number].argmax()]
+        assert float(rows[name]["integrated_gradients_gap"]) == pytest.approx(float(gaps[number]), rel=0.02, abs=1e-4)
         assert float(rows[name]["probability"]) == pytest.approx(float(said[number].max()), abs=1e-4)
         found = np.asarray(Image.open(place / "in" / "out" / "saliency" / f"{name}.png"))
         wanted = attribution.heatmap(attribution.saliency(network, images, said.argmax(1)))[number]

@@ -42,6 +42,16 @@ def planted() -> tuple[nn.Module, Tensor, Tensor, Tensor]:
     return Planted(mask), images, torch.ones(6, dtype=torch.long), mask.expand(6, -1, -1)
 
 
+def test_above_is_paired_and_by_more_than_two_standard_errors():
+    pictures = np.array([0.1, 0.5, 0.9, np.nan])
+    ahead = pictures + np.array([0.02, 0.03, 0.04, 1])  # little, but on every picture
+    assert trust.above(ahead, pictures) and not trust.above(pictures, ahead) and not trust.above(pictures, pictures)
+    assert trust.above([0, 1, 1, 1], [0, 0, 0, 0])  # the mean 0.75 is 3 standard errors
+    assert not trust.above([0, 0, 1, 1], [0, 0, 0, 0])  # 0.5 is 1.73
+    assert not trust.above([0.9, 0.5, 0.1], [0.1, 0.5, 0.8])  # 0.8, 0, -0.7: ahead in the mean, by chance
+    assert not trust.above([1.0], [0.0])
+
+
 # ---- SRG
 
 
