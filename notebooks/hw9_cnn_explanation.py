@@ -400,20 +400,20 @@ show(figures.strip(frames, at, title=f"Layer {late}, filter 0: the picture while
 # ### Is the visualisation right? Compare it with real crops
 #
 # Beside the middle of each drawing, on the same scale: the crops of training pictures that activate the same filter most. Below
-# each stands how strongly (its activation). If both show the same thing, believe it. A drawing that activates its filter far more
-# than any real picture, and looks like none, tells what the filter *could* react to, not what it is used for.
+# each stands the highest activation. (A drawing is made for the mean over its whole surface, so at its best place a real crop may
+# have more.) If both show the same thing, believe it. A drawing that looks like none of the crops tells what the filter *could*
+# react to, not what it is used for.
 #
-# 中文：右邊是真實圖片中最能激發該濾波器的區塊（和左邊的圖同一比例，數字是該濾波器的活化值）。兩者相符，視覺化才可信；如果畫出來的圖
-# 活化值遠高於任何真實圖片、又和它們都不像，它只說明濾波器「可能」對什麼有反應。
+# 中文：右邊是真實圖片中最能激發該濾波器的區塊（和左邊的圖同一比例，數字是最高的活化值）。兩者相符，視覺化才可信；如果和哪一塊都
+# 不像，它只說明濾波器「可能」對什麼有反應。
 
 # %%
 middle = list(layers)[len(layers) // 2]
 found = crops.top_crops_many(model, predictions.as_float(pictures[:1100]), middle, channels[:5], count=8)
 wanted = filters.visualize_many(model, middle, channels[:5], size=food.size)
 side = found[0].crops.shape[-1]
-edge, at = (food.size - side) // 2, list(range(len(wanted)))
-excited = filters.activations(model, wanted, middle)[at, channels[:5]]  # (5, h, w)
-excited = excited[:, excited.shape[1] // 2, excited.shape[2] // 2]  # where the part that is shown lies
+excited = [filters.activations(model, wanted, middle)[k, channel].amax() for k, channel in enumerate(channels[:5])]
+edge = (food.size - side) // 2
 wanted = wanted[..., edge:edge + side, edge:edge + side]
 title = f"Layer {middle}: {side} x {side} pixels of each drawing, and real crops of that size"
 rest = [c.crops for c in found], [c.values for c in found]

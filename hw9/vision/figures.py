@@ -206,7 +206,7 @@ def filter_and_crops(
 ) -> Figure:
     """For each channel its visualisation, as wide as a crop, and right of it the crops that activate it most.
 
-    `excited` is the activation of each visualisation, `values` are those of the crops.
+    `excited` is the highest activation in each whole visualisation, `values` are those of the crops.
     """
     count = min(len(c) for c in crops)
     figure, grid = plt.subplots(len(channels), count + 1, figsize=(9.4, 1.12 * len(channels) + 0.5), squeeze=False)
