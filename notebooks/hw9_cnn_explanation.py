@@ -862,7 +862,8 @@ show(figures_trust.scorecard(card, zero=["alike when\nall is random"], title=tit
 # %%
 for test, row in tests.items():
     worth = {n: -abs(v) if "alike" in test else v for n, v in row.items()}  # high is good
-    print(f"{test.replace(chr(10), ' ')}: best mean {max((n for n in ranked if n in row), key=lambda n: np.nanmean(worth[n]))}")
+    means = {n: round(-abs(card[n][test]) if "alike" in test else card[n][test], 2) for n in ranked if n in row}
+    print(f"{test.replace(chr(10), ' ')}: best mean {', '.join(n for n in means if means[n] == max(means.values()))}")
     for control in (n for n in row if "control" in n and not ("alike" in test and "random" in n)):  # random: by construction
         below = [n for n in ranked if n in row and not trust.above(worth[n], worth[control])]
         print(f"    not clearly above {control.removesuffix(' (control)')}: {', '.join(below) or 'none'}")
