@@ -187,11 +187,8 @@ show(attention_figures.matrices(first.tokens, three, title=first.text), "bert_04
 # nearly alike, no head can tell them apart. 中文：在後面的層，[CLS] 與 [SEP] 的份量可能一樣：兩者的向量幾乎相同時，任何頭都分不出來。
 
 # %%
-show(attention_figures.lines(first.tokens, three, least=0.1, title="The same three heads as curves"), "bert_05_lines")
-
-# %%
 title = "All heads, one sentence (framed: the three above)"
-show(attention_figures.grid(first.attentions, marked=list(strongest.values()), title=title), "bert_06_all_heads")
+show(attention_figures.grid(first.attentions, marked=list(strongest.values()), title=title), "bert_05_all_heads")
 
 # %% [markdown]
 # ### What does every head do?
@@ -207,12 +204,12 @@ source(attention.head_patterns)
 
 # %%
 alike, title = attention.uniform_patterns(many), f"What every head looks at, mean over {len(many)} sentences"
-show(head_figures.patterns(patterns, uniform=alike, head=reader.heads - 1, title=title), "bert_07_head_patterns")
+show(head_figures.patterns(patterns, uniform=alike, head=reader.heads - 1, title=title), "bert_06_head_patterns")
 framed = [int(place) // reader.heads for name in ("next", "previous") for place in patterns[name].flatten().topk(3).indices]
 notebook.fact("neighbours", {"layers": [layer + 1 for layer in framed], "upper": sum(2 * k >= reader.layers for k in framed)})
 
 # %%
-show(head_figures.one_head(patterns, reader.heads - 1), "bert_08_head_12")
+show(head_figures.one_head(patterns, reader.heads - 1), "bert_07_head_12")
 shares = torch.stack([row[:, -1] for name, row in patterns.items() if name != "entropy"], 1)  # layers, patterns
 most = [row.sort(descending=True).values for row in shares.nan_to_num()]
 clear = [layer for layer, (first_, second, *_) in enumerate(most, 1) if first_ >= 0.25 and first_ - second >= 0.04]
@@ -242,7 +239,7 @@ source(attention.rollout)
 # %%
 for _, place in lesson.each(partial(positions, first), ["牠"]):
     figure = attention_figures.rollout(first.tokens, attention.rollout(first), place[0], title=first.text)
-    show(figure, "bert_09_rollout")
+    show(figure, "bert_08_rollout")
 
 # %% [markdown]
 # **Look and think.** What is the largest part of 牠 after the last layer? Do the rows on the right differ from each other, and
@@ -268,7 +265,7 @@ moved = None  # the head with the largest effect
 for one, effects in lesson.each(without_heads, [english_gap]):
     moved = divmod(int(effects.abs().argmax()), english_filler.heads)
     title = f"Change of P({one.word}) without each head, in percentage points\n{one.text}"
-    show(head_figures.ablation(effects, title=title), "bert_10_ablation")
+    show(head_figures.ablation(effects, title=title), "bert_09_ablation")
 
 # %% [markdown]
 # ### Which head knows who “she” is?
@@ -296,12 +293,12 @@ def pronoun_heads(model, items, language, name):
     return above  # (layers, heads): 1 where a head is better than the best coin
 
 print(*[item.text for item in sentences.PRONOUNS_ENGLISH[:2]], sep="\n")
-better = pronoun_heads(english, sentences.PRONOUNS_ENGLISH, "English", "bert_11_coreference_english")
+better = pronoun_heads(english, sentences.PRONOUNS_ENGLISH, "English", "bert_10_coreference_english")
 found = None if better is None or moved is None or english is not english_filler else better[moved]
 notebook.fact("pronouns", {"better": None if better is None else better.sum(), "moved": found})
 
 # %%
-chinese = pronoun_heads(reader, sentences.PRONOUNS_CHINESE, "Chinese", "bert_12_coreference_chinese")
+chinese = pronoun_heads(reader, sentences.PRONOUNS_CHINESE, "Chinese", "bert_11_coreference_chinese")
 
 # %% [markdown]
 # **Look and think.** Are the heads furthest from 50 % the same in both languages? Would coins agree like that?
@@ -377,7 +374,7 @@ asked, readings, parts = [item for item, _ in answers], [a[1] for _, a in answer
 
 # %%
 planes, variance = embeddings.project(readings[0], "pca"), embeddings.explained_variance(readings[0])
-show(plane_figures.grid(planes, readings[0], parts[0], variance=variance, title=asked[0].question), "bert_13_pca")
+show(plane_figures.grid(planes, readings[0], parts[0], variance=variance, title=asked[0].question), "bert_12_pca")
 
 # %%
 stepper(planes, readings[0], parts[0], variance=variance, title=asked[0].question)
@@ -389,7 +386,7 @@ stepper(planes, readings[0], parts[0], variance=variance, title=asked[0].questio
 k, last = len(asked[:2]) - 1, answerer.layers
 plane, share = (function(readings[k], layers=[last])[0] for function in (embeddings.project, embeddings.explained_variance))
 title = f"Layer {last}, PCA ({share.sum():.0%} of the variance): {asked[k].question}"
-show(plane_figures.plane(plane, readings[k], parts[k], title=title), "bert_14_last_layer")
+show(plane_figures.plane(plane, readings[k], parts[k], title=title), "bert_13_last_layer")
 
 # %% [markdown]
 # ### t-SNE
@@ -400,7 +397,7 @@ show(plane_figures.plane(plane, readings[k], parts[k], title=title), "bert_14_la
 
 # %%
 near = embeddings.project(readings[0], "tsne", seed=0)
-show(plane_figures.grid(near, readings[0], parts[0], title=f"t-SNE: {asked[0].question}"), "bert_15_tsne")
+show(plane_figures.grid(near, readings[0], parts[0], title=f"t-SNE: {asked[0].question}"), "bert_14_tsne")
 
 # %% [markdown]
 # ### The four phases in numbers
@@ -421,7 +418,7 @@ source(phases.question_match, phases.answer_apart)
 
 # %%
 numbers = phases.phases(readings, parts)
-show(plane_figures.phase_curves(numbers, title="Four phases of question answering, Chinese"), "bert_16_phases")
+show(plane_figures.phase_curves(numbers, title="Four phases of question answering, Chinese"), "bert_15_phases")
 peaks = [sum(layers) / len(layers) if layers else None for layers in phases.tops(numbers).values()]
 notebook.fact("phases", {"peaks": peaks, "apart": numbers["answer apart"].mean(0), "layers": answerer.layers + 1})
 
@@ -430,7 +427,7 @@ told = lesson.each(partial(ask, english_answerer), questions.questions("en"))
 for item, (said, _, _) in told:
     print(f"{item.question}  BERT: {said.text} ({said.score:.0%})   right: {item.answer}")
 measured = phases.phases([read for _, (_, read, _) in told], [part for _, (_, _, part) in told])
-show(plane_figures.phase_curves(measured, title="The same in English"), "bert_17_phases_english")
+show(plane_figures.phase_curves(measured, title="The same in English"), "bert_16_phases_english")
 
 # %% [markdown]
 # **Look and think.** How far above chance is the top of panel 3, and is that much for so few questions and so many layers? Does it
@@ -486,7 +483,7 @@ def compare(vectors):
 layer, token = max(1, reader.layers * 11 // 12), "果"  # of 12 layers 11: the last one is shaped for guessing words
 labels = [snippet(text, apples.word) for text in apples.texts]
 both = compare(similarity.token_vectors(reader, apples.texts, token, layer))
-show(similarity_figures.heat_maps(both, labels, apples.senses, title=f"{token} at layer {layer}"), "bert_18_heat_maps")
+show(similarity_figures.heat_maps(both, labels, apples.senses, title=f"{token} at layer {layer}"), "bert_17_heat_maps")
 
 # %% [markdown]
 # Bright means alike in both maps. The large frames are the senses; a thin black one marks in each row the sentence that is
@@ -504,7 +501,7 @@ show(similarity_figures.heat_maps(both, labels, apples.senses, title=f"{token} a
 every = similarity.all_layers(reader, apples.texts, token)
 maps = torch.stack([distance["cosine"](vectors) for vectors in every])
 title = f"Cosine similarity of {token}, each layer on its own scale"
-show(similarity_figures.all_layers(maps, apples.senses, name="cosine similarity", shared=False, title=title), "bert_19_all_layers")
+show(similarity_figures.all_layers(maps, apples.senses, name="cosine similarity", shared=False, title=title), "bert_18_all_layers")
 
 # %% [markdown]
 # **Layer 0 knows only token, position and segment.** Sentences 1 and 6 both begin with 蘋果: at layer 0 their 果 is the
@@ -522,7 +519,7 @@ print(f"position of {token}:", [place[0] for place in places], "  equal at layer
 some = sorted({0, reader.layers // 3, 2 * reader.layers // 3, layer})
 spots, shares = (function(every, layers=some) for function in (embeddings.project, embeddings.explained_variance))
 title = f"{token} of the ten sentences in a plane (PCA), numbered as printed above"
-show(similarity_figures.planes(spots, apples.senses, layers=some, variance=shares.sum(1), title=title), "bert_20_planes")
+show(similarity_figures.planes(spots, apples.senses, layers=some, variance=shares.sum(1), title=title), "bert_19_planes")
 
 # %% [markdown]
 # **Look and think.** In which panels could one line part fruit from company? Which two numbers lie on top of each other at layer 0,
@@ -544,7 +541,7 @@ source(similarity.layer_curves)
 # %%
 parting = similarity.layer_curves(reader, apples.texts, apples.senses, token)
 title = f"{token} in {len(apples.texts)} sentences, traditional Chinese"
-show(similarity_figures.curves(parting, title=title), "bert_21_curves")
+show(similarity_figures.curves(parting, title=title), "bert_20_curves")
 apart = parting.within - parting.between
 notebook.fact("curves", {"apart": apart / apart.abs().max(), "right": parting.accuracy, "layers": reader.layers + 1})
 
@@ -565,7 +562,7 @@ banks = sentences.BANK_ENGLISH
 above = max(1, english.layers * 11 // 12)
 both = compare(similarity.token_vectors(english, banks.texts, banks.word, above))
 title, names = f"“bank” at layer {above}: river or money?", [snippet(text, banks.word) for text in banks.texts]
-show(similarity_figures.heat_maps(both, names, banks.senses, title=title), "bert_22_bank")
+show(similarity_figures.heat_maps(both, names, banks.senses, title=title), "bert_21_bank")
 
 # %% [markdown]
 # **Look and think.** Which sets of the table reach 100 % in some layer, and which never do?
@@ -610,7 +607,7 @@ tested = lesson.each(examined, tested, name=lambda case: case[1].text)
 (judge, case), (spot, truth, claims, others) = next((row for row in tested if row[0][1] == english_gap), tested[-1])
 table = {"truth: hidden as well": truth} | {name: answer for name, answer in claims.items() if "random" not in name}
 tokens, title = judge.read(case.text).tokens, f"On which word does “{case.word}” rest? {case.text}"
-show(trust_figures.answers(tokens, table, spot, units=others, title=title), "bert_23_which_word")
+show(trust_figures.answers(tokens, table, spot, units=others, title=title), "bert_22_which_word")
 
 # %% [markdown]
 # One sentence proves nothing. **Kendall's tau** compares two orders of the words: 1 is the same, 0 is chance, -1 the
@@ -622,7 +619,7 @@ show(trust_figures.answers(tokens, table, spot, units=others, title=title), "ber
 # %%
 taus = {name: [trust.kendall(answers[name], truth, words) for _, (_, truth, answers, words) in tested] for name in claims}
 title = f"Which word mattered? Agreement with the truth, {len(tested)} sentences"
-show(trust_figures.spread(taus, xlabel="Kendall's tau (1: same order of words, 0: chance)", title=title), "bert_24_agreement")
+show(trust_figures.spread(taus, xlabel="Kendall's tau (1: same order of words, 0: chance)", title=title), "bert_23_agreement")
 means = {name: sum(values) / len(values) for name, values in taus.items()}
 notebook.fact("mattered", {"clear": trust.clear_of(taus, "nearness (control)")})
 print("best to worst:", ", ".join(f"{name} {means[name]:+.2f}" for name in sorted(means, key=means.get, reverse=True)))
@@ -653,7 +650,7 @@ for number, ((model, gap), (place, _, answers, _)) in enumerate(tested):
         needed.setdefault(name, []).append(without)
         enough.setdefault(name, []).append(only)
 title = f"Needed, and enough? {len(tested)} sentences (random: mean of {draws} orders)"
-show(trust_figures.erasure(needed, enough, title=title), "bert_25_erasure")
+show(trust_figures.erasure(needed, enough, title=title), "bert_24_erasure")
 
 # %% [markdown]
 # **Look and think.** “Hidden one by one” is the truth used as an answer: does it win both? (It need not: words work together.)
@@ -674,7 +671,7 @@ show(trust_figures.erasure(needed, enough, title=title), "bert_25_erasure")
 draws = 30  # the paper takes 100: three times as long
 changes = trust_heads.head_interventions(judge, case.text, spot, case.word, draws=draws)
 title = f"Change of P({case.word}) in percentage points (permuted: median of {draws})\n{case.text}"
-show(trust_figures.interventions(changes, title=title), "bert_26_interventions")
+show(trust_figures.interventions(changes, title=title), "bert_25_interventions")
 idle = (changes["permuted"].abs() < 0.025).float().mean()
 print(f"shuffling changes P({case.word}) by less than 2.5 points in {idle:.0%} of the heads")
 notebook.fact("used", {"idle": idle})
@@ -697,7 +694,7 @@ quiz.ask("used")
 
 # %%
 tops, right = trust.mask_by_layer(judge, case.text, spot, case.word)
-show(trust_figures.mask_by_layer(tops, right, token=case.word, title=case.text), "bert_27_mask_by_layer")
+show(trust_figures.mask_by_layer(tops, right, token=case.word, title=case.text), "bert_26_mask_by_layer")
 notebook.fact("by_layer", {"since": trust.on_top_from(tops, case.word)})
 for (model, gap), (place, *_) in tested:
     steps, _ = trust.mask_by_layer(model, gap.text, place, gap.word)
@@ -727,7 +724,7 @@ own = lesson.own(reader, WORD, SENTENCES, SENSES)
 if len(own.texts) > 1:
     both = compare(similarity.token_vectors(reader, own.texts, own.word, layer))
     names = [snippet(text, own.word) for text in own.texts]
-    show(similarity_figures.heat_maps(both, names, own.senses, title=f"{WORD} at layer {layer}"), "bert_28_own")
+    show(similarity_figures.heat_maps(both, names, own.senses, title=f"{WORD} at layer {layer}"), "bert_27_own")
 
 # %% [markdown]
 # ## Hand in your answers

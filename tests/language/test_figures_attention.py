@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from matplotlib.collections import LineCollection
 from matplotlib.colors import to_hex
 
 from hw9.language.figures import attention as figures
@@ -59,32 +58,6 @@ def test_grid_puts_each_head_in_its_row_and_column():
     assert ticks(ax.get_xticklabels()) == ["1", "2", "3", "4"]
     assert ticks(ax.get_yticklabels()) == ["1", "2", "3"]
     assert frames(ax) == {(down[2] - 2.5, across[1] - 2.5, 6, 6): RED}
-
-
-def curves(ax):
-    return [collection for collection in ax.collections if isinstance(collection, LineCollection)]
-
-
-def test_a_line_for_each_attention_that_is_large_enough():
-    weights = attention(2)
-    ax = figures.lines(TOKENS, {"a": weights[0], "b": weights[1]}, least=0.1).axes[0]
-    for collection, shown in zip(curves(ax), weights, strict=True):
-        wanted = np.argwhere(shown >= 0.1)
-        ends = [(segment[0][1], segment[-1][1]) for segment in collection.get_segments()]
-        assert ends == [tuple(pair) for pair in wanted]
-        strength = [shown[i, j] for i, j in wanted]
-        assert list(np.argsort(collection.get_linewidths())) == list(np.argsort(strength))
-        assert list(np.argsort(collection.get_colors()[:, 3])) == list(np.argsort(strength))
-    assert not np.allclose(curves(ax)[0].get_colors()[0, :3], curves(ax)[1].get_colors()[0, :3])
-
-
-def test_lines_of_a_single_token():
-    weights = attention()
-    ax = figures.lines(TOKENS, {"a": weights}, focus=2, least=0).axes[0]
-    ends = [(segment[0][1], segment[-1][1]) for segment in curves(ax)[0].get_segments()]
-    assert ends == [(2, j) for j in range(6)]
-    ax = figures.lines(TOKENS, {"a": np.zeros((6, 6))}, least=0.1).axes[0]
-    assert curves(ax)[0].get_segments() == []
 
 
 def test_rollout_shows_one_token_through_the_layers_and_all_after_the_last():

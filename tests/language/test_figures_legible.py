@@ -95,9 +95,6 @@ for name, tokens in TOKENS.items():
     square = weights(LAYERS, len(tokens), len(tokens))
     FIGURES |= {
         f"matrices, {name}": lambda t=tokens, s=square: attention.matrices(t, {f"layer {k}": s[k] for k in range(3)}),
-        f"lines, {name}": lambda t=tokens, s=square: attention.lines(
-            t, {"layer 1": s[0], "layer 2": s[1]}, title=TITLE
-        ),
         f"rollout, {name}": lambda t=tokens, s=square: attention.rollout(t, s, 3, title=TITLE),
         f"answers, {name}": lambda t=tokens, s=square: trust.answers(t, dict(zip(ANSWERS, s[0], strict=False)), 3),
         f"masked as well, {name}": lambda t=tokens, s=square: masks.masked_as_well(
