@@ -610,18 +610,27 @@ tokens, title = judge.read(case.text).tokens, f"On which word does “{case.word
 show(trust_figures.answers(tokens, table, spot, units=others, title=title), "bert_22_which_word")
 
 # %% [markdown]
-# One sentence proves nothing. **Kendall's tau** compares two orders of the words: 1 is the same, 0 is chance, -1 the
-# reverse. A dot is a sentence, the bar their mean with its standard error. Two answers have not looked into the model:
-# how *near* a word stands to the mask, and *random* numbers. An answer that is not better than nearness has shown little.
+# **Look and think.** Compare the frames of attention (mean) and value zeroing (mean) with those of nearness: where they name
+# the same words, what tells you that the method has looked into the model at all?
 #
-# 中文：Kendall's tau 比較兩種排序：1 完全相同，0 等於亂猜，−1 完全相反。沒有勝過「離得近」的方法，就沒證明什麼。
+# One sentence proves nothing. **Kendall's tau** compares two orders of the words: 1 is the same, 0 is chance, -1 the
+# reverse. A dot is a sentence, the stroke their mean. Two answers have not looked into the model: how *near* a word stands
+# to the mask, and *random* numbers. An answer that is not better than nearness has shown little.
+#
+# The sentences are the same for every answer, and some are hard for all of them. So compare in **pairs** (right panel): the tau
+# of an answer minus that of nearness *in the same sentence*. A bar of two standard errors that stays clear of 0 would be rare
+# if there were no difference.
+#
+# 中文：Kendall's tau 比較兩種排序：1 完全相同，0 等於亂猜，−1 完全相反。沒有勝過「離得近」的方法，就沒證明什麼。每種方法用的是
+# 同一批句子，所以要「成對」比較（右圖）：同一句裡，該方法的 tau 減去「離得近」的 tau。
 
 # %%
 taus = {name: [trust.kendall(answers[name], truth, words) for _, (_, truth, answers, words) in tested] for name in claims}
 title = f"Which word mattered? Agreement with the truth, {len(tested)} sentences"
-show(trust_figures.spread(taus, xlabel="Kendall's tau (1: same order of words, 0: chance)", title=title), "bert_23_agreement")
+near_by = "nearness (control)"
+show(trust_figures.agreement(taus, trust.gains(taus, near_by), control=near_by, title=title), "bert_23_agreement")
 means = {name: sum(values) / len(values) for name, values in taus.items()}
-notebook.fact("mattered", {"clear": trust.clear_of(taus, "nearness (control)")})
+notebook.fact("mattered", {"clear": trust.clear_of(taus, near_by)})
 print("best to worst:", ", ".join(f"{name} {means[name]:+.2f}" for name in sorted(means, key=means.get, reverse=True)))
 print("mean below 0:", ", ".join(name for name, mean in means.items() if mean < 0 and "control" not in name) or "none")
 
@@ -636,7 +645,8 @@ quiz.ask("mattered")
 # ### Are the words it names needed, and are they enough?
 #
 # **Comprehensiveness**: hide the words an answer names first (the top 1, 2, ... up to half); how much probability is lost?
-# **Sufficiency**: hide all *but* them; how much is lost now? Hidden words become `[MASK]`, they are never cut out.
+# **Sufficiency**: hide all *but* them; how much is lost now? Hidden words become `[MASK]`, they are never cut out. Bars are
+# two standard errors again.
 # *DeYoung et al. 2020, "ERASER", section 4.*
 #
 # 中文：必要性＝遮住它說重要的字，機率掉多少（越多越好）；充分性＝只留下這些字，機率掉多少（越少越好）。
@@ -654,7 +664,10 @@ show(trust_figures.erasure(needed, enough, title=title), "bert_24_erasure")
 
 # %% [markdown]
 # **Look and think.** “Hidden one by one” is the truth used as an answer: does it win both? (It need not: words work together.)
-# Which answers are no better than random order?
+# Which answers are no better than random order? And is any that looks into the model clearly better here than nearness, which
+# does not?
+#
+# 中文：「逐一遮住」兩邊都贏嗎？哪些方法不比亂排好？和沒看過模型的「離得近」相比，有哪一種方法明顯勝過它嗎？
 #
 # ### Is the attention used?
 #

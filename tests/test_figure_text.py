@@ -32,7 +32,9 @@ FIGURES = {
     "all layers": lambda: similarity.all_layers(MATRIX[None], SENSES, name=NASTY, title=NASTY),
     "curves": lambda: similarity.curves(LEVELS, title=NASTY),
     "answers": lambda: trust.answers(TOKENS, {"$a$": MATRIX[0], NASTY: MATRIX[1]}, 3, title=NASTY),
-    "spread": lambda: trust.spread({NASTY: [0.1, 0.2]}, xlabel="$x$", title=NASTY),
+    "agreement": lambda: trust.agreement(
+        {NASTY: [0.1, 0.2], "$x$": [0.1, 0.1]}, {NASTY: [0, 0.1]}, control="$x$", title=NASTY
+    ),
     "erasure": lambda: trust.erasure({NASTY: [0.1, 0.2]}, {NASTY: [0.1, 0.2]}, title=NASTY),
     "interventions": lambda: trust.interventions(MAPS, title=NASTY),
     "layers": lambda: trust.mask_by_layer([[(t, 0.1) for t in TOKENS]] * 2, [0.1, 0.2], token="$a$", title=NASTY),

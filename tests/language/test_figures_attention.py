@@ -159,3 +159,17 @@ def test_masked_as_well_leaves_the_word_itself_and_the_specials_out():
     assert ticks(ax.get_xticklabels())[3] == "[MASK]"
     lowest = [b for b in ax.patches if to_hex(b.get_facecolor()) == to_hex(cells.COLOURS[1])]
     assert [b.get_height() for b in lowest] == [0.1]
+
+
+def test_agreement_leaves_the_control_out_of_the_differences_and_reaches_two_standard_errors():
+    taus = {"a": [0.5, 0.7, 0.9], "near (control)": [0.1, 0.5, 0.6], "unknown": [np.nan] * 3}
+    figure = trust.agreement(taus, {"a": [0.4, 0.2, 0.3], "unknown": []}, control="near (control)")
+    left, right = figure.axes
+    assert ticks(left.get_yticklabels()) == ["a", "near (control)", "unknown"]
+    assert [text.get_text() for text in left.texts] == ["+0.70", "+0.40"]
+    assert [text.get_text() for text in right.texts] == ["+0.30 ±0.12"]  # standard error 0.1 / sqrt(3)
+    (bar,) = [line for _, _, (line,) in right.containers]
+    (ends,) = bar.get_segments()
+    assert [*ends[:, 0]] == pytest.approx([0.3 - 0.2 / 3**0.5, 0.3 + 0.2 / 3**0.5]) and {*ends[:, 1]} == {0}
+    assert not [line for _, _, lines in left.containers for line in lines], "no bars to be compared by their ends"
+    assert "minus that of near in the same sentence" in right.get_xlabel()

@@ -79,7 +79,9 @@ FIGURES = {
     "planes": lambda: similarity.planes(
         rng.normal(size=(4, 10, 2)), of_senses(10)[2], layers=range(4), variance=[0.5] * 4, title=TITLE
     ),
-    "spread": lambda: trust.spread({name: rng.normal(size=9) for name in ANSWERS}, xlabel="tau", title=TITLE),
+    "agreement": lambda: trust.agreement(
+        *[{name: rng.normal(size=9) for name in ANSWERS}] * 2, control=ANSWERS[0], title=TITLE
+    ),
     "erasure": lambda: trust.erasure(*[{name: rng.random(9) for name in ANSWERS}] * 2, title=TITLE),
     "interventions": lambda: trust.interventions(
         dict.fromkeys(("zeroed", "uniform", "permuted"), EFFECTS), title=TITLE
