@@ -402,16 +402,21 @@ show(plane_figures.grid(near, readings[0], parts[0], title=f"t-SNE: {asked[0].qu
 # %% [markdown]
 # ### The four phases in numbers
 #
-# A plane shows only a part of the differences (how much, stands above each panel). The numbers below use all dimensions,
-# for each question (thin) and in the mean (thick). They are simple stand-ins, equal words for phase 1 and neighbours in the text
-# for phase 2: (1) of the words that occur more than once, how many have a copy of
-# themselves as their nearest word; (2) how many words have one of the three words before or after them (their "phrase") as their
-# nearest; (3) how often a word of the answer's sentence is nearer to a word of the question than one elsewhere (dotted: chance);
-# (4) how many times as far the answer is from the other words as other spans of its length are (dotted: just as far). In (1)
-# and (2) chance is a few per cent; at layer 0 (1) is high by construction, since equal words have equal token vectors.
+# A plane shows only a part of the differences (how much, stands above each panel of PCA). These numbers use all dimensions.
+# They are simple stand-ins for the four phases:
 #
-# 中文：四個數字是各階段的簡單替代：相同的字、前後相鄰的字、問題靠近答案所在的句子、答案遠離其他字。虛線：第 3 格是亂猜的水準，
-# 第 4 格是「和同長度的其他片段一樣遠」。第 0 層的第 1 格一定很高：相同的字，字向量本來就相同。
+# | phase | number | chance |
+# |---|---|---|
+# | 1. equal words together | of the words that occur more than once, how many have a copy of themselves as their nearest word | a few per cent (layer 0 is high by construction: equal words, equal token vectors) |
+# | 2. words of a phrase together | how many words have one of the three words before or after them as their nearest (their copies left out) | a few per cent |
+# | 3. question beside the answer's sentence | how often a word of the answer's sentence is nearer to a word of the question than a word of another sentence is (equal words left out) | one half (dotted line) |
+# | 4. answer apart | distance of the answer from the other words, divided by that of other spans of the same length | 1, just as far (dotted line) |
+#
+# Thin lines are single questions, the thick one is their mean. Shaded are the layers whose mean, rounded to two decimals (1 and 2:
+# to whole per cent), is the highest; none where that is no more than chance.
+#
+# 中文：四個數字是各階段的簡單替代：(1) 相同的字在一起，(2) 同一片語（前後三個字）在一起，(3) 問題靠近答案所在的句子，(4) 答案遠離其他字。
+# 細線是單題，粗線是平均；有底色的層，平均（取到小數第二位）最高。第 0 層的第 1 格一定很高：相同的字，字向量本來就相同。
 
 # %%
 source(phases.question_match, phases.answer_apart)
@@ -430,10 +435,15 @@ measured = phases.phases([read for _, (_, read, _) in told], [part for _, (_, _,
 show(plane_figures.phase_curves(measured, title="The same in English"), "bert_16_phases_english")
 
 # %% [markdown]
-# **Look and think.** How far above chance is the top of panel 3, and is that much for so few questions and so many layers? Does it
-# fall *below* chance anywhere, and does panel 4 say why? Is a wrong answer, where there is one, less sure than the right ones?
+# **Look and think.** How far above chance is the top of panel 3, and is that much for so few questions and so many layers? If it
+# falls *below* chance in the last layers, panel 4 says why: how? If it does so in the first layers too (compare both languages),
+# where panel 4 stays near 1, what else could draw the words of a question to other sentences? (Equal words are left out; what
+# of words of the same kind, or of position?)
+# Is a wrong answer, where there is one, less sure than the right ones? Which of the four phases would you claim for this model,
+# and for which is the evidence too thin?
 #
-# 中文：第 3 格的最高點比亂猜高多少？只有幾題、卻有這麼多層，這算多嗎？有沒有哪幾層反而低於亂猜（對照第 4 格）？
+# 中文：第 3 格的最高點比亂猜高多少？只有幾題、卻有這麼多層，這算多嗎？最後幾層若低於亂猜，對照第 4 格就知道原因；前幾層呢，還有什麼會把
+# 問題的字拉向別的句子？四個階段中，你會主張這個模型有哪幾個？哪幾個證據太薄弱？
 
 # %%
 quiz.ask("phases")
