@@ -69,17 +69,22 @@ quiz.begin("bert", "texts", notebook.weights_hash(*(bert.model for bert in (fill
 # ## 1. How a BERT reads
 #
 # A sentence is cut into **tokens**: Chinese into characters, English into words or pieces of words (`##ling` continues the
-# word before it). `[CLS]` is put in front and `[SEP]` behind. The embedding layer, *layer 0*, gives each token a vector
-# from three tables, one for the token, one for its position, one for the segment. Each layer above mixes
-# the vectors of all tokens by **attention** and passes them on.
+# word before it). `[CLS]` is put in front and `[SEP]` behind. The model that ships with the lesson reads English in lower case,
+# and one vocabulary serves both languages: a Chinese token may turn up as a guess for an English word. The embedding layer,
+# *layer 0*, gives each token a vector from three tables, one for the token, one for its position, one for the segment (0: the
+# question, or the only text; 1: the text behind the question). Each layer above mixes the vectors of all tokens by **attention**
+# and passes them on.
 #
 # $$\text{Attention}(Q, K, V) = \text{softmax}\!\left(\frac{QK^\top}{\sqrt{d}}\right) V$$
 #
-# $Q$, $K$ and $V$ (queries, keys, values) are made of the vectors by learned matrices; $d$ is the length of a key in one head.
-# Row $i$ of the softmax says where token $i$ looks: numbers from 0 to 1 that add up to 1, for each head of each layer.
+# $Q$, $K$ and $V$ (queries, keys, values) are made of the vectors by learned matrices; $d$ is the length of a key.
+# Each layer does this several times side by side, with different matrices (12 times in the BERT that ships with the lesson); each
+# of them is called a **head**. Row $i$ of the softmax says where token $i$ looks: numbers from 0 to 1 that add up to 1, for each
+# head of each layer.
 # *Vaswani et al. 2017, "Attention Is All You Need", section 3.2; Devlin et al. 2019, "BERT".*
 #
-# 中文：句子先切成 token（中文一字一個）。第 0 層只看「字、位置、句段」；之後每一層用注意力把所有字的資訊混合起來。
+# 中文：句子先切成 token（中文一字一個）。第 0 層只看「字、位置、句段」；之後每一層用注意力把所有字的資訊混合起來。同一層裡有好幾組
+# 不同的矩陣同時這樣做，每一組叫一個「頭」（head）。
 
 # %%
 for model, text in ((reader, sentences.APPLE_TRADITIONAL.texts[2]), (english, "She peeled two apples and ate them.")):
@@ -226,8 +231,8 @@ quiz.ask("attention")
 # ### From layer to layer: attention rollout
 #
 # In a late layer a token looks at vectors that are themselves mixtures. **Rollout** multiplies the attention of all layers
-# (averaged over heads and mixed half and half with the identity, for the residual connection) and so estimates how much of
-# every *word* is in a token at the end. *Abnar & Zuidema 2020, "Quantifying Attention Flow in Transformers", section 3.*
+# (averaged over heads and mixed half and half with the identity, for the *residual connection*: a layer adds what it finds to
+# the vector that came in) and so estimates how much of every *word* is in a token at the end. *Abnar & Zuidema 2020, "Quantifying Attention Flow in Transformers", section 3.*
 #
 # $$\tilde A^{(\ell)} = \left(\tfrac12 \bar A^{(\ell)} + \tfrac12 I\right) \tilde A^{(\ell - 1)}, \qquad \tilde A^{(0)} = I$$
 #
@@ -769,7 +774,7 @@ quiz.hand_in(NAME, NUMBER)
 # | attention of a head | where does this head look? | the attention weights | looking is not using |
 # | rollout, mean attention | where does the information come from? | all attentions | an average over heads, no proof |
 # | erasure | are the words it names needed, are they enough? | only the output | the text with many masks is strange to the model |
-# | ablation | does this head change the answer? | a hook | heads stand in for each other |
+# | ablation | does this head change the answer? | a hook: code that steps in while the model computes | heads stand in for each other |
 # | value zeroing | which token changes which, in a layer? | a hook | followed through the layers it may lose the words |
 # | integrated gradients | how is the log-probability shared out? | gradient | the baseline, here `[MASK]`, decides |
 # | shuffled attention | are a head's weights used? | a hook | one sentence, one word |
