@@ -158,14 +158,22 @@ def others_hidden(gap):
     read = english_filler.read(gap.text)
     place = positions(read, gap.word)
     falls = attention.masked_as_well(english_filler, gap.text, place, gap.word)
+    most = min(trust.words(read, place), key=lambda word: falls[word[0]])  # its tokens
+    without = attention.predict_word(english_filler, gap.text, place, top=3, also=most)
     words = units(read, place)  # the tokens of each
-    return mask_figures.masked_as_well(read.tokens, falls, place, units=words, token=gap.word, title=gap.text)
+    figure = mask_figures.masked_as_well(read.tokens, falls, place, units=words, token=gap.word, title=gap.text)
+    return figure, read.text[read.offsets[most[0]][0] : read.offsets[most[-1]][1]], without
 
-for _, figure in lesson.each(others_hidden, [english_gap]):
+for one, (figure, most, without) in lesson.each(others_hidden, [english_gap]):
     show(figure, "bert_03_masked_as_well")
+    print(f"{one.word} and {most} hidden:", ", ".join(f"{word} {probability:.0%}" for word, probability in without))
 
 # %% [markdown]
-# **Look and think.** Which single word matters most for the pronoun? Does a word that matters little look unimportant to you as well?
+# **Look and think.** Which single word matters most for the pronoun? Does a word that matters little look unimportant to you as
+# well? The line below the figure gives the guesses without the word that matters most: what did that word tell the model about
+# the one that is hidden, a person, a man, or something else?
+#
+# 中文：哪個字對代名詞最重要？圖下那一行是連最重要的字也遮住時的猜測：那個字原本告訴模型什麼（是人？是男的？還是別的）？
 
 # %%
 quiz.ask("masked")
