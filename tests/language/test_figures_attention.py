@@ -132,10 +132,17 @@ def test_ablation_in_percentage_points_on_an_even_scale():
 
 
 def test_coreference_frames_only_what_chance_does_not_reach():
-    accuracy = np.array([[0.5, 0.83, 0.9], [0.12, 0.25, 1.0]])
+    accuracy = np.array([[0.5, 0.83, 0.9], [0.12, 0.17, 1.0]])  # two exactly at a limit
     ax = heads.coreference(accuracy, {"first": 0.5, "nearest": 0.45}, 0.83, title="Who?").axes[0]
     assert frames(ax) == {(0, 2, 1, 1): RED, (1, 2, 1, 1): RED, (1, 0, 1, 1): BLACK}
-    for said in ("Who?", "always the first 50%", "always the nearest 45%", "6 coins: 83%", "2 (red)", "1 (black)"):
+    for said in (
+        "Who?",
+        "always the first 50%",
+        "always the nearest 45%",
+        "6 coins: 83%",
+        "more than 83%: red, 2 heads",
+        "less than 17%: black, 1 head",
+    ):
         assert said in ax.get_title()
     assert written(ax)[0, 1] == "83"
 
