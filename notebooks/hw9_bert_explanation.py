@@ -550,11 +550,11 @@ show(similarity_figures.planes(spots, apples.senses, layers=some, variance=share
 #
 # 中文：哪幾格可以用一條線把水果和公司分開？第 0 層有哪兩個號碼疊在一起？其他號碼又為什麼分開？
 #
-# ### When do the senses part?
+# ### When do the senses separate?
 #
-# All vectors of a layer may share one direction, so that even unrelated words are alike (**anisotropy**). Subtract the
-# similarity of random pairs of tokens before you compare layers; that changes the height of both curves, not the gap between
-# them. *Ethayarajh 2019, section 3.4.*
+# All vectors of a layer may share one direction, so that even unrelated words are alike (**anisotropy**). So the similarity of
+# random pairs of tokens is subtracted before layers are compared (first panel); that changes the height of both curves, not
+# the gap between them (second). *Ethayarajh 2019, section 3.4.*
 #
 # 中文：各層的向量整體可能都朝同一方向，連無關的字也很像；比較各層之前，要先扣掉隨機字對的相似度（兩條線一起移動，差距不變）。
 
