@@ -734,9 +734,7 @@ show(trust_figures.mask_by_layer(tops, right, token=case.word, title=case.text),
 notebook.fact("by_layer", {"since": trust.on_top_from(tops, case.word)})
 for (model, gap), (place, *_) in tested:
     steps, _ = trust.mask_by_layer(model, gap.text, place, gap.word)
-    since, first_words = trust.on_top_from(steps, gap.word), [row[0][0] for row in steps]
-    when = f"at the end {first_words[-1]} is on top, not {gap.word}" if since is None else f"{gap.word} is on top from layer {since} on"
-    print(f"{gap.text}  {when}; before: {', '.join(dict.fromkeys(first_words[:-1][:since][-4:]))}")
+    print(f"{gap.text}  {trust.told(steps, gap.word)}")
 
 # %% [markdown]
 # **Look and think.** Are the words before the right one of the same kind (a pronoun before the right pronoun, a city before the right

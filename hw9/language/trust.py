@@ -21,6 +21,7 @@ from hw9.language.attention import chain, fill, masked_as_well, rollout, wanted_
 from hw9.language.bert import Bert, Reading
 from hw9.language.lens import mask_by_layer as mask_by_layer
 from hw9.language.lens import on_top_from as on_top_from
+from hw9.language.lens import told as told
 from hw9.language.words import units
 
 Places = int | Sequence[int]  # the tokens of the word that is hidden

@@ -404,6 +404,19 @@ def test_the_layer_from_which_on_a_word_is_on_top(best, layer):
     assert trust.on_top_from([[(name, 0.5), ("z", 0.1)] for name in best], "y") == layer
 
 
+@pytest.mark.parametrize(
+    ("best", "line"),
+    [
+        ("xzyY", "Y is on top from layer 2 on; before: x, z"),
+        ("xyxyy", "y is on top for good from layer 3 on; before: x"),
+        ("ayabcdecx", "x (not y) is on top from layer 8 on; before: c, d, e"),
+        ("yyy", "y is on top from layer 0 on"),
+    ],
+)
+def test_how_a_word_came_on_top_is_told_without_the_word_itself_before(best, line):
+    assert trust.told([[(name, 0.5), ("z", 0.1)] for name in best], "y") == line
+
+
 TAUS = {
     "a": [0.5, 0.7, 0.9],
     "b": [0.2, 0.8, math.nan],
