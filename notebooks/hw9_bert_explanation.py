@@ -393,7 +393,7 @@ show(plane_figures.grid(planes, readings[0], parts[0], variance=variance, title=
 stepper(planes, readings[0], parts[0], variance=variance, title=asked[0].question)
 
 # %% [markdown]
-# The last layer of the second question, with every word named that has room. 中文：第二題的最後一層，盡量標出每個字。
+# The last layer of the second question, with as many words labelled as fit. 中文：第二題的最後一層，盡量標出每個字。
 
 # %%
 k, last = len(asked[:2]) - 1, answerer.layers
@@ -545,7 +545,7 @@ title = f"{token} of the ten sentences in a plane (PCA), numbered as printed abo
 show(similarity_figures.planes(spots, apples.senses, layers=some, variance=shares.sum(1), title=title), "bert_19_planes")
 
 # %% [markdown]
-# **Look and think.** In which panels could one line part fruit from company? Which two numbers lie on top of each other at layer 0,
+# **Look and think.** In which panels could one line separate fruit from company? Which two numbers lie on top of each other at layer 0,
 # and what keeps the others apart there?
 #
 # 中文：哪幾格可以用一條線把水果和公司分開？第 0 層有哪兩個號碼疊在一起？其他號碼又為什麼分開？
