@@ -69,17 +69,22 @@ quiz.begin("bert", "texts", notebook.weights_hash(*(bert.model for bert in (fill
 # ## 1. How a BERT reads
 #
 # A sentence is cut into **tokens**: Chinese into characters, English into words or pieces of words (`##ling` continues the
-# word before it). `[CLS]` is put in front and `[SEP]` behind. The embedding layer, *layer 0*, gives each token a vector
-# from three tables, one for the token, one for its position, one for the segment. Each layer above mixes
-# the vectors of all tokens by **attention** and passes them on.
+# word before it). `[CLS]` is put in front and `[SEP]` behind. The model that ships with the lesson reads English in lower case,
+# and one vocabulary serves both languages: a Chinese token may turn up as a guess for an English word. The embedding layer,
+# *layer 0*, gives each token a vector from three tables, one for the token, one for its position, one for the segment (0: the
+# question, or the only text; 1: the text behind the question). Each layer above mixes the vectors of all tokens by **attention**
+# and passes them on.
 #
 # $$\text{Attention}(Q, K, V) = \text{softmax}\!\left(\frac{QK^\top}{\sqrt{d}}\right) V$$
 #
-# $Q$, $K$ and $V$ (queries, keys, values) are made of the vectors by learned matrices; $d$ is the length of a key in one head.
-# Row $i$ of the softmax says where token $i$ looks: numbers from 0 to 1 that add up to 1, for each head of each layer.
+# $Q$, $K$ and $V$ (queries, keys, values) are made of the vectors by learned matrices; $d$ is the length of a key.
+# Each layer does this several times side by side, with different matrices (12 times in the BERT that ships with the lesson); each
+# of them is called a **head**. Row $i$ of the softmax says where token $i$ looks: numbers from 0 to 1 that add up to 1, for each
+# head of each layer.
 # *Vaswani et al. 2017, "Attention Is All You Need", section 3.2; Devlin et al. 2019, "BERT".*
 #
-# 中文：句子先切成 token（中文一字一個）。第 0 層只看「字、位置、句段」；之後每一層用注意力把所有字的資訊混合起來。
+# 中文：句子先切成 token（中文一字一個）。第 0 層只看「字、位置、句段」；之後每一層用注意力把所有字的資訊混合起來。同一層裡有好幾組
+# 不同的矩陣同時這樣做，每一組叫一個「頭」（head）。
 
 # %%
 for model, text in ((reader, sentences.APPLE_TRADITIONAL.texts[2]), (english, "She peeled two apples and ate them.")):
@@ -153,14 +158,22 @@ def others_hidden(gap):
     read = english_filler.read(gap.text)
     place = positions(read, gap.word)
     falls = attention.masked_as_well(english_filler, gap.text, place, gap.word)
+    most = min(trust.words(read, place), key=lambda word: falls[word[0]])  # its tokens
+    without = attention.predict_word(english_filler, gap.text, place, top=3, also=most)
     words = units(read, place)  # the tokens of each
-    return mask_figures.masked_as_well(read.tokens, falls, place, units=words, token=gap.word, title=gap.text)
+    figure = mask_figures.masked_as_well(read.tokens, falls, place, units=words, token=gap.word, title=gap.text)
+    return figure, read.text[read.offsets[most[0]][0] : read.offsets[most[-1]][1]], without
 
-for _, figure in lesson.each(others_hidden, [english_gap]):
+for one, (figure, most, without) in lesson.each(others_hidden, [english_gap]):
     show(figure, "bert_03_masked_as_well")
+    print(f"{one.word} and {most} hidden:", ", ".join(f"{word} {probability:.0%}" for word, probability in without))
 
 # %% [markdown]
-# **Look and think.** Which single word matters most for the pronoun? Does a word that matters little look unimportant to you as well?
+# **Look and think.** Which single word matters most for the pronoun? Does a word that matters little look unimportant to you as
+# well? The line below the figure gives the guesses without the word that matters most: what did that word tell the model about
+# the one that is hidden, a person, a man, or something else?
+#
+# 中文：哪個字對代名詞最重要？圖下那一行是連最重要的字也遮住時的猜測：那個字原本告訴模型什麼（是人？是男的？還是別的）？
 
 # %%
 quiz.ask("masked")
@@ -187,11 +200,8 @@ show(attention_figures.matrices(first.tokens, three, title=first.text), "bert_04
 # nearly alike, no head can tell them apart. 中文：在後面的層，[CLS] 與 [SEP] 的份量可能一樣：兩者的向量幾乎相同時，任何頭都分不出來。
 
 # %%
-show(attention_figures.lines(first.tokens, three, least=0.1, title="The same three heads as curves"), "bert_05_lines")
-
-# %%
 title = "All heads, one sentence (framed: the three above)"
-show(attention_figures.grid(first.attentions, marked=list(strongest.values()), title=title), "bert_06_all_heads")
+show(attention_figures.grid(first.attentions, marked=list(strongest.values()), title=title), "bert_05_all_heads")
 
 # %% [markdown]
 # ### What does every head do?
@@ -207,12 +217,12 @@ source(attention.head_patterns)
 
 # %%
 alike, title = attention.uniform_patterns(many), f"What every head looks at, mean over {len(many)} sentences"
-show(head_figures.patterns(patterns, uniform=alike, head=reader.heads - 1, title=title), "bert_07_head_patterns")
+show(head_figures.patterns(patterns, uniform=alike, head=reader.heads - 1, title=title), "bert_06_head_patterns")
 framed = [int(place) // reader.heads for name in ("next", "previous") for place in patterns[name].flatten().topk(3).indices]
 notebook.fact("neighbours", {"layers": [layer + 1 for layer in framed], "upper": sum(2 * k >= reader.layers for k in framed)})
 
 # %%
-show(head_figures.one_head(patterns, reader.heads - 1), "bert_08_head_12")
+show(head_figures.one_head(patterns, reader.heads - 1), "bert_07_head_12")
 shares = torch.stack([row[:, -1] for name, row in patterns.items() if name != "entropy"], 1)  # layers, patterns
 most = [row.sort(descending=True).values for row in shares.nan_to_num()]
 clear = [layer for layer, (first_, second, *_) in enumerate(most, 1) if first_ >= 0.25 and first_ - second >= 0.04]
@@ -229,8 +239,8 @@ quiz.ask("attention")
 # ### From layer to layer: attention rollout
 #
 # In a late layer a token looks at vectors that are themselves mixtures. **Rollout** multiplies the attention of all layers
-# (averaged over heads and mixed half and half with the identity, for the residual connection) and so estimates how much of
-# every *word* is in a token at the end. *Abnar & Zuidema 2020, "Quantifying Attention Flow in Transformers", section 3.*
+# (averaged over heads and mixed half and half with the identity, for the *residual connection*: a layer adds what it finds to
+# the vector that came in) and so estimates how much of every *word* is in a token at the end. *Abnar & Zuidema 2020, "Quantifying Attention Flow in Transformers", section 3.*
 #
 # $$\tilde A^{(\ell)} = \left(\tfrac12 \bar A^{(\ell)} + \tfrac12 I\right) \tilde A^{(\ell - 1)}, \qquad \tilde A^{(0)} = I$$
 #
@@ -242,7 +252,7 @@ source(attention.rollout)
 # %%
 for _, place in lesson.each(partial(positions, first), ["牠"]):
     figure = attention_figures.rollout(first.tokens, attention.rollout(first), place[0], title=first.text)
-    show(figure, "bert_09_rollout")
+    show(figure, "bert_08_rollout")
 
 # %% [markdown]
 # **Look and think.** What is the largest part of 牠 after the last layer? Do the rows on the right differ from each other, and
@@ -268,7 +278,7 @@ moved = None  # the head with the largest effect
 for one, effects in lesson.each(without_heads, [english_gap]):
     moved = divmod(int(effects.abs().argmax()), english_filler.heads)
     title = f"Change of P({one.word}) without each head, in percentage points\n{one.text}"
-    show(head_figures.ablation(effects, title=title), "bert_10_ablation")
+    show(head_figures.ablation(effects, title=title), "bert_09_ablation")
 
 # %% [markdown]
 # ### Which head knows who “she” is?
@@ -296,12 +306,12 @@ def pronoun_heads(model, items, language, name):
     return above  # (layers, heads): 1 where a head is better than the best coin
 
 print(*[item.text for item in sentences.PRONOUNS_ENGLISH[:2]], sep="\n")
-better = pronoun_heads(english, sentences.PRONOUNS_ENGLISH, "English", "bert_11_coreference_english")
+better = pronoun_heads(english, sentences.PRONOUNS_ENGLISH, "English", "bert_10_coreference_english")
 found = None if better is None or moved is None or english is not english_filler else better[moved]
 notebook.fact("pronouns", {"better": None if better is None else better.sum(), "moved": found})
 
 # %%
-chinese = pronoun_heads(reader, sentences.PRONOUNS_CHINESE, "Chinese", "bert_12_coreference_chinese")
+chinese = pronoun_heads(reader, sentences.PRONOUNS_CHINESE, "Chinese", "bert_11_coreference_chinese")
 
 # %% [markdown]
 # **Look and think.** Are the heads furthest from 50 % the same in both languages? Would coins agree like that?
@@ -377,19 +387,19 @@ asked, readings, parts = [item for item, _ in answers], [a[1] for _, a in answer
 
 # %%
 planes, variance = embeddings.project(readings[0], "pca"), embeddings.explained_variance(readings[0])
-show(plane_figures.grid(planes, readings[0], parts[0], variance=variance, title=asked[0].question), "bert_13_pca")
+show(plane_figures.grid(planes, readings[0], parts[0], variance=variance, title=asked[0].question), "bert_12_pca")
 
 # %%
 stepper(planes, readings[0], parts[0], variance=variance, title=asked[0].question)
 
 # %% [markdown]
-# The last layer of the second question, with every word named that has room. 中文：第二題的最後一層，盡量標出每個字。
+# The last layer of the second question, with as many words labelled as fit. 中文：第二題的最後一層，盡量標出每個字。
 
 # %%
 k, last = len(asked[:2]) - 1, answerer.layers
 plane, share = (function(readings[k], layers=[last])[0] for function in (embeddings.project, embeddings.explained_variance))
 title = f"Layer {last}, PCA ({share.sum():.0%} of the variance): {asked[k].question}"
-show(plane_figures.plane(plane, readings[k], parts[k], title=title), "bert_14_last_layer")
+show(plane_figures.plane(plane, readings[k], parts[k], title=title), "bert_13_last_layer")
 
 # %% [markdown]
 # ### t-SNE
@@ -400,28 +410,33 @@ show(plane_figures.plane(plane, readings[k], parts[k], title=title), "bert_14_la
 
 # %%
 near = embeddings.project(readings[0], "tsne", seed=0)
-show(plane_figures.grid(near, readings[0], parts[0], title=f"t-SNE: {asked[0].question}"), "bert_15_tsne")
+show(plane_figures.grid(near, readings[0], parts[0], title=f"t-SNE: {asked[0].question}"), "bert_14_tsne")
 
 # %% [markdown]
 # ### The four phases in numbers
 #
-# A plane shows only a part of the differences (how much, stands above each panel). The numbers below use all dimensions,
-# for each question (thin) and in the mean (thick). They are simple stand-ins, equal words for phase 1 and neighbours in the text
-# for phase 2: (1) of the words that occur more than once, how many have a copy of
-# themselves as their nearest word; (2) how many words have one of the three words before or after them (their "phrase") as their
-# nearest; (3) how often a word of the answer's sentence is nearer to a word of the question than one elsewhere (dotted: chance);
-# (4) how many times as far the answer is from the other words as other spans of its length are (dotted: just as far). In (1)
-# and (2) chance is a few per cent; at layer 0 (1) is high by construction, since equal words have equal token vectors.
+# A plane shows only a part of the differences (how much, stands above each panel of PCA). These numbers use all dimensions.
+# They are simple stand-ins for the four phases:
 #
-# 中文：四個數字是各階段的簡單替代：相同的字、前後相鄰的字、問題靠近答案所在的句子、答案遠離其他字。虛線：第 3 格是亂猜的水準，
-# 第 4 格是「和同長度的其他片段一樣遠」。第 0 層的第 1 格一定很高：相同的字，字向量本來就相同。
+# | phase | number | chance |
+# |---|---|---|
+# | 1. equal words together | of the words that occur more than once, how many have a copy of themselves as their nearest word | a few per cent (layer 0 is high by construction: equal words, equal token vectors) |
+# | 2. words of a phrase together | how many words have one of the three words before or after them as their nearest (their copies left out) | a few per cent |
+# | 3. question beside the answer's sentence | how often a word of the answer's sentence is nearer to a word of the question than a word of another sentence is (equal words left out) | one half (dotted line) |
+# | 4. answer apart | distance of the answer from the other words, divided by that of other spans of the same length | 1, just as far (dotted line) |
+#
+# Thin lines are single questions, the thick one is their mean. Shaded are the layers whose mean, rounded to two decimals (1 and 2:
+# to whole per cent), is the highest; none where that is no more than chance.
+#
+# 中文：四個數字是各階段的簡單替代：(1) 相同的字在一起，(2) 同一片語（前後三個字）在一起，(3) 問題靠近答案所在的句子，(4) 答案遠離其他字。
+# 細線是單題，粗線是平均；有底色的層，平均（取到小數第二位）最高。第 0 層的第 1 格一定很高：相同的字，字向量本來就相同。
 
 # %%
 source(phases.question_match, phases.answer_apart)
 
 # %%
 numbers = phases.phases(readings, parts)
-show(plane_figures.phase_curves(numbers, title="Four phases of question answering, Chinese"), "bert_16_phases")
+show(plane_figures.phase_curves(numbers, title="Four phases of question answering, Chinese"), "bert_15_phases")
 peaks = [sum(layers) / len(layers) if layers else None for layers in phases.tops(numbers).values()]
 notebook.fact("phases", {"peaks": peaks, "apart": numbers["answer apart"].mean(0), "layers": answerer.layers + 1})
 
@@ -430,13 +445,18 @@ told = lesson.each(partial(ask, english_answerer), questions.questions("en"))
 for item, (said, _, _) in told:
     print(f"{item.question}  BERT: {said.text} ({said.score:.0%})   right: {item.answer}")
 measured = phases.phases([read for _, (_, read, _) in told], [part for _, (_, _, part) in told])
-show(plane_figures.phase_curves(measured, title="The same in English"), "bert_17_phases_english")
+show(plane_figures.phase_curves(measured, title="The same in English"), "bert_16_phases_english")
 
 # %% [markdown]
-# **Look and think.** How far above chance is the top of panel 3, and is that much for so few questions and so many layers? Does it
-# fall *below* chance anywhere, and does panel 4 say why? Is a wrong answer, where there is one, less sure than the right ones?
+# **Look and think.** How far above chance is the top of panel 3, and is that much for so few questions and so many layers? If it
+# falls *below* chance in the last layers, panel 4 says why: how? If it does so in the first layers too (compare both languages),
+# where panel 4 stays near 1, what else could draw the words of a question to other sentences? (Equal words are left out; what
+# of words of the same kind, or of position?)
+# Is a wrong answer, where there is one, less sure than the right ones? Which of the four phases would you claim for this model,
+# and for which is the evidence too thin?
 #
-# 中文：第 3 格的最高點比亂猜高多少？只有幾題、卻有這麼多層，這算多嗎？有沒有哪幾層反而低於亂猜（對照第 4 格）？
+# 中文：第 3 格的最高點比亂猜高多少？只有幾題、卻有這麼多層，這算多嗎？最後幾層若低於亂猜，對照第 4 格就知道原因；前幾層呢，還有什麼會把
+# 問題的字拉向別的句子？四個階段中，你會主張這個模型有哪幾個？哪幾個證據太薄弱？
 
 # %%
 quiz.ask("phases")
@@ -486,7 +506,7 @@ def compare(vectors):
 layer, token = max(1, reader.layers * 11 // 12), "果"  # of 12 layers 11: the last one is shaped for guessing words
 labels = [snippet(text, apples.word) for text in apples.texts]
 both = compare(similarity.token_vectors(reader, apples.texts, token, layer))
-show(similarity_figures.heat_maps(both, labels, apples.senses, title=f"{token} at layer {layer}"), "bert_18_heat_maps")
+show(similarity_figures.heat_maps(both, labels, apples.senses, title=f"{token} at layer {layer}"), "bert_17_heat_maps")
 
 # %% [markdown]
 # Bright means alike in both maps. The large frames are the senses; a thin black one marks in each row the sentence that is
@@ -504,7 +524,7 @@ show(similarity_figures.heat_maps(both, labels, apples.senses, title=f"{token} a
 every = similarity.all_layers(reader, apples.texts, token)
 maps = torch.stack([distance["cosine"](vectors) for vectors in every])
 title = f"Cosine similarity of {token}, each layer on its own scale"
-show(similarity_figures.all_layers(maps, apples.senses, name="cosine similarity", shared=False, title=title), "bert_19_all_layers")
+show(similarity_figures.all_layers(maps, apples.senses, name="cosine similarity", shared=False, title=title), "bert_18_all_layers")
 
 # %% [markdown]
 # **Layer 0 knows only token, position and segment.** Sentences 1 and 6 both begin with 蘋果: at layer 0 their 果 is the
@@ -522,19 +542,19 @@ print(f"position of {token}:", [place[0] for place in places], "  equal at layer
 some = sorted({0, reader.layers // 3, 2 * reader.layers // 3, layer})
 spots, shares = (function(every, layers=some) for function in (embeddings.project, embeddings.explained_variance))
 title = f"{token} of the ten sentences in a plane (PCA), numbered as printed above"
-show(similarity_figures.planes(spots, apples.senses, layers=some, variance=shares.sum(1), title=title), "bert_20_planes")
+show(similarity_figures.planes(spots, apples.senses, layers=some, variance=shares.sum(1), title=title), "bert_19_planes")
 
 # %% [markdown]
-# **Look and think.** In which panels could one line part fruit from company? Which two numbers lie on top of each other at layer 0,
+# **Look and think.** In which panels could one line separate fruit from company? Which two numbers lie on top of each other at layer 0,
 # and what keeps the others apart there?
 #
 # 中文：哪幾格可以用一條線把水果和公司分開？第 0 層有哪兩個號碼疊在一起？其他號碼又為什麼分開？
 #
-# ### When do the senses part?
+# ### When do the senses separate?
 #
-# All vectors of a layer may share one direction, so that even unrelated words are alike (**anisotropy**). Subtract the
-# similarity of random pairs of tokens before you compare layers; that changes the height of both curves, not the gap between
-# them. *Ethayarajh 2019, section 3.4.*
+# All vectors of a layer may share one direction, so that even unrelated words are alike (**anisotropy**). So the similarity of
+# random pairs of tokens is subtracted before layers are compared (first panel); that changes the height of both curves, not
+# the gap between them (second). *Ethayarajh 2019, section 3.4.*
 #
 # 中文：各層的向量整體可能都朝同一方向，連無關的字也很像；比較各層之前，要先扣掉隨機字對的相似度（兩條線一起移動，差距不變）。
 
@@ -544,7 +564,7 @@ source(similarity.layer_curves)
 # %%
 parting = similarity.layer_curves(reader, apples.texts, apples.senses, token)
 title = f"{token} in {len(apples.texts)} sentences, traditional Chinese"
-show(similarity_figures.curves(parting, title=title), "bert_21_curves")
+show(similarity_figures.curves(parting, title=title), "bert_20_curves")
 apart = parting.within - parting.between
 notebook.fact("curves", {"apart": apart / apart.abs().max(), "right": parting.accuracy, "layers": reader.layers + 1})
 
@@ -565,7 +585,7 @@ banks = sentences.BANK_ENGLISH
 above = max(1, english.layers * 11 // 12)
 both = compare(similarity.token_vectors(english, banks.texts, banks.word, above))
 title, names = f"“bank” at layer {above}: river or money?", [snippet(text, banks.word) for text in banks.texts]
-show(similarity_figures.heat_maps(both, names, banks.senses, title=title), "bert_22_bank")
+show(similarity_figures.heat_maps(both, names, banks.senses, title=title), "bert_21_bank")
 
 # %% [markdown]
 # **Look and think.** Which sets of the table reach 100 % in some layer, and which never do?
@@ -610,21 +630,30 @@ tested = lesson.each(examined, tested, name=lambda case: case[1].text)
 (judge, case), (spot, truth, claims, others) = next((row for row in tested if row[0][1] == english_gap), tested[-1])
 table = {"truth: hidden as well": truth} | {name: answer for name, answer in claims.items() if "random" not in name}
 tokens, title = judge.read(case.text).tokens, f"On which word does “{case.word}” rest? {case.text}"
-show(trust_figures.answers(tokens, table, spot, units=others, title=title), "bert_23_which_word")
+show(trust_figures.answers(tokens, table, spot, units=others, title=title), "bert_22_which_word")
 
 # %% [markdown]
-# One sentence proves nothing. **Kendall's tau** compares two orders of the words: 1 is the same, 0 is chance, -1 the
-# reverse. A dot is a sentence, the bar their mean with its standard error. Two answers have not looked into the model:
-# how *near* a word stands to the mask, and *random* numbers. An answer that is not better than nearness has shown little.
+# **Look and think.** Compare the frames of attention (mean) and value zeroing (mean) with those of nearness: where they name
+# the same words, what tells you that the method has looked into the model at all?
 #
-# 中文：Kendall's tau 比較兩種排序：1 完全相同，0 等於亂猜，−1 完全相反。沒有勝過「離得近」的方法，就沒證明什麼。
+# One sentence proves nothing. **Kendall's tau** compares two orders of the words: 1 is the same, 0 is chance, -1 the
+# reverse. A dot is a sentence, the stroke their mean. Two answers have not looked into the model: how *near* a word stands
+# to the mask, and *random* numbers. An answer that is not better than nearness has shown little.
+#
+# The sentences are the same for every answer, and some are hard for all of them. So compare in **pairs** (right panel): the tau
+# of an answer minus that of nearness *in the same sentence*. A bar of two standard errors that stays clear of 0 would be rare
+# if there were no difference.
+#
+# 中文：Kendall's tau 比較兩種排序：1 完全相同，0 等於亂猜，−1 完全相反。沒有勝過「離得近」的方法，就沒證明什麼。每種方法用的是
+# 同一批句子，所以要「成對」比較（右圖）：同一句裡，該方法的 tau 減去「離得近」的 tau。
 
 # %%
 taus = {name: [trust.kendall(answers[name], truth, words) for _, (_, truth, answers, words) in tested] for name in claims}
 title = f"Which word mattered? Agreement with the truth, {len(tested)} sentences"
-show(trust_figures.spread(taus, xlabel="Kendall's tau (1: same order of words, 0: chance)", title=title), "bert_24_agreement")
+near_by = "nearness (control)"
+show(trust_figures.agreement(taus, trust.gains(taus, near_by), control=near_by, title=title), "bert_23_agreement")
 means = {name: sum(values) / len(values) for name, values in taus.items()}
-notebook.fact("mattered", {"clear": trust.clear_of(taus, "nearness (control)")})
+notebook.fact("mattered", {"clear": trust.clear_of(taus, near_by)})
 print("best to worst:", ", ".join(f"{name} {means[name]:+.2f}" for name in sorted(means, key=means.get, reverse=True)))
 print("mean below 0:", ", ".join(name for name, mean in means.items() if mean < 0 and "control" not in name) or "none")
 
@@ -639,7 +668,8 @@ quiz.ask("mattered")
 # ### Are the words it names needed, and are they enough?
 #
 # **Comprehensiveness**: hide the words an answer names first (the top 1, 2, ... up to half); how much probability is lost?
-# **Sufficiency**: hide all *but* them; how much is lost now? Hidden words become `[MASK]`, they are never cut out.
+# **Sufficiency**: hide all *but* them; how much is lost now? Hidden words become `[MASK]`, they are never cut out. Bars are
+# two standard errors again.
 # *DeYoung et al. 2020, "ERASER", section 4.*
 #
 # 中文：必要性＝遮住它說重要的字，機率掉多少（越多越好）；充分性＝只留下這些字，機率掉多少（越少越好）。
@@ -653,11 +683,14 @@ for number, ((model, gap), (place, _, answers, _)) in enumerate(tested):
         needed.setdefault(name, []).append(without)
         enough.setdefault(name, []).append(only)
 title = f"Needed, and enough? {len(tested)} sentences (random: mean of {draws} orders)"
-show(trust_figures.erasure(needed, enough, title=title), "bert_25_erasure")
+show(trust_figures.erasure(needed, enough, title=title), "bert_24_erasure")
 
 # %% [markdown]
 # **Look and think.** “Hidden one by one” is the truth used as an answer: does it win both? (It need not: words work together.)
-# Which answers are no better than random order?
+# Which answers are no better than random order? And is any that looks into the model clearly better here than nearness, which
+# does not?
+#
+# 中文：「逐一遮住」兩邊都贏嗎？哪些方法不比亂排好？和沒看過模型的「離得近」相比，有哪一種方法明顯勝過它嗎？
 #
 # ### Is the attention used?
 #
@@ -674,7 +707,7 @@ show(trust_figures.erasure(needed, enough, title=title), "bert_25_erasure")
 draws = 30  # the paper takes 100: three times as long
 changes = trust_heads.head_interventions(judge, case.text, spot, case.word, draws=draws)
 title = f"Change of P({case.word}) in percentage points (permuted: median of {draws})\n{case.text}"
-show(trust_figures.interventions(changes, title=title), "bert_26_interventions")
+show(trust_figures.interventions(changes, title=title), "bert_25_interventions")
 idle = (changes["permuted"].abs() < 0.025).float().mean()
 print(f"shuffling changes P({case.word}) by less than 2.5 points in {idle:.0%} of the heads")
 notebook.fact("used", {"idle": idle})
@@ -697,13 +730,11 @@ quiz.ask("used")
 
 # %%
 tops, right = trust.mask_by_layer(judge, case.text, spot, case.word)
-show(trust_figures.mask_by_layer(tops, right, token=case.word, title=case.text), "bert_27_mask_by_layer")
+show(trust_figures.mask_by_layer(tops, right, token=case.word, title=case.text), "bert_26_mask_by_layer")
 notebook.fact("by_layer", {"since": trust.on_top_from(tops, case.word)})
 for (model, gap), (place, *_) in tested:
     steps, _ = trust.mask_by_layer(model, gap.text, place, gap.word)
-    since, first_words = trust.on_top_from(steps, gap.word), [row[0][0] for row in steps]
-    when = f"at the end {first_words[-1]} is on top, not {gap.word}" if since is None else f"{gap.word} is on top from layer {since} on"
-    print(f"{gap.text}  {when}; before: {', '.join(dict.fromkeys(first_words[:-1][:since][-4:]))}")
+    print(f"{gap.text}  {trust.told(steps, gap.word)}")
 
 # %% [markdown]
 # **Look and think.** Are the words before the right one of the same kind (a pronoun before the right pronoun, a city before the right
@@ -727,7 +758,7 @@ own = lesson.own(reader, WORD, SENTENCES, SENSES)
 if len(own.texts) > 1:
     both = compare(similarity.token_vectors(reader, own.texts, own.word, layer))
     names = [snippet(text, own.word) for text in own.texts]
-    show(similarity_figures.heat_maps(both, names, own.senses, title=f"{WORD} at layer {layer}"), "bert_28_own")
+    show(similarity_figures.heat_maps(both, names, own.senses, title=f"{WORD} at layer {layer}"), "bert_27_own")
 
 # %% [markdown]
 # ## Hand in your answers
@@ -749,7 +780,7 @@ quiz.hand_in(NAME, NUMBER)
 # | attention of a head | where does this head look? | the attention weights | looking is not using |
 # | rollout, mean attention | where does the information come from? | all attentions | an average over heads, no proof |
 # | erasure | are the words it names needed, are they enough? | only the output | the text with many masks is strange to the model |
-# | ablation | does this head change the answer? | a hook | heads stand in for each other |
+# | ablation | does this head change the answer? | a hook: code that steps in while the model computes | heads stand in for each other |
 # | value zeroing | which token changes which, in a layer? | a hook | followed through the layers it may lose the words |
 # | integrated gradients | how is the log-probability shared out? | gradient | the baseline, here `[MASK]`, decides |
 # | shuffled attention | are a head's weights used? | a hook | one sentence, one word |

@@ -139,7 +139,7 @@ def test_what_is_read_out_in_place_of_a_figure_is_what_its_titles_say():
     figure.suptitle("All heads,\none sentence")
     for ax, title in zip(axes, ("layer 1", "layer 2", "layer 1"), strict=True):
         ax.set_title(title)
-    assert notebook.describe(figure, "bert_06") == "figure bert_06: All heads, one sentence; layer 1; layer 2"
+    assert notebook.describe(figure, "bert_05") == "figure bert_05: All heads, one sentence; layer 1; layer 2"
     assert notebook.describe(plt.figure(), "cnn_01") == "figure cnn_01"
     plt.close("all")
 

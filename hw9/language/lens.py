@@ -49,6 +49,20 @@ def on_top_from(tops: Sequence[Sequence[tuple[str, float]]], word: str) -> int |
     return layer if layer < len(first) else None
 
 
+def told(tops: Sequence[Sequence[tuple[str, float]]], word: str) -> str:
+    """Which word is on top at the end of `mask_by_layer`, `word` or not, since when, and the last others before it.
+
+    "for good": it had been on top before, and lost its place again.
+    """
+    first = [row[0][0] for row in tops]
+    since = on_top_from(tops, first[-1])
+    others = [name for name in first[:since] if name.casefold() != first[-1].casefold()]
+    again = " for good" if len(others) < since else ""
+    wrong = "" if first[-1].casefold() == word.casefold() else f" (not {word})"
+    before = f"; before: {', '.join(dict.fromkeys(others[-4:]))}" if others else ""
+    return f"{first[-1]}{wrong} is on top{again} from layer {since} on{before}"
+
+
 def _wider(bert: Bert, beam: dict, states: dict, layer: int, place: int, kept: int) -> dict[tuple, float]:
     """The `kept` likeliest of a layer's variants {ids: probability} with every token at `place`, likeliest first."""
     rows = torch.stack([states[ids][layer] for ids in beam])  # (B, D)

@@ -109,7 +109,7 @@ class Curves:
 
 
 def layer_curves(bert: Bert, sentences: Sequence[str], senses: Sequence[str], token: str, **options) -> Curves:
-    """How the senses part from layer to layer; similarities minus `anisotropy` are Ethayarajh's corrected ones.
+    """How the senses separate from layer to layer; similarities minus `anisotropy` are Ethayarajh's corrected ones.
 
     `senses` names the sense in each sentence, at least two sentences for each of two senses. `options`: occurrence.
     """

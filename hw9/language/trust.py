@@ -7,6 +7,7 @@ tokens is hidden whole, its probability is the joint one by the chain rule (`att
 tokens have the same number, the sum of what was given to them (Clark et al. 2019, section 4.1).
 """
 
+import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ from hw9.language.attention import chain, fill, masked_as_well, rollout, wanted_
 from hw9.language.bert import Bert, Reading
 from hw9.language.lens import mask_by_layer as mask_by_layer
 from hw9.language.lens import on_top_from as on_top_from
+from hw9.language.lens import told as told
 from hw9.language.words import units
 
 Places = int | Sequence[int]  # the tokens of the word that is hidden
@@ -159,18 +161,27 @@ def kendall(answer: Tensor, truth: Tensor, words: Sequence[Sequence[int]] | None
     return float(kendalltau(answer[places].numpy(), truth[places].numpy()).statistic)
 
 
-def clear_of(taus: dict[str, Sequence[float]], control: str) -> float:
-    """How far the bar (mean with its standard error) of the best answer in `taus` lies above that of the `control`.
+def gains(taus: dict[str, Sequence[float]], control: str) -> dict[str, list[float]]:
+    """What each answer has over the `control` in the same sentence: tau(answer) - tau(control), for the others by name.
 
-    Below 0 they overlap. Other names that end in "(control)" are left out; nan where there are too few numbers.
+    Some sentences are harder than others, for every answer: that cancels in a difference of pairs. A sentence without
+    one of the two numbers is left out.
     """
-    known = {name: [value for value in values if value == value] for name, values in taus.items()}
-    bars = {name: (np.mean(values), sem(values)) for name, values in known.items() if len(values) > 1}
-    answers = [name for name in bars if not name.endswith("(control)")]
-    if not answers or control not in bars:
-        return float("nan")
-    mean, error = max(bars[name] for name in answers)
-    return float(mean - error - sum(bars[control]))
+    pairs = {name: zip(values, taus[control], strict=True) for name, values in taus.items() if name != control}
+    return {name: [a - b for a, b in rows if math.isfinite(a - b)] for name, rows in pairs.items()}
+
+
+def clear_of(taus: dict[str, Sequence[float]], control: str) -> float:
+    """How far the best answer in `taus` is above the `control`: mean(d) - 2 sd(d) / sqrt(n), d its n `gains`.
+
+    That is the lower end of a bar of two standard errors around the mean of paired differences, about the 95 %
+    interval of the paired t-test (Student 1908, "The Probable Error of a Mean"). Below 0 the bar reaches 0. The best
+    has the highest mean; other names that end in "(control)" are left out; nan where there are too few numbers.
+    """
+    known = {name: values for name, values in gains(taus, control).items() if not name.endswith("(control)")}
+    bars = [(np.mean(values), sem(values)) for values in known.values() if len(values) > 1]
+    mean, error = max(bars, default=(math.nan, math.nan))
+    return float(mean - 2 * error)
 
 
 def erasure(bert: Bert, text: str, positions: Places, word: str, answer: Tensor) -> Erasure:

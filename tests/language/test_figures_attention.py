@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from matplotlib.collections import LineCollection
 from matplotlib.colors import to_hex
 
 from hw9.language.figures import attention as figures
@@ -59,32 +58,6 @@ def test_grid_puts_each_head_in_its_row_and_column():
     assert ticks(ax.get_xticklabels()) == ["1", "2", "3", "4"]
     assert ticks(ax.get_yticklabels()) == ["1", "2", "3"]
     assert frames(ax) == {(down[2] - 2.5, across[1] - 2.5, 6, 6): RED}
-
-
-def curves(ax):
-    return [collection for collection in ax.collections if isinstance(collection, LineCollection)]
-
-
-def test_a_line_for_each_attention_that_is_large_enough():
-    weights = attention(2)
-    ax = figures.lines(TOKENS, {"a": weights[0], "b": weights[1]}, least=0.1).axes[0]
-    for collection, shown in zip(curves(ax), weights, strict=True):
-        wanted = np.argwhere(shown >= 0.1)
-        ends = [(segment[0][1], segment[-1][1]) for segment in collection.get_segments()]
-        assert ends == [tuple(pair) for pair in wanted]
-        strength = [shown[i, j] for i, j in wanted]
-        assert list(np.argsort(collection.get_linewidths())) == list(np.argsort(strength))
-        assert list(np.argsort(collection.get_colors()[:, 3])) == list(np.argsort(strength))
-    assert not np.allclose(curves(ax)[0].get_colors()[0, :3], curves(ax)[1].get_colors()[0, :3])
-
-
-def test_lines_of_a_single_token():
-    weights = attention()
-    ax = figures.lines(TOKENS, {"a": weights}, focus=2, least=0).axes[0]
-    ends = [(segment[0][1], segment[-1][1]) for segment in curves(ax)[0].get_segments()]
-    assert ends == [(2, j) for j in range(6)]
-    ax = figures.lines(TOKENS, {"a": np.zeros((6, 6))}, least=0.1).axes[0]
-    assert curves(ax)[0].get_segments() == []
 
 
 def test_rollout_shows_one_token_through_the_layers_and_all_after_the_last():
@@ -159,10 +132,17 @@ def test_ablation_in_percentage_points_on_an_even_scale():
 
 
 def test_coreference_frames_only_what_chance_does_not_reach():
-    accuracy = np.array([[0.5, 0.83, 0.9], [0.12, 0.25, 1.0]])
+    accuracy = np.array([[0.5, 0.83, 0.9], [0.12, 0.17, 1.0]])  # two exactly at a limit
     ax = heads.coreference(accuracy, {"first": 0.5, "nearest": 0.45}, 0.83, title="Who?").axes[0]
     assert frames(ax) == {(0, 2, 1, 1): RED, (1, 2, 1, 1): RED, (1, 0, 1, 1): BLACK}
-    for said in ("Who?", "always the first 50%", "always the nearest 45%", "6 coins: 83%", "2 (red)", "1 (black)"):
+    for said in (
+        "Who?",
+        "always the first 50%",
+        "always the nearest 45%",
+        "6 coins: 83%",
+        "more than 83%: red, 2 heads",
+        "less than 17%: black, 1 head",
+    ):
         assert said in ax.get_title()
     assert written(ax)[0, 1] == "83"
 
@@ -186,3 +166,17 @@ def test_masked_as_well_leaves_the_word_itself_and_the_specials_out():
     assert ticks(ax.get_xticklabels())[3] == "[MASK]"
     lowest = [b for b in ax.patches if to_hex(b.get_facecolor()) == to_hex(cells.COLOURS[1])]
     assert [b.get_height() for b in lowest] == [0.1]
+
+
+def test_agreement_leaves_the_control_out_of_the_differences_and_reaches_two_standard_errors():
+    taus = {"a": [0.5, 0.7, 0.9], "near (control)": [0.1, 0.5, 0.6], "unknown": [np.nan] * 3}
+    figure = trust.agreement(taus, {"a": [0.4, 0.2, 0.3], "unknown": []}, control="near (control)")
+    left, right = figure.axes
+    assert ticks(left.get_yticklabels()) == ["a", "near (control)", "unknown"]
+    assert [text.get_text() for text in left.texts] == ["+0.70", "+0.40"]
+    assert [text.get_text() for text in right.texts] == ["+0.30 ±0.12"]  # standard error 0.1 / sqrt(3)
+    (bar,) = [line for _, _, (line,) in right.containers]
+    (ends,) = bar.get_segments()
+    assert [*ends[:, 0]] == pytest.approx([0.3 - 0.2 / 3**0.5, 0.3 + 0.2 / 3**0.5]) and {*ends[:, 1]} == {0}
+    assert not [line for _, _, lines in left.containers for line in lines], "no bars to be compared by their ends"
+    assert "minus that of near in the same sentence" in right.get_xlabel()

@@ -123,10 +123,10 @@ def test_the_curves_show_every_question_their_mean_and_its_highest_layers():
     }
     figure = figures.phase_curves(numbers, title="Two questions")
     assert [ax.get_title().splitlines()[1] for ax in figure.axes] == [
-        "same word: highest in layer 0, 1",
-        "same phrase: highest in layer 1",
-        "question match: highest in layer 2",
-        "answer apart: highest in layer 2",
+        "highest in layer 0, 1",
+        "highest in layer 1",
+        "highest in layer 2",
+        "highest in layer 2",
     ]
     for ax, rows in zip(figure.axes, numbers.values(), strict=True):
         lines = [line.get_ydata() for line in ax.lines]
@@ -140,11 +140,11 @@ def test_questions_without_a_number_are_left_out_of_its_panel():
     figure = figures.phase_curves(numbers)
     np.testing.assert_allclose(figure.axes[0].lines[1].get_ydata(), rows[0])
     assert figure.axes[0].get_title().endswith("highest in layer 1")
-    assert figure.axes[3].get_title().endswith("answer apart: no question has what it needs")
+    assert figure.axes[3].get_title().endswith("answer apart\nno question has what it needs")
 
 
 def test_a_number_at_chance_has_no_highest_layer():
     flat = {"same word": 0.9, "same phrase": 0.3, "question match": 0.49, "answer apart": 1.0}
     figure = figures.phase_curves({name: torch.full((2, 3), value) for name, value in flat.items()})
-    assert [ax.get_title().split(": ")[1] for ax in figure.axes[2:]] == ["never above chance"] * 2
+    assert [ax.get_title().splitlines()[1] for ax in figure.axes[2:]] == ["never above chance"] * 2
     assert not figure.axes[2].patches, "no layer is shaded"

@@ -79,7 +79,9 @@ FIGURES = {
     "planes": lambda: similarity.planes(
         rng.normal(size=(4, 10, 2)), of_senses(10)[2], layers=range(4), variance=[0.5] * 4, title=TITLE
     ),
-    "spread": lambda: trust.spread({name: rng.normal(size=9) for name in ANSWERS}, xlabel="tau", title=TITLE),
+    "agreement": lambda: trust.agreement(
+        *[{name: rng.normal(size=9) for name in ANSWERS}] * 2, control=ANSWERS[0], title=TITLE
+    ),
     "erasure": lambda: trust.erasure(*[{name: rng.random(9) for name in ANSWERS}] * 2, title=TITLE),
     "interventions": lambda: trust.interventions(
         dict.fromkeys(("zeroed", "uniform", "permuted"), EFFECTS), title=TITLE
@@ -95,9 +97,6 @@ for name, tokens in TOKENS.items():
     square = weights(LAYERS, len(tokens), len(tokens))
     FIGURES |= {
         f"matrices, {name}": lambda t=tokens, s=square: attention.matrices(t, {f"layer {k}": s[k] for k in range(3)}),
-        f"lines, {name}": lambda t=tokens, s=square: attention.lines(
-            t, {"layer 1": s[0], "layer 2": s[1]}, title=TITLE
-        ),
         f"rollout, {name}": lambda t=tokens, s=square: attention.rollout(t, s, 3, title=TITLE),
         f"answers, {name}": lambda t=tokens, s=square: trust.answers(t, dict(zip(ANSWERS, s[0], strict=False)), 3),
         f"masked as well, {name}": lambda t=tokens, s=square: masks.masked_as_well(

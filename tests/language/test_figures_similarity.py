@@ -84,18 +84,20 @@ def test_all_layers_on_one_scale_or_each_on_its_own(shared):
         assert (f"{matrix[apart].min():.3g}" in ax.get_title()) is not shared
 
 
-def test_curves_raw_and_corrected():
+def test_curves_corrected_and_the_gap_between_them():
     within, between, floor = torch.tensor([0.9, 0.8, 0.7]), torch.tensor([0.9, 0.7, 0.4]), torch.tensor([0.1, 0.2, 0.3])
     found = Curves(within, between, floor, torch.tensor([0.5, 0.7, 1.0]), 0.44)
-    raw, corrected, gap, accuracy = figures.curves(found).axes
+    corrected, gap, accuracy = figures.curves(found).axes
     for ax, wanted in (
-        (raw, [within, between, floor]),
         (corrected, [within - floor, between - floor]),
         (gap, [within - between]),
         (accuracy, [found.accuracy]),
     ):
         for line, values in zip(ax.lines, wanted, strict=False):
             np.testing.assert_allclose(line.get_ydata(), values)
+    assert "0.10 to 0.30" in corrected.get_title()
+    low, high = corrected.get_ylim()
+    assert 0 < low < 0.1 and 0.8 < high < 1, "no more than what the curves need"
     assert accuracy.lines[1].get_ydata()[0] == 0.44
     assert "chance 44%" in [text.get_text() for text in accuracy.get_legend().get_texts()]
 

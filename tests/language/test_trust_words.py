@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import math
 
 import captum.attr
 import numpy as np
@@ -403,14 +404,40 @@ def test_the_layer_from_which_on_a_word_is_on_top(best, layer):
     assert trust.on_top_from([[(name, 0.5), ("z", 0.1)] for name in best], "y") == layer
 
 
-def test_how_far_the_best_bar_is_clear_of_a_controls():
-    taus = {
-        "a": [0.5, 0.7],
-        "b": [0.1, 0.3, float("nan")],
-        "nearness (control)": [0.2, 0.2],
-        "random (control)": [9, 9],
-    }
-    assert trust.clear_of(taus, "nearness (control)") == pytest.approx(0.6 - 0.1 - 0.2)
-    assert trust.clear_of(taus | {"a": [-0.5, 1.7]}, "nearness (control)") == pytest.approx(0.6 - 1.1 - 0.2)
-    assert np.isnan(trust.clear_of({"a": [0.5], "nearness (control)": [0.2, 0.3]}, "nearness (control)"))
-    assert np.isnan(trust.clear_of({"a": [0.5, 0.6]}, "nearness (control)"))
+@pytest.mark.parametrize(
+    ("best", "line"),
+    [
+        ("xzyY", "Y is on top from layer 2 on; before: x, z"),
+        ("xyxyy", "y is on top for good from layer 3 on; before: x"),
+        ("ayabcdecx", "x (not y) is on top from layer 8 on; before: c, d, e"),
+        ("yyy", "y is on top from layer 0 on"),
+    ],
+)
+def test_how_a_word_came_on_top_is_told_without_the_word_itself_before(best, line):
+    assert trust.told([[(name, 0.5), ("z", 0.1)] for name in best], "y") == line
+
+
+TAUS = {
+    "a": [0.5, 0.7, 0.9],
+    "b": [0.2, 0.8, math.nan],
+    "nearness (control)": [0.1, 0.5, 0.6],
+    "random (control)": [9, 9, 9],
+}
+
+
+def test_gains_are_differences_within_a_sentence():
+    found = trust.gains(TAUS, "nearness (control)")
+    assert list(found) == ["a", "b", "random (control)"]
+    assert found["a"] == pytest.approx([0.4, 0.2, 0.3])
+    assert found["b"] == pytest.approx([0.1, 0.3]), "the pair without a number is left out"
+
+
+def test_how_far_the_best_answer_is_clear_of_a_control():
+    # of "a": differences 0.4, 0.2, 0.3, mean 0.3, standard deviation 0.1
+    assert trust.clear_of(TAUS, "nearness (control)") == pytest.approx(0.3 - 2 * 0.1 / 3**0.5)
+    # a constant lead over sentences as different as may be is as clear as can be
+    assert trust.clear_of({"a": [-0.4, 1.0], "n (control)": [-0.6, 0.8]}, "n (control)") == pytest.approx(0.2)
+    # the same numbers in another order: differences 1.6 and -1.2, mean 0.2, standard error 1.4
+    assert trust.clear_of({"a": [1.0, -0.4], "n (control)": [-0.6, 0.8]}, "n (control)") == pytest.approx(0.2 - 2.8)
+    assert np.isnan(trust.clear_of({"a": [0.5, math.nan], "n (control)": [0.2, 0.3]}, "n (control)"))
+    assert np.isnan(trust.clear_of({"n (control)": [0.2, 0.3]}, "n (control)"))

@@ -7,13 +7,11 @@ from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.collections import LineCollection
-from matplotlib.colors import PowerNorm, to_rgb
+from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from hw9.figure_text import plain
-from hw9.language.figures.cells import WIDTH, colour, fitting, outline, token_axes
+from hw9.language.figures.cells import WIDTH, fitting, outline, token_axes
 
 NAMES = 0.6  # inches beside a matrix for the names of its rows
 
@@ -71,43 +69,6 @@ def grid(attentions, *, marked: Sequence[tuple[int, int]] = (), title: str = "")
     for layer, head in marked:
         outline(ax, layer * step, head * step, count, count)
     _share_bar(figure, picture, ax, "attention")
-    figure.suptitle(title, fontsize=11)
-    return figure
-
-
-@plain(5.5)
-def lines(
-    tokens: Sequence[str],
-    heads: dict[str, np.ndarray],
-    *,
-    focus: int | None = None,
-    least: float = 0.05,
-    title: str = "",
-) -> Figure:
-    """Tokens that look on the left, looked at on the right; a curve for each attention of at least `least`.
-
-    `heads` maps names to (T, T); each has its colour, and a curve is the wider and darker the more attention it is.
-    `focus` shows only what that token looks at.
-    """
-    count = len(tokens)
-    figure, ax = plt.subplots(figsize=(5.5, 0.27 * count + 0.9), layout="constrained")
-    along = np.linspace(0, 1, 40)
-    bend = along**2 * (3 - 2 * along)
-    for number, weights in enumerate(map(np.asarray, heads.values())):
-        shown = [(i, j) for i, j in np.argwhere(weights >= least) if focus is None or i == focus]
-        strength = np.array([weights[i, j] for i, j in shown])
-        curves = [np.column_stack([along, i + (j - i) * bend]) for i, j in shown]
-        tints = [(*to_rgb(colour(number)), 0.15 + 0.8 * s) for s in strength]
-        ax.add_collection(LineCollection(curves, linewidths=0.4 + 4.5 * strength, colors=tints, capstyle="round"))
-    for k, token in enumerate(tokens):
-        ax.text(-0.03, k, token, ha="right", va="center", color="black" if focus in (None, k) else "0.6")
-        ax.text(1.03, k, token, ha="left", va="center")
-    ax.set(xlim=(-0.35, 1.35), ylim=(count - 0.4, -1.2))
-    ax.text(-0.03, -1, "looks", ha="right", va="center", color="0.4")
-    ax.text(1.03, -1, "is looked at", ha="left", va="center", color="0.4")
-    ax.axis("off")
-    keys = [Line2D([], [], color=colour(number), lw=3, label=name) for number, name in enumerate(heads)]
-    ax.legend(handles=keys, loc="upper center", bbox_to_anchor=(0.5, 0), ncol=3, frameon=False)
     figure.suptitle(title, fontsize=11)
     return figure
 

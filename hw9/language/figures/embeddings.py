@@ -29,7 +29,12 @@ INK = "#333333"
 # Where a label may stand, in half its width and height plus a gap: right, left, above, below, and the corners.
 PLACES = np.array([(1, 0.2), (-1, 0.2), (0, 1), (0, -1), (0.8, 0.9), (-0.8, 0.9), (0.8, -0.9), (-0.8, -0.9)])
 LEGEND = {"special": "[CLS], [SEP]", "context": "context", "question": "question", "answer": "answer (gold)"}
-VAN_AKEN = ("equal words", "words of a phrase", "question and its facts", "the answer apart")
+PHASES = (
+    "equal words together",
+    "words of a phrase together",
+    "question beside the answer's sentence",
+    "answer apart",
+)  # as the lesson's table and its quiz call them
 
 
 @plain(WIDTH)
@@ -102,7 +107,7 @@ def phase_curves(numbers: dict[str, Tensor], *, title: str = "") -> Figure:
             ax.axvspan(layer - 0.5, layer + 0.5, color=colour, alpha=0.15, lw=0)
         if chance[number] is not None:
             ax.axhline(chance[number], color="black", lw=0.8, ls=":")
-        ax.set_title(f"{number + 1}. {VAN_AKEN[number]}\n{name}: {found}", fontsize=9)
+        ax.set_title(f"{number + 1}. {PHASES[number]}\n{found}", fontsize=9)
         ax.set_xlabel("layer")
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         if number < 2:

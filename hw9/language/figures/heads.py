@@ -110,29 +110,33 @@ def coreference(accuracy, baselines: dict[str, float], limit: float, *, title: s
     """Accuracy (L, H) of each head in finding a pronoun's antecedent, in per cent.
 
     `limit` is what the best of so many coins reaches, `baselines` what place alone reaches; both go into the title.
-    Heads above `limit` have a red frame, and those as far below 50 %, which prefer the other candidate, a black one.
+    Heads above `limit` have a red frame, and those as far below 50 %, which prefer the other candidate, a black one; a
+    head exactly at a limit has none.
     """
     accuracy = np.asarray(accuracy)
     figure, ax = plt.subplots(figsize=(WIDTH * 0.8, 0.3 * len(accuracy) + 1.6), layout="constrained")
     picture = cells(ax, accuracy, cmap="PuOr", vmin=0, vmax=1, write=_percent, size=7.5)
     layers_and_heads(ax, *accuracy.shape)
-    above, below = np.argwhere(accuracy > limit), np.argwhere(accuracy < 1 - limit)
+    above, below = np.argwhere(accuracy > limit + 1e-6), np.argwhere(accuracy < 1 - limit - 1e-6)  # but for rounding
     for layer, head in above:
         outline(ax, layer, head)
     for layer, head in below:
         outline(ax, layer, head, edgecolor="black")
     bar = figure.colorbar(picture, ax=ax, pad=0.01)
-    bar.set_ticks(
-        [0, 0.5, limit, 1], labels=["0%", "50%\nchance", f"{limit:.0%}\nbest of\n{accuracy.size} coins", "100%"]
-    )
+    names = ["0%", f"{1 - limit:.0%}", "50%\nchance", f"{limit:.0%}\nbest of\n{accuracy.size} coins", "100%"]
+    bar.set_ticks([0, 1 - limit, 0.5, limit, 1], labels=names)
     bar.outline.set_visible(False)
     known = ", ".join(f"always the {name} {value:.0%}" for name, value in baselines.items())
     note = (
         f"by place alone: {known}; best of {accuracy.size} coins: {limit:.0%}\n"
-        f"heads above that: {len(above)} (red); as far below 50%: {len(below)} (black)"
+        f"more than {limit:.0%}: red, {_heads(len(above))}; less than {1 - limit:.0%}: black, {_heads(len(below))}"
     )
     ax.set_title(f"{title}\n{note}" if title else note, fontsize=8.5)
     return figure
+
+
+def _heads(count: int) -> str:
+    return f"{count} head{'' if count == 1 else 's'}"
 
 
 def _percent(value: float) -> str:

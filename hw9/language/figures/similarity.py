@@ -96,21 +96,22 @@ def all_layers(matrices, senses: Sequence[str], *, name: str, shared: bool = Tru
 
 @plain(WIDTH * 0.8)
 def curves(found: Curves, *, title: str = "") -> Figure:
-    """Similarity within and between senses, raw and corrected for anisotropy, their gap, nearest-neighbour accuracy."""
-    figure, axes = plt.subplots(4, 1, figsize=(WIDTH * 0.85, 7.6), sharex=True, layout="constrained")
-    raw, corrected, gap, accuracy = axes
-    within, between, floor = (np.asarray(c) for c in (found.within, found.between, found.anisotropy))
-    layers = np.arange(len(within))
-    for ax, below in ((raw, 0), (corrected, floor)):
-        ax.plot(layers, within - below, "o-", color=COLOURS[0], ms=4, label="same sense")
-        ax.plot(layers, between - below, "s-", color=COLOURS[1], ms=4, label="different senses")
-    raw.plot(layers, floor, "k--", lw=1.2, label="two random tokens\n(anisotropy)")
-    raw.set(ylabel="cosine", title="Similarity as it is")
-    corrected.axhline(0, color="black", lw=0.8)
-    corrected.set(ylabel="cosine", title="Corrected: minus that of two random tokens")
+    """Similarity within and between senses, corrected for anisotropy, the gap of the two, nearest-neighbour accuracy.
+
+    The first panel's axis does not begin at 0: on one that does, the gap could not be seen.
+    """
+    figure, axes = plt.subplots(
+        3, 1, figsize=(WIDTH * 0.85, 7.0), sharex=True, layout="constrained", height_ratios=(1.5, 1, 1)
+    )
+    corrected, gap, accuracy = axes
+    floor, layers = np.asarray(found.anisotropy), np.arange(len(found.within))
+    corrected.plot(layers, np.asarray(found.within) - floor, "o-", color=COLOURS[0], ms=4, label="same sense")
+    corrected.plot(layers, np.asarray(found.between) - floor, "s-", color=COLOURS[1], ms=4, label="different senses")
+    taken = f"minus that of two random tokens ({floor.min():.2f} to {floor.max():.2f})"
+    corrected.set(ylabel="cosine", title=f"Similarity, {taken}; zoomed in")
     gap.plot(layers, np.asarray(found.gap), "^-", color=COLOURS[3], ms=4, label="same − different")
     gap.axhline(0, color="black", lw=0.8)
-    gap.set(ylabel="cosine", title="How far the senses are apart")
+    gap.set(ylabel="cosine", title="The gap between these two curves")
     accuracy.plot(layers, np.asarray(found.accuracy), "D-", color=COLOURS[2], ms=4, label="nearest neighbour")
     accuracy.axhline(found.chance, color="black", ls=":", lw=1.2, label=f"chance {found.chance:.0%}")
     accuracy.set(ylim=(0, 1.05), xlabel="layer (0: embeddings)", title="The nearest sentence has the same sense")

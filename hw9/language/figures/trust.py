@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from hw9.figure_text import plain
 from hw9.language.figures.cells import COLOURS, WIDTH, cells, layers_and_heads, outline, token_axes
@@ -50,11 +50,21 @@ def answers(
 
 
 @plain(WIDTH)
-def spread(values: dict[str, Sequence[float]], *, xlabel: str, note: str = "", title: str = "") -> Figure:
-    """A row for each answer: a dot for each sentence, a bar at their mean with its standard error."""
-    figure, ax = plt.subplots(figsize=(WIDTH, 0.36 * len(values) + 1.2), layout="constrained")
-    _dots(ax, values, xlabel)
-    ax.set_title(note, fontsize=8.5)
+def agreement(
+    taus: dict[str, Sequence[float]], gains: dict[str, Sequence[float]], *, control: str, title: str = ""
+) -> Figure:
+    """Agreement of each answer with the truth, and what it has over the `control` in the same sentence (`trust.gains`).
+
+    A dot for each sentence, a bar at the mean. Only the differences have the reach of two standard errors: the
+    sentences are the same for all answers, so two bars on the left must not be compared by their ends.
+    """
+    figure, (left, right) = plt.subplots(
+        1, 2, figsize=(WIDTH, 0.36 * len(taus) + 1.5), layout="constrained", sharey=True
+    )
+    known = control.removesuffix(" (control)")
+    _dots(left, taus, "Kendall's tau\n(1: same order of words, 0: chance)", errors=0)
+    _dots(right, {name: gains.get(name, ()) for name in taus}, f"tau minus that of {known} in the same sentence\n"
+          f"(0: as good as {known}; bar: two standard errors)")  # fmt: skip
     figure.suptitle(title, fontsize=11)
     return figure
 
@@ -63,7 +73,7 @@ def spread(values: dict[str, Sequence[float]], *, xlabel: str, note: str = "", t
 def erasure(
     comprehensiveness: dict[str, Sequence[float]], sufficiency: dict[str, Sequence[float]], *, title: str = ""
 ) -> Figure:
-    """Both numbers of each answer, side by side: a dot for each sentence, a bar at the mean."""
+    """Both numbers of each answer, side by side: a dot for each sentence, a bar at the mean, two standard errors."""
     figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 0.36 * len(sufficiency) + 1.3), layout="constrained", sharey=True)
     names = ("comprehensiveness: percentage points lost\nwithout its top words (more is better)",
              "sufficiency: percentage points lost\nwith nothing but them (less is better)")  # fmt: skip
@@ -126,18 +136,22 @@ def mask_by_layer(tops: Sequence[Sequence[tuple[str, float]]], right, *, token: 
     return figure
 
 
-def _dots(ax: Axes, values: dict[str, Sequence[float]], xlabel: str, write: str = "{:+.2f}") -> None:
+def _dots(ax: Axes, values: dict[str, Sequence[float]], xlabel: str, write: str = "{:+.2f}", errors: int = 2) -> None:
     for row, (name, numbers) in enumerate(values.items()):
         numbers = np.asarray(numbers, dtype=float)
         numbers = numbers[np.isfinite(numbers)]
+        if not len(numbers):
+            continue
         colour = "0.55" if name.endswith("(control)") else COLOURS[0]
         ax.plot(numbers, row + np.linspace(-0.22, 0.22, len(numbers)), "o", color=colour, ms=3.5, alpha=0.5, mew=0)
-        error = numbers.std(ddof=1) / np.sqrt(len(numbers)) if len(numbers) > 1 else 0
-        ax.errorbar(numbers.mean(), row, xerr=error, fmt="|", color="black", ms=15, mew=2, capsize=3, lw=1.2)
-        ax.text(1.01, row, write.format(numbers.mean()), va="center", fontsize=8.5, transform=ax.get_yaxis_transform())
+        reach = errors * numbers.std(ddof=1) / np.sqrt(len(numbers)) if len(numbers) > 1 else 0
+        ax.errorbar(numbers.mean(), row, xerr=reach or None, fmt="|", color="black", ms=15, mew=2, capsize=3, lw=1.2)
+        said = write.format(numbers.mean()) + (f" ±{write.format(reach)[1:]}" if errors else "")
+        ax.text(1.01, row, said, va="center", fontsize=8.5, transform=ax.get_yaxis_transform())
     ax.axvline(0, color="black", lw=0.8, ls=":")
     ax.set_yticks(range(len(values)), list(values))
     ax.set(ylim=(len(values) - 0.5, -0.5), xlabel=xlabel)
+    ax.xaxis.set_major_locator(MaxNLocator(5))
     ax.grid(axis="x", alpha=0.25)
 
 
