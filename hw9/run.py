@@ -11,6 +11,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
+from hw9.files import replacing
 from hw9.notebook import ROOT
 
 SOURCES = ROOT / "notebooks"
@@ -109,9 +110,8 @@ def run(*, keep: Path | None = None) -> dict[str, float]:
         print(f"{target.name}: {sum(cell.cell_type == 'code' for cell in book.cells)} cells", flush=True)
         seconds[target.name] = execute(book, source.stem.removeprefix("hw9_").split("_")[0], figures=figures)
         target.parent.mkdir(parents=True, exist_ok=True)
-        beside = target.with_suffix(".part")
-        nbformat.write(book, beside)
-        os.replace(beside, target)
+        with replacing(target) as part:
+            nbformat.write(book, part)
     return seconds
 
 

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
+from hw9.files import replacing
 from hw9.vision import archives
 from hw9.vision.food11 import CACHE, CLASS_NAMES
 from hw9.vision.library import ROOT, SPLITS, fingerprint, load_library, paint_block
@@ -141,7 +142,7 @@ def _keep(folders: tuple[Path, ...], key: str, images: np.ndarray, masks: np.nda
             folder.mkdir(parents=True, exist_ok=True)
             for old in folder.glob(f"{like}-*.npz"):
                 old.unlink()
-            with archives.replacing(folder / f"{key}.npz") as part, open(part, "wb") as file:
+            with replacing(folder / f"{key}.npz") as part, open(part, "wb") as file:
                 np.savez(file, images=images, masks=np.packbits(masks, axis=-1))
             return
         except OSError:
