@@ -27,11 +27,6 @@ class Crops:
     field: int  # side of the square the filter sees, px (or more, where that is wider than the picture)
 
 
-def top_crops(model: nn.Module, images: Tensor, layer: int | str, channel: int, *, count: int = 9) -> Crops:
-    """The `count` places of `images` (N, 3, H, W) that excite one filter most: see `top_crops_many`."""
-    return top_crops_many(model, images, layer, [channel], count=count)[0]
-
-
 def top_crops_many(
     model: nn.Module,
     images: Tensor,
