@@ -218,7 +218,7 @@ show(figures_lime.stability(images[picked], stable.explanations, stable.overlap,
 
 # %%
 as_course = lime_method.explain_each(model, images, targets, names=food.names, recipe="course", samples=500)
-show(figures_lime.lime(columns, images, as_course, top=11, recipe="course"), "cnn_08_lime_course")
+show(figures_lime.lime(columns, images, as_course), "cnn_08_lime_course")
 
 # %% [markdown]
 # ## 5. Saliency map: which pixel matters most, right here?
@@ -514,7 +514,7 @@ quiz.ask("gradients")
 maps["LIME"] = attribution.heatmap_of([abs(lime_method.segment_map(e)) for e in explained])
 maps["filters"] = evaluation.strongest_filter(model, images, targets, late)
 order = ["LIME", "saliency", "SmoothGrad", "integrated gradients", "filters"]
-overlays = [figures_lime.overlay(x, e.segments, e.weights).transpose(2, 0, 1) for x, e in zip(images, explained)]
+overlays = [figures_lime.overlay(x, e) for x, e in zip(images, explained)]
 like = evaluation.rank_correlations({name: maps[name] for name in ("LIME", "saliency")})[:, 0, 1]
 table = {"picture": (images, None), "LIME": (overlays, None, [f"like saliency: {r:.2f}" for r in like])}
 table |= {n: (maps[n], "hot") for n in order[1:]}
@@ -877,7 +877,7 @@ print(f"On {len(free.labels)} other free photographs, of dishes it has never see
 
 # %%
 own = lime_method.explain_each(reader, photos.images, names=photos.names, samples=300)
-painted = [figures_lime.overlay(x, e.segments, e.weights).transpose(2, 0, 1) for x, e in zip(photos.images, own)]
+painted = [figures_lime.overlay(x, e) for x, e in zip(photos.images, own)]
 of_photos = {"LIME": attribution.heatmap_of([abs(lime_method.segment_map(e)) for e in own])}
 for name, method in {"saliency": attribution.saliency, "SmoothGrad": attribution.smoothgrad,
                      "integrated gradients": attribution.integrated_gradients}.items():

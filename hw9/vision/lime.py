@@ -38,6 +38,8 @@ RECIPES = {
     "course": Recipe(hide_color="superpixel", paired=False, probabilities=False, seed=16, shown=11, min_weight=0.05),
 }
 
+TOP, FAINT = 8, 0.1  # so many superpixels are painted of the paper's, none below this share of the strongest
+
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
