@@ -523,7 +523,7 @@ notebook.fact("together", {"like": like})
 
 # %%
 together = evaluation.agreement({name: maps[name] for name in order})
-show(figures.agreement(order, together[1], title=f"Mean rank correlation over {len(images)} pictures"), "cnn_22_agreement")
+show(figures.agreement(order, together, title=f"Mean rank correlation over {len(images)} pictures"), "cnn_22_agreement")
 
 # %% [markdown]
 # **Look and think.** Which two methods agree most? What do they have in common?

@@ -14,8 +14,8 @@ from hw9.vision.inference import check_logits, check_scores, check_targets, grad
 from hw9.vision.layers import find_layer
 
 
-def agreement(heatmaps: dict[str, Tensor], *, grid: int = 16) -> tuple[list[str], np.ndarray]:
-    """How far methods agree: their names, and the mean Spearman rank correlation of each pair's maps, (M, M).
+def agreement(heatmaps: dict[str, Tensor], *, grid: int = 16) -> np.ndarray:
+    """How far methods agree: the mean Spearman rank correlation of each pair's maps, (M, M), in the order given.
 
     `heatmaps` holds (N, H, W) maps of the same N pictures. Each is first averaged over blocks to `grid` x `grid`: two
     methods that mark the same place should agree even if their neighbouring pixels differ. 1 is the same order of
@@ -25,7 +25,7 @@ def agreement(heatmaps: dict[str, Tensor], *, grid: int = 16) -> tuple[list[str]
     known = ~np.isnan(correlations)
     count = known.sum(0)
     total = np.where(known, correlations, 0).sum(0)
-    return list(heatmaps), np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
 
 
 def rank_correlations(heatmaps: dict[str, Tensor], *, grid: int = 16) -> np.ndarray:
