@@ -702,9 +702,9 @@ without = [f"hers: {classes[p.argmax()]} {p.max():.0%}" for p in inference.predi
 table = {"her picture": (suspects[:5], None, answer), "without\nthe square": (clean, None, without)}
 show(figures.rows(five, table), "cnn_26_the_cause")
 for name, net in {"your network": model, "her network": second}.items():
-    total, its_class, before, after = shortcut.caught(net, *parts[1], planted).values()
-    print(f"{name}, without squares: right on {total:.0%} of all and on {its_class:.0%} of {classes[planted]}; "
-          f"other classes called {classes[planted]}: {before:.0%} without a square, {after:.0%} with one")
+    caught = shortcut.caught(net, *parts[1], planted)
+    print(f"{name}, without squares: right on {caught.accuracy:.0%} of all and on {caught.of_class:.0%} of {classes[planted]}; "
+          f"other classes called {classes[planted]}: {caught.called_clean:.0%} without a square, {caught.called_marked:.0%} with one")
 
 # %% [markdown]
 # Now the place of the cause is known to the pixel, and methods can be scored: does the **highest pixel** lie in the square (or
