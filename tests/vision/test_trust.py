@@ -222,7 +222,6 @@ def test_hits_and_rank_accuracy_by_hand():
     maps = torch.zeros(3, 8, 8)
     maps[0, 3, 3], maps[1, 5, 5], maps[2, 6, 3] = 1, 1, 1  # inside, two beside the corner, three below
     assert trust.hits(maps, masks).tolist() == [True, True, False]
-    assert trust.hits(maps, masks, reach=0).tolist() == [True, False, False]
     others = masks.bfloat16().requires_grad_()  # as a GPU's tensors, none that NumPy takes
     assert trust.hits(maps.bfloat16(), others).tolist() == [True, True, False]
     assert (trust.widened(others) == trust.widened(masks)).all()
