@@ -1,9 +1,9 @@
 """The archive for Colab: everything a notebook opened alone needs beside it."""
 
-import os
 import zipfile
 from pathlib import Path
 
+from hw9.files import replacing
 from hw9.notebook import ROOT
 from hw9.run import built, check_built, sources
 
@@ -20,11 +20,9 @@ def pack(target: Path) -> Path:
         check_built(source)
     files = [path for part in PARTS for path in _files(ROOT / part)] + [built(source) for source in sources()]
     target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target.with_suffix(".part")
-    with zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as archive:
+    with replacing(target) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in files:
             archive.write(path, path.relative_to(ROOT).as_posix())
-    os.replace(beside, target)
     return target
 
 

@@ -1,13 +1,14 @@
 """A notebook as one HTML page that stands alone: pictures, formulas and the explorer are inside, nothing is fetched."""
 
 import html
-import os
 import re
 from pathlib import Path
 
 import nbformat
 from latex2mathml.converter import convert
 from nbconvert import HTMLExporter
+
+from hw9.files import replacing
 
 # Code and formulas of Markdown; code comes first, so that a $ in it stays what it is; a price is no formula.
 MATHS = re.compile(
@@ -35,9 +36,8 @@ def save_page(notebook: Path, target: Path) -> Path:
     text, _ = exporter.from_notebook_node(book, {"metadata": {"name": notebook.stem, "path": str(notebook.parent)}})
     text = HELD.sub(lambda held: drawn[int(held[1])], text)
     target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target.with_suffix(".part")
-    beside.write_text(text, encoding="utf-8")
-    os.replace(beside, target)
+    with replacing(target) as part:
+        part.write_text(text, encoding="utf-8")
     return target
 
 

@@ -1,5 +1,6 @@
 """Execute the lesson's notebooks with a line per cell, and build them from their sources in notebooks/."""
 
+import itertools
 import os
 import re
 import time
@@ -10,6 +11,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
+from hw9.files import replacing
 from hw9.notebook import ROOT
 
 SOURCES = ROOT / "notebooks"
@@ -61,9 +63,9 @@ def execute(book: nbformat.NotebookNode, name: str, folder: Path = ROOT, *, figu
 
     Figures go to `figures` where it is given.
 
-    Raises RuntimeError naming the cell and the error; the outputs so far stay in `book`.
+    Raises RuntimeError with the number of the code cell and the error; the outputs so far stay in `book`.
     """
-    cells = [cell for cell in book.cells if cell.cell_type == "code"]
+    numbers = list(itertools.accumulate(int(cell.cell_type == "code") for cell in book.cells))  # of code cells, from 1
     began, start = {}, time.perf_counter()
 
     def on_start(cell: nbformat.NotebookNode, cell_index: int) -> None:
@@ -71,9 +73,9 @@ def execute(book: nbformat.NotebookNode, name: str, folder: Path = ROOT, *, figu
 
     def on_done(cell: nbformat.NotebookNode, cell_index: int, **_) -> None:
         _tidy(cell)
-        number = next(i for i, other in enumerate(cells, 1) if other is cell)
         seconds = time.perf_counter() - began[cell_index]
-        print(f"  {name} [{number:2d}/{len(cells)}] {seconds:6.1f} s  {_title(cell.source)}", flush=True)
+        place = f"[{numbers[cell_index]:2d}/{numbers[-1]}]"
+        print(f"  {name} {place} {seconds:6.1f} s  {_title(cell.source)}", flush=True)
 
     # The kernel that runs is this very Python, whatever kernels a user has installed.
     client = NotebookClient(
@@ -81,9 +83,8 @@ def execute(book: nbformat.NotebookNode, name: str, folder: Path = ROOT, *, figu
         timeout=None,
         kernel_name="python3",
         resources={"metadata": {"path": str(folder)}},
-        on_cell_start=lambda cell, cell_index: on_start(cell, cell_index) if cell.cell_type == "code" else None,
-        on_cell_executed=on_done,
-        on_cell_error=on_done,
+        on_cell_start=on_start,
+        on_cell_executed=on_done,  # also of a cell that fails
         record_timing=False,
         extra_arguments=["--log-level=ERROR"],
     )
@@ -92,7 +93,8 @@ def execute(book: nbformat.NotebookNode, name: str, folder: Path = ROOT, *, figu
         kept = {"HW9_FIGURES": str(figures)} if figures else {}
         client.execute(env={**os.environ, "HW9_STATIC": "1", **kept})
     except CellExecutionError as error:
-        raise RuntimeError(f"{name} stopped: {error.ename}: {error.evalue}") from error
+        number = numbers[max(began)]
+        raise RuntimeError(f"{name} stopped at code cell {number}: {error.ename}: {error.evalue}") from error
     return time.perf_counter() - start
 
 
@@ -108,9 +110,8 @@ def run(*, keep: Path | None = None) -> dict[str, float]:
         print(f"{target.name}: {sum(cell.cell_type == 'code' for cell in book.cells)} cells", flush=True)
         seconds[target.name] = execute(book, source.stem.removeprefix("hw9_").split("_")[0], figures=figures)
         target.parent.mkdir(parents=True, exist_ok=True)
-        beside = target.with_suffix(".part")
-        nbformat.write(book, beside)
-        os.replace(beside, target)
+        with replacing(target) as part:
+            nbformat.write(book, part)
     return seconds
 
 

@@ -219,7 +219,7 @@ show(figures_lime.stability(images[picked], stable.explanations, stable.overlap,
 
 # %%
 as_course = lime_method.explain_each(model, images, targets, names=food.names, recipe="course", samples=500)
-show(figures_lime.lime(columns, images, as_course, top=11, recipe="course"), "cnn_08_lime_course")
+show(figures_lime.lime(columns, images, as_course), "cnn_08_lime_course")
 
 # %% [markdown]
 # ## 5. Saliency map: which pixel matters most, right here?
@@ -527,7 +527,7 @@ quiz.ask("gradients")
 maps["LIME"] = attribution.heatmap_of([abs(lime_method.segment_map(e)) for e in explained])
 maps["filters"] = evaluation.strongest_filter(model, images, targets, late)
 order = ["LIME", "saliency", "SmoothGrad", "integrated gradients", "filters"]
-overlays = [figures_lime.overlay(x, e.segments, e.weights).transpose(2, 0, 1) for x, e in zip(images, explained)]
+overlays = [figures_lime.overlay(x, e) for x, e in zip(images, explained)]
 like = evaluation.rank_correlations({name: maps[name] for name in ("LIME", "saliency")})[:, 0, 1]
 table = {"picture": (images, None), "LIME": (overlays, None, [f"like saliency: {r:.2f}" for r in like])}
 table |= {n: (maps[n], "hot") for n in order[1:]}
@@ -536,7 +536,7 @@ notebook.fact("together", {"like": like})
 
 # %%
 together = evaluation.agreement({name: maps[name] for name in order})
-show(figures.agreement(order, together[1], title=f"Mean rank correlation over {len(images)} pictures"), "cnn_22_agreement")
+show(figures.agreement(order, together, title=f"Mean rank correlation over {len(images)} pictures"), "cnn_22_agreement")
 
 # %% [markdown]
 # **Look and think.** Which two methods agree most? What do they have in common?
@@ -720,9 +720,9 @@ without = [f"hers: {classes[p.argmax()]} {p.max():.0%}" for p in inference.predi
 table = {"her picture": (suspects[:5], None, answer), "without\nthe square": (clean, None, without)}
 show(figures.rows(five, table), "cnn_26_the_cause")
 for name, net in {"your network": model, "her network": second}.items():
-    total, its_class, before, after = shortcut.caught(net, *parts[1], planted).values()
-    print(f"{name}, without squares: right on {total:.0%} of all and on {its_class:.0%} of {classes[planted]}; "
-          f"other classes called {classes[planted]}: {before:.0%} without a square, {after:.0%} with one")
+    caught = shortcut.caught(net, *parts[1], planted)
+    print(f"{name}, without squares: right on {caught.accuracy:.0%} of all and on {caught.of_class:.0%} of {classes[planted]}; "
+          f"other classes called {classes[planted]}: {caught.called_clean:.0%} without a square, {caught.called_marked:.0%} with one")
 
 # %% [markdown]
 # Now the place of the cause is known to the pixel, and methods can be scored: does the **highest pixel** lie in the square (or
@@ -907,7 +907,7 @@ print(f"On {len(free.labels)} other free photographs, of dishes it has never see
 
 # %%
 own = lime_method.explain_each(reader, photos.images, names=photos.names, samples=300)
-painted = [figures_lime.overlay(x, e.segments, e.weights).transpose(2, 0, 1) for x, e in zip(photos.images, own)]
+painted = [figures_lime.overlay(x, e) for x, e in zip(photos.images, own)]
 of_photos = {"LIME": attribution.heatmap_of([abs(lime_method.segment_map(e)) for e in own])}
 for name, method in {"saliency": attribution.saliency, "SmoothGrad": attribution.smoothgrad,
                      "integrated gradients": attribution.integrated_gradients}.items():

@@ -1,12 +1,14 @@
 """Measure a BERT folder on what tools/train_bert.py held out: masked characters, questions, senses of one word.
 
     PYTHONPATH=. python tools/evaluate_bert.py checkpoints/bert-mini-zh-en \\
-        --text TEXT_DIR --english ENGLISH_DIR --questions QA_DIR
+        --text TEXT_DIR --questions QA_DIR [--beside]
 
 Prints one JSON object. Masks: 15 % of the characters of held-out passages, all replaced by [MASK], most probable
-token compared with the hidden one. Questions: F1 and exact match as CMRC2018 counts them (Cui et al. 2019, section 3:
-characters and English words without punctuation, longest common run). Senses: for each layer the share of sentences
-whose nearest neighbour (cosine) uses the word in the same sense.
+token compared with the hidden one (English passages are those of TEXT_DIR/more/en_*). Questions: F1 and exact match;
+Chinese ones as CMRC2018 counts them (Cui et al. 2019, section 3: characters and English words without punctuation,
+longest common run), English ones as SQuAD does (words without punctuation and articles, in any order). Senses: for each
+layer the share of sentences whose nearest neighbour (cosine) uses the word in the same sense. With --beside other
+passages and questions are measured, as many that are held out too.
 """
 
 import argparse
@@ -35,14 +37,11 @@ def mask_accuracy(bert: bert_module.Bert, texts: list[str], seed: int = 0) -> fl
     tokenizer = bert.tokenizer
     texts = sorted(texts, key=len)
     for start in range(0, len(texts), 32):
-        encoded = tokenizer(texts[start : start + 32], padding=True, truncation=True, return_tensors="pt")
-        ids = encoded["input_ids"]
+        ids = tokenizer(texts[start : start + 32], padding=True, truncation=True, return_tensors="pt")["input_ids"]
         words = ~torch.isin(ids, torch.tensor([tokenizer.cls_token_id, tokenizer.sep_token_id, tokenizer.pad_token_id]))
         hidden = (torch.rand(ids.shape, generator=generator) < 0.15) & words
         shown = torch.where(hidden, tokenizer.mask_token_id, ids)
-        with torch.inference_mode():
-            states = bert.model(input_ids=shown, attention_mask=encoded["attention_mask"]).last_hidden_state
-            guesses = bert.mask_head(states[hidden]).argmax(1)
+        guesses = bert.mask_scores(bert.last_hidden(shown)[hidden]).argmax(1)
         right, count = right + int((guesses == ids[hidden]).sum()), count + int(hidden.sum())
     return right / max(count, 1)
 

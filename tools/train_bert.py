@@ -33,6 +33,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import BertConfig, BertForMaskedLM, BertTokenizerFast
 
+from hw9.files import replacing
 from hw9.language.loading import LENGTH_PENALTY
 from hw9.language.spans import span_scores
 
@@ -183,8 +184,8 @@ def train(chosen: argparse.Namespace) -> None:
             saved_at = spent
             save(learner, tokenizer, chosen.out / "plain")
             rest = {"optimizer": optimizer.state_dict(), "spent": spent, "step": step, "tokens": tokens}
-            torch.save({"learner": learner.state_dict(), **rest}, state.with_suffix(".part"))
-            state.with_suffix(".part").replace(state)
+            with replacing(state) as part:
+                torch.save({"learner": learner.state_dict(), **rest}, part)
     print(json.dumps({"steps": step, "tokens": tokens, "minutes": round(spent / 60, 1)}), flush=True)
 
 

@@ -7,6 +7,7 @@ Devlin et al. 2019, section 3.1 (masked words). Tensors are indexed from 0: `[la
 import math
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -202,8 +203,7 @@ def head_patterns(readings: Reading | Sequence[Reading]) -> dict[str, Tensor]:
 def uniform_patterns(readings: Reading | Sequence[Reading]) -> dict[str, float]:
     """What `head_patterns` would be for a head that pays the same attention to every token."""
     readings = [readings] if isinstance(readings, Reading) else list(readings)
-    flat = [Reading(**{**vars(r), "attentions": torch.full_like(r.attentions[:1, :1], 1 / len(r.tokens))})
-            for r in readings]  # fmt: skip
+    flat = [replace(r, attentions=torch.full_like(r.attentions[:1, :1], 1 / len(r.tokens))) for r in readings]
     return {name: float(value) for name, value in head_patterns(flat).items()}
 
 

@@ -134,10 +134,6 @@ class Bert:
         rows = [known | {"ids": row, "tokens": names(row)} for row in ids.tolist()]
         return self._read(rows, attentions)
 
-    def mask_logits(self, ids: Tensor, segments: Tensor | None = None) -> Tensor:
-        """Scores (B, T, V) of every token of the vocabulary at every place of `ids` (B, T); padding is ignored."""
-        return self.mask_scores(self.last_hidden(ids, segments))
-
     def last_hidden(self, ids: Tensor, segments: Tensor | None = None) -> Tensor:
         """The last layer's hidden states (B, T, D) of `ids` (B, T), on the model's device; padding is ignored."""
         with torch.no_grad():

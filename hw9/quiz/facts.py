@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hw9.files import replacing
 from hw9.notebook import ROOT
 
 DIGITS = 6  # significant digits that are kept of a number
@@ -118,9 +119,5 @@ def load(path: str | Path) -> Facts:
 def write_json(target: Path, content: Any) -> None:
     """Write JSON so that a reader never sees half a file; raises OSError."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target.with_name(f"{target.name}.{os.getpid()}.part")
-    try:
-        beside.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-        os.replace(beside, target)
-    finally:
-        beside.unlink(missing_ok=True)
+    with replacing(target) as part:
+        part.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

@@ -3,7 +3,6 @@
 import dataclasses
 import hashlib
 import importlib.metadata
-import json
 import platform
 import re
 from dataclasses import dataclass
@@ -11,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from hw9.notebook import ROOT
-from hw9.quiz.facts import Facts, as_json, digest, from_json, write_json
+from hw9.quiz.facts import Facts, as_json, write_json
 from hw9.quiz.keys import Answer
 
 FORMAT = 1
-LARGEST = 2_000_000  # bytes; a real one has some 50,000
 NUMBER = re.compile(r"[\w.-]{1,40}")  # a student number names a file
 VERSIONS = ("torch", "torchvision", "numpy", "transformers", "lime")
 
@@ -59,32 +57,6 @@ def write(handin: HandIn, folder: Path) -> Path:
     return target
 
 
-def read(content: bytes) -> HandIn:
-    """A hand-in from the bytes of its file; raises ValueError with one line for anything else."""
-    if len(content) > LARGEST:
-        raise ValueError(f"it has {len(content) / 1e6:.0f} MB; a hand-in has 2 at most")
-    try:
-        found = json.loads(content.decode("utf-8-sig"))
-        json.dumps(found, ensure_ascii=False).encode()  # half of a surrogate pair cannot be written again
-    except (ValueError, RecursionError):
-        raise ValueError("it is no JSON, or cut short or damaged") from None
-    if isinstance(found, dict) and "cells" in found:
-        raise ValueError("it is a notebook: what is handed in is the .json file that quiz.hand_in wrote")
-    if not isinstance(found, dict) or "format" not in found or "answers" not in found:
-        raise ValueError("it is no hand-in: format or answers is missing")
-    if found["format"] != FORMAT:
-        raise ValueError(f"its format is {str(found['format'])[:20]}; this version of hw9 reads {FORMAT}")
-    name, number = who(found.get("name"), found.get("number"))
-    facts = from_json(found.get("facts"))
-    part = found.get("part")
-    if part != facts.part:
-        raise ValueError(f"it is about part {str(part)[:20]!r}, its facts are about {facts.part!r}")
-    texts = {key: _text(found, key) for key in ("salt", "student", "digest", "time", "nonce")}
-    hashes, versions = _mapping(found, "hashes"), _mapping(found, "versions")
-    told = dict(**texts, hashes=hashes, versions=versions, facts=facts, intact=texts["digest"] == digest(facts))
-    return HandIn(name, number, part, answers=answers(found["answers"]), **told)
-
-
 def answers(content: Any) -> dict[str, Answer]:
     """Answers from what JSON held, by question; raises ValueError with one line for what is none."""
     if not isinstance(content, dict) or len(content) > 1000:
@@ -98,20 +70,6 @@ def answers(content: Any) -> dict[str, Answer]:
         else:
             raise ValueError(f"its answer to {question[:40]!r} is neither a list of options nor a number")
     return found
-
-
-def _text(content: dict[str, Any], key: str) -> str:
-    given = content.get(key, "")
-    if not isinstance(given, str) or len(given) > 200:
-        raise ValueError(f"its {key} is no text")
-    return given
-
-
-def _mapping(content: dict[str, Any], key: str) -> dict[str, str]:
-    given = content.get(key, {})
-    if not isinstance(given, dict) or len(given) > 100 or not all(isinstance(one, str) for one in given.values()):
-        raise ValueError(f"its {key} are no texts by name")
-    return {name[:100]: one[:200] for name, one in given.items()}
 
 
 def package_hash() -> str:

@@ -286,4 +286,4 @@ def _say_others(incoming: Incoming, others: list[str]) -> None:
 
 
 def _size(count: int) -> str:
-    return f"{count / 2**20:.0f} MB"
+    return f"{math.ceil(count / 2**20 * 10) / 10:g} MB"  # upwards, or a little too large would be called just right

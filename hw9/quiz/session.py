@@ -1,6 +1,7 @@
 """One part of the quiz as it runs: its facts, the questions of this student, the answers; what is said about them."""
 
 import difflib
+import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,8 @@ from hw9.quiz.asked import Asked
 from hw9.quiz.bank import Bank, Text
 from hw9.quiz.facts import Facts
 from hw9.quiz.handin import HandIn
+from hw9.quiz.incoming import collect
+from hw9.quiz.received import receive
 from hw9.quiz.written import both
 
 
@@ -139,7 +142,7 @@ class Session:
         return lines
 
     def hand_in(self, name: Any, number: Any) -> tuple[Path, HandIn]:
-        """Write the hand-in file and read it back; raises OSError too."""
+        """Write the hand-in file and read it back, as it will be read for grading; raises OSError too."""
         try:
             name, number = handin.who(name, number)
         except ValueError as error:
@@ -160,10 +163,13 @@ class Session:
             nonce=self.kept.nonce,
         )
         path = handin.write(written, self.folder)
-        back = handin.read(path.read_bytes())
-        if not back.intact or back.answers != written.answers:
+        read = collect(path)
+        if read.problems:
+            raise OSError(f"{path} cannot be graded: {read.problems[0][1]}")
+        back = receive(read.found[0])
+        if back.notes or back.handin.answers != json.loads(json.dumps(written.answers)):
             raise OSError(f"{path} does not hold what was written into it")
-        return path, back
+        return path, written
 
     def summary(self, written: HandIn) -> list[tuple[str, str, str]]:
         """What will be graded: for each question its name, the answer as shown, and what stands in its way."""

@@ -14,12 +14,14 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import IO
 
 from tqdm import tqdm
+
+from hw9.files import replacing
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 STATE = ".hw9-archive.json"  # in every extracted folder: of which archive it is, and whether all of it
@@ -84,21 +86,6 @@ def is_archive(path: Path) -> bool:
 def cache_folder() -> Path:
     """The user's cache folder for this project (not created)."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hw9"
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A path to write to, which takes the place of `path` in one step at the end and is removed if that is not
-    reached: nobody ever sees a half-written `path`."""
-    # Not the name and more: it may be as long as names can be.
-    short = hashlib.blake2b(os.fsencode(path.name), digest_size=8).hexdigest()
-    part = path.with_name(f".{short}.{os.getpid()}.part")
-    try:
-        yield part
-        os.replace(part, path)
-    finally:
-        with suppress(OSError):  # Windows, while an exception keeps the file open
-            part.unlink()
 
 
 def _places(archive: Path, into: str | Path | None) -> tuple[Path, Path]:

@@ -3,7 +3,7 @@
 import math
 import warnings
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -16,6 +16,8 @@ FORWARD = 64  # pictures at a time without gradients, before anything is measure
 # cuDNN where no algorithm finds the room that it works in.
 FULL = ("allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED", "ALLOCATION_FAILED")
 FULL += ("unable to find an engine to execute this computation",)
+
+T = TypeVar("T")
 
 
 class Memory(Protocol):
@@ -58,14 +60,14 @@ def memory_of(device: torch.device) -> Memory | None:
 
 
 def in_chunks(
-    work: Callable[[int, int], None],
+    work: Callable[[int, int], T],
     count: int,
     chunk: int | None,
     *,
     begin: int = FORWARD,
     memory: Memory | None = None,
-) -> None:
-    """Call `work(start, stop)` over 0..count in chunks; out of memory halves the chunk, warns, and goes on.
+) -> list[T]:
+    """What `work(start, stop)` returns over 0..count in chunks, in order; out of memory halves the chunk and warns.
 
     Without a `chunk` the first has `begin`, and where there is a `memory` to ask the others as many as fit into half of
     what is free, by what the first took, and into AT_MOST. `work` must keep nothing of a call that raised,
@@ -73,19 +75,20 @@ def in_chunks(
     """
     if chunk is not None:
         begin, memory = check_whole("chunk", chunk), None
-    start, chunk = 0, begin
+    start, chunk, done = 0, begin, []
     while start < count:
         stop = min(start + chunk, count)
         try:
             if memory:
                 memory.watch()
-            work(start, stop)
+            found = work(start, stop)
         except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
             if not out_of_memory(error) or stop - start == 1:
                 raise
             chunk = max(1, (stop - start) // 2)
             warnings.warn(f"out of memory: going on with chunks of {chunk}", RuntimeWarning, stacklevel=3)
         else:
+            done.append(found)
             if memory and stop < count:
                 chunk, memory = _fitting(memory, stop - start, count - stop), None
             start = stop
@@ -94,6 +97,7 @@ def in_chunks(
         for device in (torch.cuda, torch.mps):
             if device.is_available():
                 device.empty_cache()
+    return done
 
 
 def _fitting(memory: Memory, done: int, left: int) -> int:

@@ -1,7 +1,6 @@
 """Checkpoints of the two networks of the lesson."""
 
 import json
-import os
 import pickle
 import re
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from hw9.files import replacing
 from hw9.vision.inference import unwrapped
 from hw9.vision.networks import CompactCNN, CourseCNN
 
@@ -22,7 +22,7 @@ TELLING = {"CourseCNN": "cnn.0.weight", "CompactCNN": "features.3.conv1.weight"}
 def save_checkpoint(path: str | Path, model: nn.Module, metrics: dict) -> None:
     """Write the weights as safetensors with architecture, class names, input size and metrics in the header.
 
-    The file appears whole or not at all: it is written beside its place and then moved there.
+    The file appears whole or not at all.
     """
     path, model = Path(path).expanduser(), unwrapped(model)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -32,10 +32,9 @@ def save_checkpoint(path: str | Path, model: nn.Module, metrics: dict) -> None:
         "input_size": model.input_size,
         "metrics": metrics,
     }
-    beside = path.with_name(path.name + ".part")
     weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
-    save_file(weights, beside, metadata={"hw9": json.dumps(facts, ensure_ascii=False)})
-    os.replace(beside, path)
+    with replacing(path) as part:
+        save_file(weights, part, metadata={"hw9": json.dumps(facts, ensure_ascii=False)})
 
 
 def load_checkpoint(path: str | Path, device: str | torch.device = "cpu") -> nn.Module:

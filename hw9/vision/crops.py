@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from hw9.vision.ascent import climbable
-from hw9.vision.chunks import in_chunks
+from hw9.vision.chunks import in_chunks, memory_of
 from hw9.vision.gradients import differentiable
 from hw9.vision.inference import check_images, device_of, gradient
 from hw9.vision.layers import finite, up_to
@@ -27,13 +27,14 @@ class Crops:
     field: int  # side of the square the filter sees, px (or more, where that is wider than the picture)
 
 
-def top_crops(model: nn.Module, images: Tensor, layer: int | str, channel: int, *, count: int = 9) -> Crops:
-    """The `count` places of `images` (N, 3, H, W) that excite one filter most: see `top_crops_many`."""
-    return top_crops_many(model, images, layer, [channel], count=count)[0]
-
-
 def top_crops_many(
-    model: nn.Module, images: Tensor, layer: int | str, channels: Sequence[int], *, count: int = 9, chunk: int = 64
+    model: nn.Module,
+    images: Tensor,
+    layer: int | str,
+    channels: Sequence[int],
+    *,
+    count: int = 9,
+    chunk: int | None = None,
 ) -> list[Crops]:
     """For each of `channels` the crops of `images` (N, 3, H, W) in [0, 1] that excite it most, in one pass.
 
@@ -46,19 +47,19 @@ def top_crops_many(
     if not 1 <= count <= len(images):
         raise ValueError(f"count is {count}: one crop is taken of a picture, so choose 1 to {len(images)}")
     channels = [operator.index(channel) for channel in channels]
-    device, parts = device_of(model), {}
+    device = device_of(model)
 
-    def work(start: int, stop: int) -> None:
+    def work(start: int, stop: int) -> tuple[Tensor, Tensor]:
         maps = finite(run(images[start:stop].to(device))[:, channels])  # (B, K, h, w)
         best = maps.flatten(2).max(2)
         rows = best.indices // maps.shape[3], best.indices % maps.shape[3]
-        parts[start] = best.values.cpu(), torch.stack(rows, 2).cpu()
+        return best.values.cpu(), torch.stack(rows, 2).cpu()
 
     with differentiable(model, exact=False) as model, up_to(model, layer, channels) as run:
         with torch.inference_mode():
-            in_chunks(work, len(images), chunk)
+            parts = in_chunks(work, len(images), chunk, memory=memory_of(device))
         field, centre = _receptive_field(model, run, images.shape[2:])
-    values, places = (torch.cat([parts[start][i] for start in sorted(parts)]) for i in (0, 1))  # (N, K), (N, K, 2)
+    values, places = (torch.cat(part) for part in zip(*parts, strict=True))  # (N, K), (N, K, 2)
     height, width = images.shape[2:]
     side = min(max(field, math.ceil(min(height, width) / 4)), height, width)
     limits, found = torch.tensor([height - side, width - side]), []

@@ -16,6 +16,7 @@ from urllib.request import Request, urlopen
 
 from tqdm import tqdm
 
+from hw9.files import replacing
 from hw9.vision import archives, locate
 
 KAGGLE = "trolukovich/food11-image-dataset"
@@ -67,7 +68,7 @@ def _from_kaggle(destination: Path, force: bool) -> Path:
         advice = "check the network, or give an archive or its URL as source"
         raise ConnectionError(f"Kaggle's {KAGGLE} could not be downloaded ({reason}); {advice}") from None
     # Kaggle's tool resumes only in its own cache, and Colab mounts the data set elsewhere: so note where it is.
-    with archives.replacing(destination / locate.POINTER) as part:
+    with replacing(destination / locate.POINTER) as part:
         part.write_text(f"{place.absolute()}\n", encoding="utf-8")
     return place
 

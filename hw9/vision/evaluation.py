@@ -14,8 +14,8 @@ from hw9.vision.inference import check_logits, check_scores, check_targets, grad
 from hw9.vision.layers import find_layer
 
 
-def agreement(heatmaps: dict[str, Tensor], *, grid: int = 16) -> tuple[list[str], np.ndarray]:
-    """How far methods agree: their names, and the mean Spearman rank correlation of each pair's maps, (M, M).
+def agreement(heatmaps: dict[str, Tensor], *, grid: int = 16) -> np.ndarray:
+    """How far methods agree: the mean Spearman rank correlation of each pair's maps, (M, M), in the order given.
 
     `heatmaps` holds (N, H, W) maps of the same N pictures. Each is first averaged over blocks to `grid` x `grid`: two
     methods that mark the same place should agree even if their neighbouring pixels differ. 1 is the same order of
@@ -25,7 +25,7 @@ def agreement(heatmaps: dict[str, Tensor], *, grid: int = 16) -> tuple[list[str]
     known = ~np.isnan(correlations)
     count = known.sum(0)
     total = np.where(known, correlations, 0).sum(0)
-    return list(heatmaps), np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
 
 
 def rank_correlations(heatmaps: dict[str, Tensor], *, grid: int = 16) -> np.ndarray:
@@ -84,21 +84,20 @@ def deletion_curve(
         raise ValueError(f"steps must be 1 or more, not {steps}")
     order = torch.stack([_rising(part) for part in maps.numpy()])
     order = order if least_first else order.flip(1)
-    parts = {}
 
-    def work(first: int, last: int) -> None:
+    def work(first: int, last: int) -> Tensor:
         numbers = torch.arange(first, last, device=pictures.device)
         rows, step = numbers // (steps + 1), numbers % (steps + 1)
         deleted = place[rows] < gone[step][:, None, None]  # (B, H, W)
-        parts[first] = check_scores(model(torch.where(deleted[:, None], empty[rows], pictures[rows])))
+        return check_scores(model(torch.where(deleted[:, None], empty[rows], pictures[rows])))
 
     with differentiable(model) as model, torch.no_grad():
         pictures, labels = on_device(model, images, targets)
         place = order.argsort(1).view(maps.shape).to(pictures.device)  # (N, H, W): 0 for the pixel that goes first
         empty = make_baseline(pictures, baseline)
         gone = torch.linspace(0, place[0].numel(), steps + 1).round().to(pictures.device)  # (steps + 1,) pixels
-        in_turn(work, len(images) * (steps + 1), chunk, pictures)
-        said = probabilities(check_logits(torch.cat([parts[first] for first in sorted(parts)])))
+        said = in_turn(work, len(images) * (steps + 1), chunk, pictures)
+        said = probabilities(check_logits(torch.cat(said)))
         check_targets(labels, len(labels), said.shape[1])
         curve = said.gather(1, labels.repeat_interleave(steps + 1)[:, None])
     return curve.view(len(images), steps + 1).cpu()
@@ -112,7 +111,7 @@ def strongest_filter(
     "Uses most": the sum over places of activation times the gradient of the class score with respect to it is largest
     (that is the weight of the channel's map in Grad-CAM, Selvaraju et al. 2017, section 3, place by place).
     """
-    caught, parts = [], {}
+    caught = []
 
     def catch(module: nn.Module, inputs: tuple, output: Tensor) -> Tensor | None:
         if caught:  # a layer used twice: its first maps, as everywhere else
@@ -122,7 +121,7 @@ def strongest_filter(
         caught.append(output.detach().requires_grad_())
         return caught[-1].clone()  # a copy: the next layer may work in place
 
-    def work(first: int, last: int) -> None:
+    def work(first: int, last: int) -> Tensor:
         caught.clear()
         logits = check_logits(model(pictures[first:last]))
         check_targets(labels, len(labels), logits.shape[1])
@@ -133,16 +132,15 @@ def strongest_filter(
         gradients = gradient(logits.gather(1, labels[first:last, None]).sum(), maps)
         best = (gradients * maps).sum((2, 3)).argmax(1)  # (B,)
         chosen = maps.detach()[torch.arange(last - first), best][:, None]  # (B, 1, h, w)
-        parts[first] = F.interpolate(chosen, images.shape[2:], mode="bilinear", align_corners=False)[:, 0].cpu()
+        return F.interpolate(chosen, images.shape[2:], mode="bilinear", align_corners=False)[:, 0].cpu()
 
     with differentiable(model) as model:
         pictures, labels = on_device(model, images, targets)
         handle = find_layer(model, layer).register_forward_hook(catch)
         try:
-            in_turn(work, len(images), chunk, pictures)
+            return heatmap_of(torch.cat(in_turn(work, len(images), chunk, pictures)))
         finally:
             handle.remove()
-    return heatmap_of(torch.cat([parts[first] for first in sorted(parts)]))
 
 
 def _rising(values: np.ndarray) -> Tensor:

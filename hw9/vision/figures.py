@@ -44,16 +44,14 @@ def _name(ax, text: str, size: float = 9) -> None:
 
 
 @plain(9.4)
-def rows(
-    names: Sequence[str], content: dict[str, tuple], *, title: str = "", width: float = 9.4, across: int = 5
-) -> Figure:
+def rows(names: Sequence[str], content: dict[str, tuple], *, title: str = "", across: int = 5) -> Figure:
     """A table of pictures: one column per name; each row is (pictures or maps, colour map or None).
 
     `content` maps a row's name to `(array, colour map)`: (N, 3, H, W) pictures take None, (N, H, W) maps a name such
     as "hot", drawn from 0 to 1. A third entry, a list of N strings, is written below the pictures of the row. More
     than `across` columns continue below, so that pictures stay large beside a file browser.
     """
-    count, blocks = min(across, len(names)), -(-len(names) // across)
+    width, count, blocks = 9.4, min(across, len(names)), -(-len(names) // across)
     left, gap = (0.85 if any(content) else 0.05), 0.05  # inches
     side = (width - left) / count - gap
     above = 0.05 + 0.15 * max(name.count("\n") + 1 for name in names)

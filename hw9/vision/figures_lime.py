@@ -11,6 +11,7 @@ from matplotlib.patheffects import withStroke
 from skimage.segmentation import find_boundaries
 
 from hw9.vision.figures import _hwc, _off, rows
+from hw9.vision.lime import FAINT, RECIPES, TOP, Explanation
 
 # Blue and orange stay apart for every common kind of colour blindness; red and green do not.
 FOR, AGAINST = np.array([0.10, 0.45, 0.95]), np.array([1.00, 0.55, 0.00])
@@ -19,29 +20,29 @@ OUTLINE = [withStroke(linewidth=1.6, foreground="black")]  # white numbers stay 
 COURSE_FOR, COURSE_AGAINST = np.array([0.0, 1.0, 0.0]), np.array([1.0, 0.0, 0.0])
 
 
-def overlay(picture, segments: np.ndarray, weights: np.ndarray, *, top: int = 8, recipe: str = "paper"):
-    """The picture, grey, with its `top` superpixels of largest weight painted; (H, W, 3) in [0, 1], enlarged 4 times.
+def overlay(picture, explanation: Explanation, *, top: int | None = None) -> np.ndarray:
+    """The picture, grey, with its superpixels of largest weight painted; (3, 4H, 4W) in [0, 1].
 
     Paper: blue speaks for the class, orange against it, the stronger the more opaque; a dark line with a light rim
     bounds each, so that it is seen on white and on dark pictures. Course: every superpixel of at least 0.05 in full
-    green or red, as `get_image_and_mask` of the lime package draws it.
+    green or red, as `get_image_and_mask` of the lime package draws it. `top` are painted at most (the recipe's number).
     """
-    scale = 4
+    scale, weights, how = 4, explanation.weights, RECIPES[explanation.recipe]
     base = np.kron(_hwc(picture), np.ones((scale, scale, 1), np.float32))
-    big = np.kron(segments, np.ones((scale, scale), int))
-    order = np.argsort(-np.abs(weights))[:top]
-    if recipe == "course":
-        for k in (k for k in order if abs(weights[k]) >= 0.05):
+    big = np.kron(explanation.segments, np.ones((scale, scale), int))
+    order = explanation.top(top or how.shown or TOP)
+    if explanation.recipe == "course":
+        for k in (k for k in order if abs(weights[k]) >= how.min_weight):
             base[big == k, 1 if weights[k] > 0 else 0] = 1.0
         base[find_boundaries(big, mode="inner")] = (1.0, 1.0, 0.0)
-        return base
+        return base.transpose(2, 0, 1)
     grey = base.mean(2, keepdims=True)
     painted = 0.25 * base + 0.75 * (0.25 + 0.6 * grey)  # dimmed, so that paint stands out on white and on black
     largest = np.abs(weights).max() or 1.0
     chosen = np.zeros(big.shape, int)
     for rank, k in enumerate(order, 1):
         strength = abs(weights[k]) / largest
-        if strength < 0.1:
+        if strength < FAINT:
             continue
         inside = big == k
         paint = FOR if weights[k] > 0 else AGAINST
@@ -50,18 +51,15 @@ def overlay(picture, segments: np.ndarray, weights: np.ndarray, *, top: int = 8,
         chosen[inside] = rank
     painted[find_boundaries(chosen, mode="outer")] = 1.0
     painted[find_boundaries(chosen, mode="inner")] = 0.1
-    return painted
+    return painted.transpose(2, 0, 1)
 
 
-def lime(names: Sequence[str], pictures, explanations, *, top: int = 8, recipe: str = "paper") -> Figure:
+def lime(names: Sequence[str], pictures, explanations: Sequence[Explanation]) -> Figure:
     """Pictures, and below them what speaks for and against the class LIME was asked about, with R^2."""
-    overlays = [
-        overlay(p, e.segments, e.weights, top=top, recipe=recipe).transpose(2, 0, 1)
-        for p, e in zip(pictures, explanations, strict=True)
-    ]
+    overlays = [overlay(picture, one) for picture, one in zip(pictures, explanations, strict=True)]
     notes = ["left out" if e.score != e.score else f"R² = {e.score:.2f}" for e in explanations]
     figure = rows(names, {"picture": (pictures, None), "LIME": (overlays, None, notes)})
-    colours = (FOR, AGAINST) if recipe == "paper" else (COURSE_FOR, COURSE_AGAINST)
+    colours = (FOR, AGAINST) if explanations[0].recipe == "paper" else (COURSE_FOR, COURSE_AGAINST)
     _legend(figure, colours, ("for the class", "against it"))
     return figure
 
@@ -90,7 +88,7 @@ def stability(picture, explanations: Sequence, overlap: float, *, top: int = 5) 
     few = min(top + 1, len(order) // 2)
     order = np.concatenate([order[:few], order[-few:]])
     for number, (ax, e) in enumerate(zip(axes, explanations, strict=True)):
-        ax.imshow(overlay(picture, e.segments, e.weights, top=top))
+        ax.imshow(_hwc(overlay(picture, e, top=top)))
         ax.set_title(f"seed {number}, R² = {e.score:.2f}", fontsize=8)
         for k in order:
             y, x = 4 * np.argwhere(e.segments == k).mean(0)

@@ -118,14 +118,10 @@ def two_networks(
     return figure
 
 
-def scorecard(
-    rows: dict[str, dict[str, float]], *, zero: Sequence[str] = (), notes: dict[str, str] | None = None,
-    title: str = "",
-) -> Figure:  # fmt: skip
+def scorecard(rows: dict[str, dict[str, float]], *, zero: Sequence[str] = (), title: str = "") -> Figure:
     """Maps x tests: every number, and the shade of its rank within the test, the best dark; nan: not measured.
 
-    What reads alike ("0.81" twice) has one shade. Tests in `zero` are best at 0, on either side. `notes` goes below the
-    name of a test.
+    What reads alike ("0.81" twice) has one shade. Tests in `zero` are best at 0, on either side.
     """
     tests, names = list(next(iter(rows.values()))), list(rows)
     table = np.array([[rows[name][test] for test in tests] for name in names], float)
@@ -140,8 +136,7 @@ def scorecard(
     for (row, column), value in np.ndenumerate(table):
         text = "–" if np.isnan(value) else f"{value:.2f}"
         ax.text(column, row, text, ha="center", va="center", fontsize=9)
-    labels = [f"{test}\n{(notes or {}).get(test, '')}".strip() for test in tests]
-    ax.set_xticks(range(len(tests)), labels, fontsize=8)
+    ax.set_xticks(range(len(tests)), tests, fontsize=8)
     ax.set_yticks(range(len(names)), names)
     ax.xaxis.tick_top()
     ax.tick_params(length=0)

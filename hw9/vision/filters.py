@@ -8,27 +8,29 @@ import torch
 from torch import Tensor, nn
 
 from hw9.vision.ascent import Course, Paper, climbable
-from hw9.vision.chunks import in_chunks
+from hw9.vision.chunks import in_chunks, memory_of
 from hw9.vision.gradients import differentiable
 from hw9.vision.inference import check_images, device_of, gradient, no_gradient
 from hw9.vision.layers import finite, up_to
 
+AT_A_TIME = 16  # pictures that climb together, before anything is measured
 
-def activations(model: nn.Module, images: Tensor, layer: int | str, *, chunk: int = 64) -> Tensor:
+
+def activations(model: nn.Module, images: Tensor, layer: int | str, *, chunk: int | None = None) -> Tensor:
     """What `layer` answers to `images` (N, 3, H, W) in [0, 1]: maps (N, C, h, w), on the CPU.
 
     `layer` is an index of the feature Sequential or a dotted name. A layer without places (Linear) gives (N, C, 1, 1).
     Nothing behind the layer is computed. Raises IndexError or KeyError that lists the layers near a wrong one.
     """
     check_images(images)
-    device, parts = device_of(model), {}
+    device = device_of(model)
 
-    def work(start: int, stop: int) -> None:
-        parts[start] = finite(run(images[start:stop].to(device))).cpu()
+    def work(start: int, stop: int) -> Tensor:
+        return finite(run(images[start:stop].to(device))).cpu()
 
     with differentiable(model, exact=False) as model, torch.inference_mode(), up_to(model, layer) as run:
-        in_chunks(work, len(images), chunk)
-    return torch.cat([parts[start] for start in sorted(parts)])
+        maps = in_chunks(work, len(images), chunk, memory=memory_of(device))
+    return torch.cat(maps)  # here, where it becomes a tensor that takes part in gradients
 
 
 def visualize(
@@ -59,7 +61,7 @@ def visualize_many(
     seed: int = 0,
     start: Tensor | None = None,
     recipe: str = "paper",
-    chunk: int = 16,
+    chunk: int | None = None,
     watch: Callable[[int, Tensor], None] | None = None,
 ) -> Tensor:
     """Pictures (K, 3, H, W) in [0, 1], one for each of K `channels`, made to excite that filter of `layer`.
@@ -80,9 +82,9 @@ def visualize_many(
     channels, start, size = _pairs(model, channels, start, size, recipe)
     if steps < 1:
         raise ValueError(f"steps is {steps}: at least one is needed")
-    device, parts = device_of(model), {}
+    device = device_of(model)
 
-    def work(first: int, last: int) -> None:
+    def work(first: int, last: int) -> Tensor:
         wanted = channels[first:last]
         begin = None if start is None else start[first:last].to(device)
         way = Course(begin) if recipe == "course" else Paper(begin, len(wanted), size, steps, seed, device)
@@ -96,19 +98,18 @@ def visualize_many(
             way.variables.grad = gradient(finite(loss), way.variables)
             optimizer.param_groups[0]["lr"] = way.rate(step / steps)
             optimizer.step()
-        parts[first] = way.pictures().detach().cpu()
         for channel, value in zip(wanted, excited.tolist(), strict=True):
             if value == 0:
                 text = f"filter {channel} of layer {layer!r} stays off, its picture shows nothing: try another seed"
                 warnings.warn(text, RuntimeWarning, stacklevel=4)
+        return way.pictures().detach().cpu()
 
     with (
         differentiable(model, exact=False) as model,
         climbable(model, leaky=recipe == "paper"),
         up_to(model, layer, channels) as run,
     ):
-        in_chunks(work, len(channels), chunk)
-    return torch.cat([parts[first] for first in sorted(parts)])
+        return torch.cat(in_chunks(work, len(channels), chunk, begin=AT_A_TIME, memory=memory_of(device)))
 
 
 def visualize_steps(

@@ -18,8 +18,8 @@ from PIL import Image
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from hw9.files import replacing
 from hw9.vision import attribution, lime, pictures
-from hw9.vision.archives import replacing
 from hw9.vision.classifier import load_checkpoint
 from hw9.vision.inference import predict
 

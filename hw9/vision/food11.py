@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from hw9.files import replacing
 from hw9.vision import archives, locate, pictures
 from hw9.vision.download import download_food11
 from hw9.vision.locate import CLASS_NAMES
@@ -174,7 +175,7 @@ def _write(folder: Path, key: str, root: Path, names: list[str], shape: tuple[in
         if killed or old.name.split(".")[0].split("-")[:3] != current:
             with suppress(OSError):  # on Windows, while a Food11 still uses it
                 old.unlink()
-    with archives.replacing(folder / f"{key}.npy") as part:
+    with replacing(folder / f"{key}.npy") as part:
         with open(part, "wb") as file:  # reserved beforehand: a mapped file on a full disk kills the process
             np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
             for _ in range(shape[0]):
@@ -183,7 +184,7 @@ def _write(folder: Path, key: str, root: Path, names: list[str], shape: tuple[in
         unreadable = _fill(array, root, names)
         array.flush()
         del array  # Windows renames no mapped file
-    with archives.replacing(folder / f"{key}.json") as part:
+    with replacing(folder / f"{key}.json") as part:
         part.write_text(json.dumps({"unreadable": unreadable}), encoding="utf-8")
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hw9.vision.chunks import in_chunks, memory_of
+from hw9.vision.chunks import T, in_chunks, memory_of
 from hw9.vision.inference import (
     are_probabilities,
     check_images,
@@ -121,14 +121,12 @@ def _add(total: Tensor, values: Tensor, first: int) -> None:
 
 def scores(model: nn.Module, pictures: Tensor, chunk: int | None) -> Tensor:
     """The model's scores (N, K) of `pictures`, without gradients and exact."""
-    parts = {}
 
-    def work(first: int, last: int) -> None:
-        parts[first] = check_scores(model(pictures[first:last]))
+    def work(first: int, last: int) -> Tensor:
+        return check_scores(model(pictures[first:last]))
 
     with torch.no_grad(), convolutions(exact=True):
-        in_turn(work, len(pictures), chunk, pictures)
-    return check_logits(torch.cat([parts[first] for first in sorted(parts)]))
+        return check_logits(torch.cat(in_turn(work, len(pictures), chunk, pictures)))
 
 
 def on_device(model: nn.Module, images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
@@ -145,7 +143,7 @@ def on_device(model: nn.Module, images: Tensor, targets: Tensor) -> tuple[Tensor
     return pictures, targets.to(device_of(model))
 
 
-def in_turn(work: Callable[[int, int], None], count: int, chunk: int | None, pictures: Tensor) -> None:
+def in_turn(work: Callable[[int, int], T], count: int, chunk: int | None, pictures: Tensor) -> list[T]:
     """`in_chunks` for `count` copies of `pictures` (N, 3, H, W), beginning with as many as a processor does best."""
     begin = max(1, PIXELS_AT_A_TIME // pictures[0, 0].numel())
-    in_chunks(work, count, chunk, begin=begin, memory=memory_of(pictures.device))
+    return in_chunks(work, count, chunk, begin=begin, memory=memory_of(pictures.device))

@@ -220,12 +220,11 @@ def no_gradient(what: str) -> ValueError:
 def predict(model: nn.Module, images: Tensor, *, chunk: int | None = None) -> Tensor:
     """Class probabilities (N, K), on the CPU, of `images` (N, 3, H, W) in [0, 1]."""
     check_images(images)
-    parts = {}
 
-    def work(start: int, stop: int) -> None:
-        parts[start] = check_scores(model(images[start:stop].to(device)))
+    def work(start: int, stop: int) -> Tensor:
+        return check_scores(model(images[start:stop].to(device)))
 
     with frozen(model) as model, torch.inference_mode():
         device = device_of(model)
-        in_chunks(work, len(images), chunk, memory=memory_of(device))
-        return probabilities(check_logits(torch.cat([parts[start] for start in sorted(parts)]))).cpu()
+        logits = check_logits(torch.cat(in_chunks(work, len(images), chunk, memory=memory_of(device))))
+        return probabilities(logits).cpu()

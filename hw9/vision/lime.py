@@ -38,6 +38,8 @@ RECIPES = {
     "course": Recipe(hide_color="superpixel", paired=False, probabilities=False, seed=16, shown=11, min_weight=0.05),
 }
 
+TOP, FAINT = 8, 0.1  # so many superpixels are painted of the paper's, none below this share of the strongest
+
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
@@ -70,17 +72,12 @@ class Stability:
     """Explanations of one picture that differ in the seed alone.
 
     `overlap` in [0, 1] is the mean Jaccard index (shared / together) of their `top` strongest superpixels over all
-    pairs of seeds; `scores` is the R^2 of each.
+    pairs of seeds.
     """
 
     overlap: float
     top: int
-    seeds: tuple[int, ...]
     explanations: tuple[Explanation, ...]
-
-    @property
-    def scores(self) -> tuple[float, ...]:
-        return tuple(explanation.score for explanation in self.explanations)
 
 
 def explain(
@@ -226,7 +223,7 @@ def stability(
     explanations = (first, *(explain(model, image, seed=seed, **shared) for seed in seeds[1:]))
     strongest = [set(explanation.top(top).tolist()) for explanation in explanations]
     overlaps = [len(a & b) / len(a | b) for a, b in itertools.combinations(strongest, 2)]
-    return Stability(float(np.mean(overlaps)), top, tuple(seeds), explanations)
+    return Stability(float(np.mean(overlaps)), top, explanations)
 
 
 def segment_map(explanation: Explanation) -> np.ndarray:

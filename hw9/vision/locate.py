@@ -92,7 +92,9 @@ def layout(names: Iterable[str], top: str = "") -> Splits:
         while copy and _alias(parts[copy - 1]) == split:  # training/training/...
             copy -= 1
         folders = copies.setdefault(parts[:copy], {}).setdefault(split, {})
-        folders.setdefault(parts[:depth], []).append((name, parts[depth + 1 :]))
+        below = parts[depth + 1 :]
+        below = below[1:] if below[0].lower() in ("labeled", "labelled") and len(below) > 1 else below
+        folders.setdefault(parts[:depth], []).append((name, below))
     best: Splits = {}
     for place, copy in sorted(copies.items()):
         first = _first_number(below for folders in copy.values() for files in folders.values() for _, below in files)
@@ -159,8 +161,6 @@ def _label(parts: tuple[str, ...], first: int = 0) -> int | str:
         return "not the file name of a picture"
     if folders and folders[0].lower() in ("unlabeled", "unlabelled"):
         return f"unlabelled, as its folder, {folders[0]}, says"
-    if folders and folders[0].lower() in ("labeled", "labelled"):
-        folders = folders[1:]
     number = _number(parts)
     if number is not None and first <= number < first + len(CLASS_NAMES):
         return number - first
@@ -174,7 +174,6 @@ def _label(parts: tuple[str, ...], first: int = 0) -> int | str:
 def _number(parts: tuple[str, ...]) -> int | None:
     """The class number that a file's path below the split's folder names, if it names one."""
     *folders, name = parts
-    folders = folders[1:] if folders and folders[0].lower() in ("labeled", "labelled") else folders
     found = re.match(r"(\d{1,2})_", name) if not folders else re.fullmatch(r"(\d{1,2})", folders[0])
     return int(found[1]) if found and len(folders) < 2 else None
 

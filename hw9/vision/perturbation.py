@@ -45,18 +45,15 @@ class TensorExplainer(LimeImageExplainer):
         )
 
         def run(count: int, layout: torch.memory_format, dtype: torch.dtype) -> Tensor:
-            parts = {}
-
-            def work(start: int, stop: int) -> None:
+            def work(start: int, stop: int) -> Tensor:
                 pictures = torch.where(keep[start:stop][:, labels].unsqueeze(3), shown, hidden)  # (n, H, W, 3)
                 pictures = pictures.permute(0, 3, 1, 2).contiguous(memory_format=layout)  # (n, 3, H, W)
                 rounded = dtype != torch.float32  # None: of the types a device knows it warns of those it does not
                 with torch.autocast(device.type, dtype if rounded else None, enabled=rounded):
                     logits = self.model(pictures)
-                parts[start] = check_scores(logits).float()  # (n, C)
+                return check_scores(logits).float()  # (n, C)
 
-            in_chunks(work, count, batch_size, memory=memory_of(device))
-            logits = check_logits(torch.cat([parts[start] for start in sorted(parts)]))
+            logits = check_logits(torch.cat(in_chunks(work, count, batch_size, memory=memory_of(device))))
             return classifier_fn(logits).cpu()  # the first wait for the device
 
         layout = fastest_layout(self.model, shown.permute(2, 0, 1)[None])

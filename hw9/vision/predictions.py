@@ -7,8 +7,8 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from hw9.vision.chunks import moved
-from hw9.vision.inference import device_of, predict
+from hw9.vision.chunks import in_chunks, memory_of, moved
+from hw9.vision.inference import check_images, check_logits, check_scores, device_of, frozen, probabilities
 
 
 @dataclass
@@ -53,16 +53,22 @@ def as_array(values: Tensor | ArrayLike) -> np.ndarray:
     return (values.float() if values.dtype == torch.bfloat16 else values).numpy()  # which NumPy has not
 
 
-def evaluate(model: nn.Module, pictures: np.ndarray, labels: np.ndarray, *, chunk: int = 256) -> Evaluation:
+def evaluate(model: nn.Module, pictures: np.ndarray, labels: np.ndarray) -> Evaluation:
     """Class probabilities, accuracy and confusion matrix on uint8 pictures (N, 3, H, W) with labels (N,)."""
+    check_images(as_float(pictures[:1]))
     labels = np.asarray(labels)
     device = device_of(model)  # to which bytes move in a quarter of the time that floats take
-    bytes_of = (torch.from_numpy(np.ascontiguousarray(pictures[i : i + chunk])) for i in range(0, len(labels), chunk))
-    parts = [predict(model, moved(part, device).float() / 255, chunk=chunk) for part in bytes_of]
-    probabilities = torch.cat(parts).numpy()  # (N, K)
-    classes = probabilities.shape[1]
+
+    def work(start: int, stop: int) -> Tensor:
+        taken = torch.from_numpy(np.ascontiguousarray(pictures[start:stop]))
+        return check_scores(model(moved(taken, device).float() / 255))
+
+    with frozen(model) as model, torch.inference_mode():
+        logits = check_logits(torch.cat(in_chunks(work, len(labels), None, memory=memory_of(device))))
+    found = probabilities(logits).cpu().numpy()  # (N, K)
+    classes = found.shape[1]
     if labels.max() >= classes:
         what = f"the network tells {classes} classes apart, and there is a picture of class {labels.max()}"
         raise ValueError(f"{what}: give one whose last layer has an output for each class")
-    confusion = np.bincount(labels * classes + probabilities.argmax(1), minlength=classes**2)
-    return Evaluation(probabilities, labels, confusion.reshape(classes, classes))
+    confusion = np.bincount(labels * classes + found.argmax(1), minlength=classes**2)
+    return Evaluation(found, labels, confusion.reshape(classes, classes))

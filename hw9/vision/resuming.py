@@ -1,7 +1,6 @@
 """What lets a training run stop at any step and go on: its history, its whole state, an interrupt that waits."""
 
 import contextlib
-import os
 import pickle
 import signal
 import threading
@@ -10,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
+
+from hw9.files import replacing
 
 
 @dataclass
@@ -33,7 +34,6 @@ class State:
         checkpoint.parent.mkdir(parents=True, exist_ok=True)
 
     def save(self, step: int, spent: float, loss_sum: float, history: History) -> None:
-        beside = self.path.with_name(self.path.name + ".part")
         parts = [part.state_dict() for part in self.parts]
         saved = {
             "run": self.same_run,
@@ -42,11 +42,11 @@ class State:
             "parts": parts,
         }
         try:
-            torch.save(saved, beside)
+            with replacing(self.path) as part:
+                torch.save(saved, part)
         except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
-            beside.unlink(missing_ok=True)
-            raise OSError(f"{beside} cannot be written (disk full?): free some space and run again; {error}") from error
-        os.replace(beside, self.path)
+            text = f"{self.path} cannot be written (disk full?): free some space and run again; {error}"
+            raise OSError(text) from error
 
     def load(self) -> tuple[int, float, float, History]:
         if not self.path.is_file():

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
+from hw9.files import replacing
 from hw9.vision import archives
 from hw9.vision.food11 import CACHE, CLASS_NAMES
 from hw9.vision.library import ROOT, SPLITS, fingerprint, load_library, paint_block
@@ -141,37 +142,30 @@ def _keep(folders: tuple[Path, ...], key: str, images: np.ndarray, masks: np.nda
             folder.mkdir(parents=True, exist_ok=True)
             for old in folder.glob(f"{like}-*.npz"):
                 old.unlink()
-            with archives.replacing(folder / f"{key}.npz") as part, open(part, "wb") as file:
+            with replacing(folder / f"{key}.npz") as part, open(part, "wb") as file:
                 np.savez(file, images=images, masks=np.packbits(masks, axis=-1))
             return
         except OSError:
             continue
 
 
-def lesson_pictures(
-    size: int = 128, seed: int = 0, *, root: str | Path | None = None
-) -> tuple[Tensor, Tensor, Tensor, list[str]]:
+def lesson_pictures(size: int = 128) -> tuple[Tensor, Tensor, Tensor, list[str]]:
     """The lesson's ten pictures, labelled 0, 1, 1, 2, 2, 3, 5, 6, 8, 9 as in the course, from the split "known".
 
     Returns images float32 (10, 3, size, size) in [0, 1], labels int64 (10,), masks bool (10, size, size) of the visible
-    food, and what each picture shows. With seed 0 they were chosen by eye; any other seed takes its first pictures
-    with these labels.
+    food, and what each picture shows. They were chosen by eye.
     """
-    pictures, chosen = _lesson(size, seed, root)
-    images, labels, masks = zip(*(pictures[index] for index in chosen), strict=True)
-    names = [pictures.describe(index) for index in chosen]
+    pictures = _lesson(size)
+    images, labels, masks = zip(*(pictures[index] for index in LESSON_INDICES), strict=True)
+    names = [pictures.describe(index) for index in LESSON_INDICES]
     return torch.stack(images), torch.tensor(labels), torch.stack(masks), names
 
 
-def lesson_objects(size: int = 128, seed: int = 0, *, root: str | Path | None = None) -> list[Objects]:
+def lesson_objects(size: int = 128) -> list[Objects]:
     """For each of `lesson_pictures`, what lies on it and the scene without each of these objects."""
-    pictures, chosen = _lesson(size, seed, root)
-    return [pictures.objects(index) for index in chosen]
+    pictures = _lesson(size)
+    return [pictures.objects(index) for index in LESSON_INDICES]
 
 
-def _lesson(size: int, seed: int, root: str | Path | None) -> tuple[SpriteFood11, list[int]]:
-    chosen = list(LESSON_INDICES)
-    if seed:
-        labels = SpriteFood11(44, size, seed, split="known", root=root).labels
-        chosen = [int(np.flatnonzero(labels == k)[LESSON_LABELS[:n].count(k)]) for n, k in enumerate(LESSON_LABELS)]
-    return SpriteFood11(max(chosen) + 1, size, seed, split="known", root=root), chosen
+def _lesson(size: int) -> SpriteFood11:
+    return SpriteFood11(max(LESSON_INDICES) + 1, size, 0, split="known")

@@ -100,32 +100,30 @@ def srg(
 # ---- weights randomised
 
 
-def alike(maps: Tensor, others: Tensor, *, grid: int = 16) -> np.ndarray:
-    """How alike two methods' or two models' maps are, (N,): rank correlation of |map| on `grid` x `grid` cells.
+def alike(maps: Tensor, others: Tensor) -> np.ndarray:
+    """How alike two methods' or two models' maps are, (N,): rank correlation of |map| on 16 x 16 cells.
 
     nan for a constant map, which has no order.
     """
     pair = {"maps": torch.as_tensor(maps).abs(), "others": torch.as_tensor(others).abs()}
-    return rank_correlations(pair, grid=grid)[:, 0, 1]
+    return rank_correlations(pair)[:, 0, 1]
 
 
 # ---- where the truth is known: a mask
 
 
-def hits(maps: Tensor, masks: Tensor, *, reach: int = 2) -> np.ndarray:
-    """Whether each map's highest pixel lies in its mask, or at most `reach` pixels beside it, (N,) bool.
+def hits(maps: Tensor, masks: Tensor) -> np.ndarray:
+    """Whether each map's highest pixel lies in its mask, or at most two pixels beside it, (N,) bool.
 
     Chance is the mean of `widened(masks)`.
     """
     maps, masks = _pair(maps, masks)
-    return widened(masks, reach=reach).reshape(len(maps), -1)[
-        np.arange(len(maps)), maps.reshape(len(maps), -1).argmax(1)
-    ]
+    return widened(masks).reshape(len(maps), -1)[np.arange(len(maps)), maps.reshape(len(maps), -1).argmax(1)]
 
 
-def widened(masks: Tensor, *, reach: int = 2) -> np.ndarray:
-    """Masks (N, H, W) and all pixels at most `reach` beside them."""
-    return maximum_filter(as_array(masks).astype(bool), (1, 2 * reach + 1, 2 * reach + 1))
+def widened(masks: Tensor) -> np.ndarray:
+    """Masks (N, H, W) and all pixels at most two beside them."""
+    return maximum_filter(as_array(masks).astype(bool), (1, 5, 5))
 
 
 def rank_accuracy(maps: Tensor, masks: Tensor) -> np.ndarray:

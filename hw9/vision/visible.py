@@ -7,21 +7,21 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from hw9.vision.evaluation import inside_share
-from hw9.vision.lime import Explanation
+from hw9.vision.lime import FAINT, TOP, Explanation
 
 
-def both_colours(explanation: Explanation, *, top: int = 8, least: float = 0.1) -> float:
+def both_colours(explanation: Explanation) -> float:
     """How strong the weaker of two colours is in what `figures_lime.overlay` paints: from 0 (one colour only) to 1.
 
-    The strongest superpixel of the colour that is weaker, as a share of the strongest of all; below `least` nothing is
-    painted. 0 where nothing is.
+    The strongest superpixel of the colour that is weaker, as a share of the strongest of all. 0 where nothing of it
+    is painted.
     """
-    weights = explanation.weights[explanation.top(top)]
+    weights = explanation.weights[explanation.top(TOP)]
     largest = np.abs(weights).max()
     if not largest > 0:
         return 0.0
     weaker = min(weights.max(initial=0.0), -weights.min(initial=0.0)) / largest
-    return float(weaker) if weaker >= least else 0.0
+    return float(weaker) if weaker >= FAINT else 0.0
 
 
 def half_area(maps: Tensor) -> Tensor:

@@ -114,7 +114,7 @@ def test_a_word_of_two_tokens_has_their_joint_probability(tiny, filler, text, wo
     first, second = tiny.tokenizer.convert_tokens_to_ids(tokens)
     batch = tiny.read(text, masked=places).ids[None].repeat(2, 1)
     batch[1, places[0]] = first
-    chance = tiny.mask_logits(batch).softmax(-1)
+    chance = tiny.mask_scores(tiny.last_hidden(batch)).softmax(-1)
     torch.testing.assert_close(chance[0], filler(tiny, text, places), rtol=1e-4, atol=1e-7)
     wanted = float(chance[0, places[0], first] * chance[1, places[1], second])
     assert masked_probability(tiny, text, places, word) == pytest.approx(wanted, rel=1e-4)
@@ -132,7 +132,7 @@ def test_the_likeliest_words_of_two_tokens_are_those_of_all_pairs(tiny, monkeypa
     ids[:, 3] = torch.arange(tiny.vocabulary)
     first = predict_masked(tiny, "今天天氣很好", places, top=tiny.vocabulary)[0]
     first = torch.tensor([dict(first)[token] for token in tiny.tokenizer.convert_ids_to_tokens(range(tiny.vocabulary))])
-    joint = first[:, None] * tiny.mask_logits(ids)[:, 4].softmax(-1)
+    joint = first[:, None] * tiny.mask_scores(tiny.last_hidden(ids))[:, 4].softmax(-1)
     assert float(joint.sum()) == pytest.approx(1, rel=1e-4)
     np.testing.assert_allclose([p for _, p in found], joint.flatten().topk(tiny.vocabulary).values, rtol=1e-3)
 

@@ -120,15 +120,15 @@ def test_many_are_read_as_one_by_one(tiny, batch):
     assert tiny.read_many([]) == []
 
 
-def test_mask_logits_are_those_of_transformers_and_padding_changes_nothing(tiny, plain):
+def test_mask_scores_are_those_of_transformers_and_padding_changes_nothing(tiny, plain):
     encoded = tiny.tokenizer([SENTENCES[2], SENTENCES[1]], padding=True, return_tensors="pt")
     with torch.no_grad():
         wanted = plain[1](**encoded).logits
-    found = tiny.mask_logits(encoded["input_ids"], encoded["token_type_ids"])
+    found = tiny.mask_scores(tiny.last_hidden(encoded["input_ids"], encoded["token_type_ids"]))
     kept = encoded["attention_mask"].bool()
     assert found.shape == (*kept.shape, len(tiny.tokenizer)) and close(found[kept], wanted[kept])
     short = encoded["input_ids"][1, : int(kept[1].sum())]
-    assert len(short) < kept.shape[1] and close(tiny.mask_logits(short[None])[0], found[1, kept[1]])
+    assert len(short) < kept.shape[1] and close(tiny.mask_scores(tiny.last_hidden(short[None]))[0], found[1, kept[1]])
 
 
 @pytest.mark.parametrize("penalty", [None, 0.5])
@@ -262,7 +262,7 @@ def test_other_arguments_that_make_no_sense(tiny):
 def test_a_model_without_a_head_says_what_it_cannot_do(tiny):
     bare = dataclasses.replace(tiny, mask_head=None, answer_head=None)
     with pytest.raises(ValueError, match=r"has no mask head and cannot fill masks: load\(\)"):
-        bare.mask_logits(torch.tensor([[2, 3]]))
+        bare.mask_scores(bare.last_hidden(torch.tensor([[2, 3]])))
     with pytest.raises(ValueError, match=r"has no answer head and cannot answer: load\(\)"):
         bare.answer("who?", "the cat")
     assert bare.read("the cat").tokens[1] == "the"
@@ -286,7 +286,7 @@ def test_a_model_in_another_precision_is_still_read_in_float32(tiny, dtype):
     assert close(reading.hidden_states, wanted.hidden_states, 0.1) and close(
         reading.attentions, wanted.attentions, 0.05
     )
-    assert bert.mask_logits(reading.ids[None]).dtype == torch.float32
+    assert bert.mask_scores(bert.last_hidden(reading.ids[None])).dtype == torch.float32
     assert bert.answer("who?", "the cat sat").score == pytest.approx(tiny.answer("who?", "the cat sat").score, rel=0.1)
 
 

@@ -4,10 +4,7 @@ import builtins
 import dis
 import json
 import re
-import subprocess
-import sys
 import types
-import zipfile
 from copy import deepcopy
 from pathlib import Path
 
@@ -94,66 +91,6 @@ def test_it_runs_from_top_to_bottom(source, tmp_path, monkeypatch):
     assert (tmp_path / "hw9-lesson" / "hw9" / "notebook.py").is_file()
     own, kept = f"{source.stem.split('_')[1]}_*", ROOT / "figures"
     assert {path.name for path in (tmp_path / "hw9-lesson" / "figures").glob(own)} == {p.name for p in kept.glob(own)}
-
-
-@pytest.mark.parametrize(
-    ("beside", "repository", "line"),
-    [
-        (None, "", "There is no hw9-colab.zip here, and REPOSITORY is empty"),
-        (None, "no/such/repository", "No lesson in no/such/repository fatal: "),
-        (b"junk", "", "hw9-colab.zip BadZipFile: "),
-        ("damaged", "", "hw9-colab.zip BadZipFile: Bad CRC-32 for file 'hw9/late.py'"),
-        ("other", "", "No lesson in "),
-    ],
-)
-def test_opened_alone_without_a_lesson_says_what_to_do_and_leaves_nothing(source, tmp_path, beside, repository, line):
-    if isinstance(beside, str):
-        with zipfile.ZipFile(tmp_path / "hw9-colab.zip", "w") as archive:
-            archive.writestr("hw9/notebook.py" if beside == "damaged" else "other.py", "")
-            archive.writestr("hw9/late.py", "text that will be spoilt")
-    if beside is not None:
-        data = beside if isinstance(beside, bytes) else (tmp_path / "hw9-colab.zip").read_bytes()
-        data = data.replace(b"will be", b"WILL BE") if beside == "damaged" else data
-        (tmp_path / "hw9-colab.zip").write_bytes(data)
-    setup = code_cells(from_source(source))[0].source.replace('REPOSITORY = ""', f"REPOSITORY = {repository!r}", 1)
-    done = subprocess.run([sys.executable, "-I", "-c", setup], cwd=tmp_path, capture_output=True, text=True)
-    last = done.stderr.splitlines()[-1]
-    assert done.returncode and line in last and "upload hw9-colab.zip beside this notebook" in last
-    assert [path.name for path in tmp_path.iterdir()] == ["hw9-colab.zip"] * (beside is not None)
-
-
-def test_the_archive_may_hold_the_lesson_in_a_folder(source, tmp_path):
-    """As some systems pack it again; the set-up cell finds it there, and finds it again the second time."""
-    with zipfile.ZipFile(tmp_path / "hw9-colab.zip", "w") as archive:
-        archive.writestr("hw9-colab/hw9/notebook.py", "def setup(seed): return print('here', __file__)")
-    setup = code_cells(from_source(source))[0].source
-    for _ in range(2):
-        done = subprocess.run([sys.executable, "-I", "-c", setup], cwd=tmp_path, capture_output=True, text=True)
-        assert done.stdout.strip().endswith(str(Path("hw9-lesson", "hw9", "notebook.py"))), done.stderr
-
-
-def test_without_git_one_line_says_so(source, tmp_path):
-    setup = code_cells(from_source(source))[0].source.replace('REPOSITORY = ""', "REPOSITORY = 'no/such/repository'", 1)
-    done = subprocess.run(
-        [sys.executable, "-I", "-c", setup], cwd=tmp_path, capture_output=True, text=True, env={"PATH": ""}
-    )
-    assert done.stderr.splitlines()[-1] == (
-        "FileNotFoundError: There is no hw9-colab.zip here, and no git to fetch REPOSITORY with: "
-        "upload hw9-colab.zip beside this notebook, or set REPOSITORY."
-    )
-
-
-def test_a_folder_that_is_in_the_way_is_kept_and_the_lesson_put_into_it(source, tmp_path):
-    with zipfile.ZipFile(tmp_path / "hw9-colab.zip", "w") as archive:
-        archive.writestr("hw9/notebook.py", "def setup(seed): return print('here', __file__)")
-    (tmp_path / "hw9-lesson").mkdir()
-    (tmp_path / "hw9-lesson" / "mine.txt").write_text("kept")
-    setup = code_cells(from_source(source))[0].source
-    for _ in range(2):  # found again the second time
-        done = subprocess.run([sys.executable, "-I", "-c", setup], cwd=tmp_path, capture_output=True, text=True)
-        assert done.stdout.startswith("here") and str(tmp_path / "hw9-lesson") in done.stdout, done.stderr
-    assert (tmp_path / "hw9-lesson" / "mine.txt").read_text() == "kept"
-    assert len(list((tmp_path / "hw9-lesson").iterdir())) == 2
 
 
 def test_a_name_that_crosses_cells_means_one_thing(source):

@@ -151,6 +151,12 @@ def test_too_large_is_refused_before_reading(tmp_path, monkeypatch):
     assert opened == ["b.json"] and len(got.found) == 1
 
 
+@pytest.mark.parametrize(("size", "told"), [(incoming.MAX_BYTES + 1, "2.1 MB"), (int(2.3 * 2**20), "2.3 MB")])
+def test_what_is_a_little_too_large_is_not_called_as_large_as_it_may_be(tmp_path, size, told):
+    (tmp_path / "quiz.json").write_bytes(b" " * size)
+    assert _lines(collect(tmp_path)) == {"quiz.json": f"{told}, and a hand-in has less than 2 MB: not read"}
+
+
 def test_links_and_pipes_are_not_followed(tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "secret.json").write_bytes(_json())

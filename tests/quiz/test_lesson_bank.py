@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 import nbformat
+import opencc
 import pytest
 import yaml
 
@@ -83,7 +84,6 @@ def test_the_notebooks_record_every_value_that_is_read_and_the_stored_facts_hold
 
 
 def test_chinese_is_traditional_and_in_every_text():
-    opencc = pytest.importorskip("opencc")
     traditional = opencc.OpenCC("s2tw")
     for question in BANK.questions:
         for text in texts_of(question):

@@ -9,7 +9,9 @@ from example_run import LIME, NAMES
 
 from hw9 import notebook
 from hw9.notebook import ROOT
-from hw9.quiz.handin import read
+from hw9.quiz import handin
+from hw9.quiz.incoming import collect
+from hw9.quiz.received import receive
 
 WEIGHTS = "0123456789abcdef"
 
@@ -192,12 +194,24 @@ def test_what_is_handed_in_is_read_back_and_shown(begun, capsys, tmp_path):
     assert any(line.split()[:3] == ["lime-4", "0,", "3"] for line in told)
     assert any("lime-2" in line and "not answered" in line for line in told)
     assert any("saliency-1" in line and "its figure was not drawn" in line for line in told)
-    found = read(path.read_bytes())
-    assert found.intact and found.answers == {"lime-1": ("a",), "lime-4": ("0", "3")} and found.part == "cnn"
+    found = receive(collect(path).found[0]).handin
+    assert found.intact and found.answers == {"lime-1": ["a"], "lime-4": ["0", "3"]} and found.part == "cnn"
     assert found.facts.values["lime"]["score"] == LIME["score"] and found.hashes["weights"] == WEIGHTS
     nonce = found.nonce
     begun.hand_in("王小明", "b04901001")
-    assert read(path.read_bytes()).nonce == nonce  # of this run, not of this file
+    assert receive(collect(path).found[0]).handin.nonce == nonce  # of this run, not of this file
+
+
+def test_a_file_that_could_not_be_graded_is_not_called_handed_in(begun, capsys, monkeypatch):
+    begun.answer("lime-1", "a")
+    with monkeypatch.context() as patch:
+        patch.setattr("hw9.quiz.incoming.MAX_BYTES", 100)
+        begun.hand_in("Ada", "b1")
+    assert "hw9-cnn-b1.json cannot be graded: 0.1 MB, and a hand-in has less than" in lines(capsys)[-1]
+    write = handin.write
+    monkeypatch.setattr(handin, "write", lambda made, folder: write(replace(made, answers={}), folder))
+    begun.hand_in("Ada", "b1")
+    assert lines(capsys)[-1].endswith("hw9-cnn-b1.json does not hold what was written into it")
 
 
 def test_another_number_than_the_one_that_was_asked_is_said(quiz, capsys):

@@ -44,7 +44,7 @@ BY_GRADIENT = {
     "kept": lambda model, images, layer: attribution.smoothgrad(model, images, TARGETS, samples=3, return_kept=True)[1],
     "integrated": lambda model, images, layer: attribution.integrated_gradients(model, images, TARGETS, steps=3),
     "strongest": lambda model, images, layer: evaluation.strongest_filter(model, images, TARGETS, layer),
-    "crops": lambda model, images, layer: crops.top_crops(model, images, layer, 1, count=2).crops,
+    "crops": lambda model, images, layer: crops.top_crops_many(model, images, layer, [1], count=2)[0].crops,
     "visualize": lambda model, images, layer: filters.visualize(model, layer, 1, size=32, steps=2),
     "climb": lambda model, images, layer: filters.visualize(model, layer, 1, start=images, steps=2, recipe="course"),
 }

@@ -6,7 +6,6 @@ import shutil
 import stat
 import tarfile
 import zipfile
-from pathlib import Path
 
 import pytest
 
@@ -287,16 +286,3 @@ def test_full_disk_before_and_during_extraction(place, monkeypatch):
             extract(archive, wanted=wanted)
         assert caught.value.errno == errno.ENOSPC
     assert extracted(extract(archive, wanted=wanted)) == {name: FILES[name] for name in PICTURES}
-
-
-def test_replacing_leaves_the_old_file_until_the_new_one_is_whole(tmp_path):
-    path = tmp_path / "a"
-    path.write_text("old")
-    with pytest.raises(RuntimeError), archives.replacing(path) as part:
-        part.write_text("ha")
-        raise RuntimeError
-    assert contents(tmp_path) == {"a": b"old"}
-    with archives.replacing(path) as part:
-        part.write_text("new")
-        assert Path(path).read_text() == "old"
-    assert contents(tmp_path) == {"a": b"new"}

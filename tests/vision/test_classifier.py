@@ -70,6 +70,19 @@ def test_round_trip_keeps_weights_and_facts(tmp_path, compact):
     assert [p.name for p in (tmp_path / "deep").iterdir()] == ["a.safetensors"]
 
 
+def test_a_checkpoint_that_cannot_be_written_leaves_the_old_one_and_nothing_else(tmp_path, compact, monkeypatch):
+    def full(weights, path, metadata):
+        path.write_bytes(b"half")
+        raise OSError("No space left on device")
+
+    save_checkpoint(tmp_path / "a.safetensors", compact, {"accuracy": 0.5})
+    monkeypatch.setattr("hw9.vision.classifier.save_file", full)
+    with pytest.raises(OSError, match="No space left"):
+        save_checkpoint(tmp_path / "a.safetensors", compact, {"accuracy": 0.6})
+    assert [p.name for p in tmp_path.iterdir()] == ["a.safetensors"]
+    assert load_checkpoint(tmp_path / "a.safetensors").metrics == {"accuracy": 0.5}
+
+
 def test_course_checkpoint_loads_on_a_cpu(tmp_path, course):
     loaded = load_checkpoint(course_file(tmp_path / "checkpoint.pth", course))
     assert isinstance(loaded, CourseCNN) and not loaded.training

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from hw9.vision.classifier import CompactCNN
-from hw9.vision.crops import top_crops, top_crops_many
+from hw9.vision.crops import Crops, top_crops_many
 from hw9.vision.filters import activations, visualize, visualize_many, visualize_steps
 from hw9.vision.inference import frozen
 from hw9.vision.layers import up_to
@@ -40,6 +40,11 @@ def compact() -> CompactCNN:
             module.running_mean.uniform_(-0.2, 0.2)
             module.running_var.uniform_(0.5, 1.5)
     return model.train()  # the methods must not depend on it
+
+
+def top_crops(model: nn.Module, images: Tensor, layer: int | str, channel: int, *, count: int) -> Crops:
+    """Those of one filter."""
+    return top_crops_many(model, images, layer, [channel], count=count)[0]
 
 
 def pictures(count: int, side: int = SIDE, seed: int = 5) -> Tensor:

@@ -82,15 +82,12 @@ def test_device_of(model):
 
 
 def run_in_chunks(count: int, chunk: int, limit: int, error: Exception) -> list[tuple[int, int]]:
-    done = []
-
-    def work(start: int, stop: int) -> None:
+    def work(start: int, stop: int) -> tuple[int, int]:
         if stop - start > limit:
             raise error
-        done.append((start, stop))
+        return start, stop
 
-    in_chunks(work, count, chunk)
-    return done
+    return in_chunks(work, count, chunk)
 
 
 def test_chunks_cover_everything_once():

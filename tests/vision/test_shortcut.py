@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from hw9.vision import shortcut
 
@@ -37,3 +38,18 @@ def test_one_class_alone_is_marked():
         shortcut.planted(before, labels, 5)
     with pytest.raises(ValueError, match="must be uint8"):
         shortcut.stamp(torch.rand(2, 3, 8, 8).numpy())
+
+
+def test_a_network_takes_the_square_and_is_caught(tmp_path):
+    """The pictures are noise: nothing else tells the classes apart."""
+    torch.manual_seed(0)
+    filters = nn.Sequential(nn.Conv2d(3, 8, 5, stride=2), nn.ReLU(), nn.AdaptiveMaxPool2d(1), nn.Flatten())
+    network = nn.Sequential(*filters, nn.Linear(8, 3))
+    network.class_names = ("a", "b", "c")
+    data = pictures(1600, 32), np.arange(1600) % 3
+    validation = pictures(90, 32, seed=1), np.arange(90) % 3
+    trained = shortcut.train_with_shortcut(network, data, validation, 1, checkpoint=tmp_path / "m.safetensors")
+    assert trained is network and network.input_size == 32
+    said = shortcut.caught(network, *validation, 1)
+    assert said.called_marked > 0.9 and said.called_clean < 0.1
+    assert said.of_class < 0.1 and 0.2 < said.accuracy < 0.5

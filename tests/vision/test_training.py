@@ -182,9 +182,7 @@ def test_no_step_waits_for_the_device(data, tmp_path, monkeypatch, pretend):
             options = dict(checkpoint=tmp_path / "m.safetensors", epochs=1, batch=15, augment=augmentation(16))
             train(model, *part, data, save_every=1e9, **options)
         waits.append(device.waits)
-    assert waits[0] == waits[1] and waits[0]["__float__"] == 4, (
-        waits
-    )  # the loss, twice; the least and largest of a picture
+    assert waits[0] == waits[1] and waits[0]["__float__"] == 2, waits  # the loss, twice
 
 
 def test_too_few_classes_for_the_labels_is_one_line():
@@ -204,6 +202,22 @@ def test_confusion_counts_by_hand():
     assert result.confusion.tolist() == [[1, 1, 0], [0, 1, 0], [1, 0, 1]]
     assert result.surest_mistakes(9).tolist() == [2, 4]  # equally sure: in order
     assert result.accuracy == pytest.approx(3 / 5) and result.per_class.tolist() == [0.5, 1.0, 0.5]
+
+
+def test_a_full_memory_halves_the_chunk_once_for_all_pictures():
+    class Full(nn.Module):
+        failed = 0
+
+        def forward(self, images):
+            if len(images) > 20:
+                self.failed += 1
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return images.flatten(1)[:, :3]
+
+    model, pictures = Full(), np.random.default_rng(0).integers(0, 255, (600, 3, 2, 2), dtype=np.uint8)
+    with pytest.warns(RuntimeWarning, match="out of memory: going on with chunks of"):
+        result = evaluate(model, pictures, np.zeros(600, int))
+    assert model.failed == 2 and len(result.probabilities) == 600
 
 
 def test_fixed_modules_stay_as_they_are_and_ask_for_gradients_again(tmp_path):

@@ -1,6 +1,7 @@
 """What an eye sees, as numbers: known answers."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,14 +9,14 @@ import torch
 
 from hw9.vision import visible
 from hw9.vision.figures_lime import AGAINST, FOR, overlay
-from hw9.vision.lime import Explanation, _empty
+from hw9.vision.lime import _empty
 
 
 def explanation(weights, segments=None):
     weights = np.array(weights, float)
     segments = np.arange(len(weights))[None] if segments is None else segments
     empty = _empty(torch.zeros(3, 1, 1), 0, "paper")
-    return Explanation(**{**vars(empty), "weights": weights, "segments": segments})
+    return replace(empty, weights=weights, segments=segments)
 
 
 @pytest.mark.parametrize(
@@ -39,10 +40,19 @@ def test_both_colours_are_painted_exactly_where_it_says_so():
     segments = np.kron(np.arange(16).reshape(4, 4), np.ones((6, 6), int))
     for _ in range(20):
         found = explanation(rng.normal(size=16) + rng.choice([-2, 0, 2]), segments)
-        painted = overlay(np.full((3, 24, 24), 0.5, np.float32), found.segments, found.weights)
+        painted = overlay(np.full((3, 24, 24), 0.5, np.float32), found).transpose(1, 2, 0)
         tint = painted - painted.mean(2, keepdims=True)
         blue, orange = ((tint @ (c - c.mean()) > 0.05).any() for c in (FOR, AGAINST))
         assert (visible.both_colours(found) > 0) == (blue and orange)
+
+
+def test_an_overlay_is_drawn_by_the_recipe_of_its_explanation():
+    weights, grey = np.array([0.04, *np.linspace(0.5, 1, 12)]), np.full((3, 1, 13), 0.5, np.float32)
+    found = explanation(weights)
+    course = overlay(grey, replace(found, recipe="course"))[1, 1::4, 1::4]  # green, but for the yellow of the edges
+    assert (course[0] == 1).tolist() == [False, False, *[True] * 11]  # the course's 11, none below 0.05
+    paper = overlay(grey, found)[:, 1::4, 1::4]
+    assert (paper[2, 0] - paper[0, 0] > 0.1).sum() == 8 and (paper[:, 0, :5] == paper[0, 0, 0]).all()
 
 
 def test_half_of_the_brightness():

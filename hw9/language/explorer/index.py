@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import tempfile
 import warnings
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from hw9.files import replacing
 from hw9.language.bert import Bert
 from hw9.language.explorer.corpus import Corpus, read_corpus
 from hw9.notebook import ROOT
@@ -99,22 +99,24 @@ def _build(bert: Bert, corpus: Corpus, place: Path, progress: Callable[[int, int
             progress(min(start + CHUNK, len(order)), len(order))
     states, attended, offsets, special = zip(*(found[k] for k in range(len(order))), strict=True)
     starts = np.cumsum([0, *map(len, special)])
-    hidden = np.memmap(place / "hidden.f16", np.float16, "w+", shape=(bert.layers + 1, int(starts[-1]), bert.width))
-    norms = np.zeros(hidden.shape[:2], np.float32)
-    for part, start, end in zip(states, starts, starts[1:], strict=False):
-        hidden[:, start:end] = part
-        norms[:, start:end] = np.linalg.norm(part.astype(np.float32), axis=-1)
-    hidden.flush()
-    partial = place / f"facts-{os.getpid()}.npz"
-    np.savez(
-        partial,
-        norms=norms,
-        starts=starts,
-        offsets=np.concatenate(offsets),
-        words=~np.concatenate(special),
-        attended=np.concatenate(attended, 1),
-    )
-    partial.replace(place / "facts.npz")
+    shape = (bert.layers + 1, int(starts[-1]), bert.width)
+    norms = np.zeros(shape[:2], np.float32)
+    with replacing(place / "hidden.f16") as partial:  # another kernel may be reading, or writing, the same
+        hidden = np.memmap(partial, np.float16, "w+", shape=shape)
+        for part, start, end in zip(states, starts, starts[1:], strict=False):
+            hidden[:, start:end] = part
+            norms[:, start:end] = np.linalg.norm(part.astype(np.float32), axis=-1)
+        hidden.flush()
+        del hidden  # Windows moves no file that is in use
+    with replacing(place / "facts.npz") as partial, open(partial, "wb") as file:
+        np.savez(
+            file,
+            norms=norms,
+            starts=starts,
+            offsets=np.concatenate(offsets),
+            words=~np.concatenate(special),
+            attended=np.concatenate(attended, 1),
+        )
 
 
 def _fingerprint(bert: Bert) -> list:

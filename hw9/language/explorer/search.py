@@ -5,7 +5,6 @@ states, or, for heads, the mean over the heads of the cosine of their context ve
 """
 
 import math
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from hw9.files import replacing
 from hw9.language.bert import Bert, Reading
 from hw9.language.explorer.index import Index
 
@@ -94,14 +94,14 @@ def _contexts(corpus: Index, layer: int) -> np.ndarray:
     """What each head of a layer reads at each token of the corpus, of length 1 per head, (N, D); kept in a file."""
     path, shape = corpus.folder / f"contexts-{layer}.f16", corpus.hidden.shape[1:]
     if not path.exists():
-        partial = path.with_suffix(f".{os.getpid()}")
-        table = np.memmap(partial, np.float16, "w+", shape=shape)
-        for states, lengths, rows in _padded(corpus, layer, range(len(corpus.corpus.texts))):
-            vectors = normalize(_attend(corpus.bert, states, lengths, layer)[0], dim=-1).transpose(1, 2).flatten(2)
-            for s, length, part in zip(rows, lengths.tolist(), vectors.half().numpy(), strict=True):
-                table[corpus.starts[s] : corpus.starts[s + 1]] = part[:length]
-        table.flush()
-        partial.replace(path)
+        with replacing(path) as partial:
+            table = np.memmap(partial, np.float16, "w+", shape=shape)
+            for states, lengths, rows in _padded(corpus, layer, range(len(corpus.corpus.texts))):
+                vectors = normalize(_attend(corpus.bert, states, lengths, layer)[0], dim=-1).transpose(1, 2).flatten(2)
+                for s, length, part in zip(rows, lengths.tolist(), vectors.half().numpy(), strict=True):
+                    table[corpus.starts[s] : corpus.starts[s + 1]] = part[:length]
+            table.flush()
+            del table  # Windows moves no file that is in use
     return np.memmap(path, np.float16, "r", shape=shape)
 
 

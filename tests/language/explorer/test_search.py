@@ -1,3 +1,5 @@
+import importlib
+
 import numpy as np
 import pytest
 import torch
@@ -91,6 +93,25 @@ def test_the_index_is_read_once_for_a_model_and_a_corpus(tiny, tmp_path):
     (tmp_path / "lines.txt").write_text("the cat ate.\n", encoding="utf-8")
     index(tiny, tmp_path / "lines.txt", folder=tmp_path, progress=lambda *count: done.append(count))
     assert done == [(2, 2), (1, 1)]
+
+
+def interrupt(*_, **__):
+    raise KeyboardInterrupt
+
+
+def test_an_interrupt_leaves_nothing_behind_and_nothing_spoilt(tiny, tmp_path, monkeypatch):
+    """Another kernel may read the same files, and nobody would look for half of one again."""
+    (tmp_path / "lines.txt").write_text("the cat sat.\nthe dog ate.\n", encoding="utf-8")
+    corpus = index(tiny, tmp_path / "lines.txt", folder=tmp_path)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(importlib.import_module("hw9.language.explorer.search"), "_padded", interrupt)
+        search(corpus, tiny.read(QUERY), 5, heads=[1])
+    (corpus.folder / "facts.npz").unlink()  # as if another kernel had written the first of the two files
+    before = (corpus.folder / "hidden.f16").read_bytes()
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(np.linalg, "norm", interrupt)
+        index(tiny, tmp_path / "lines.txt", folder=tmp_path)
+    assert {path.name: path.read_bytes() for path in corpus.folder.iterdir()} == {"hidden.f16": before}
 
 
 def test_a_line_that_cannot_be_read_is_left_out_and_named(tiny, tmp_path):

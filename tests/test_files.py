@@ -1,0 +1,16 @@
+import pytest
+
+from hw9.files import replacing
+
+
+def test_replacing_leaves_the_old_file_until_the_new_one_is_whole(tmp_path):
+    path = tmp_path / "a"
+    path.write_text("old")
+    with pytest.raises(RuntimeError), replacing(path) as part:
+        part.write_text("ha")
+        raise RuntimeError
+    assert [one.read_text() for one in tmp_path.iterdir()] == ["old"]
+    with replacing(path) as part:
+        part.write_text("new")
+        assert path.read_text() == "old"
+    assert [one.read_text() for one in tmp_path.iterdir()] == ["new"]
