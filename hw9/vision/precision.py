@@ -48,8 +48,8 @@ def tensor_cores(device: torch.device) -> bool:
 
 def fast_dtype(device: torch.device) -> torch.dtype | None:
     """The 16-bit type that pays on this device: bfloat16 where it is multiplied by hardware, on older GPUs float16."""
-    if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+    if device.type == "cuda":  # of this card, where torch.cuda.is_bf16_supported asks the current one
+        return torch.bfloat16 if torch.cuda.get_device_capability(device) >= (8, 0) else torch.float16
     # Twice as fast on AVX-512 BF16 / AMX, slower on other processors.
     fast = device.type == "cpu" and torch.backends.mkldnn.is_available() and torch.cpu._is_avx512_bf16_supported()
     return torch.bfloat16 if fast else None

@@ -35,8 +35,25 @@ def test_torch_torchvision_and_captum_are_enough(monkeypatch):
         bare.lime(torch.nn.Identity(), torch.rand(3, 32, 32), 16)
 
 
-def test_what_does_not_fit_is_left_out_of_the_sweep():
-    def full():
-        raise torch.OutOfMemoryError("CUDA out of memory")
+def failing(error):
+    def work():
+        raise error
 
-    assert device.best({"large": full, "small": lambda: None}, torch.device("cpu")) == "small"
+    return work
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("GET was unable to find an engine to execute this computation"),  # cuDNN without room to work in
+    ],
+)
+def test_what_does_not_fit_is_left_out_of_the_sweep(error):
+    assert device.best({"large": failing(error), "small": lambda: None}, torch.device("cpu")) == "small"
+
+
+def test_another_error_ends_the_sweep():
+    with pytest.raises(RuntimeError, match="no kernel"):
+        device.best({"broken": failing(RuntimeError("no kernel image")), "small": lambda: None}, torch.device("cpu"))

@@ -160,3 +160,11 @@ def test_a_gpu_without_tensor_cores_for_float32_gets_contiguous_pictures(monkeyp
             assert precision.tensor_cores(torch.device("cuda")) is wanted
     finally:
         conv.fp32_precision = before
+
+
+def test_the_16_bits_of_a_gpu_are_those_of_that_very_card(monkeypatch):
+    cards = {0: (8, 0), 1: (7, 5)}  # an A100 and a T4 in one machine
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: cards[device.index])
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: True)  # of the current card, the first
+    found = [precision.fast_dtype(torch.device("cuda", index)) for index in cards]
+    assert found == [torch.bfloat16, torch.float16]
