@@ -29,7 +29,7 @@ class State:
     """Everything a run needs to go on, beside its checkpoint; written whole or not at all."""
 
     def __init__(self, checkpoint: Path, same_run: list, parts: list) -> None:
-        self.path = checkpoint.with_name(checkpoint.name + ".resume")
+        self.checkpoint, self.path = checkpoint, checkpoint.with_name(checkpoint.name + ".resume")
         self.same_run, self.parts = same_run, parts
         checkpoint.parent.mkdir(parents=True, exist_ok=True)
 
@@ -57,6 +57,9 @@ class State:
             saved = {"run": None}
         if saved["run"] != self.same_run:
             print(f"{self.path.name} is damaged or belongs to another run: training starts from the beginning")
+            return 0, 0.0, 0.0, History()
+        if saved["epochs"] and not self.checkpoint.is_file():  # no later epoch may be better than the one that is lost
+            print(f"{self.checkpoint.name} of the interrupted run is gone: training starts from the beginning")
             return 0, 0.0, 0.0, History()
         for part, values in zip(self.parts, saved["parts"], strict=True):
             if values:  # a scaler that was not needed where the run began has none, and refuses none where it is

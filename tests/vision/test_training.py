@@ -134,8 +134,18 @@ def test_a_run_without_a_scaler_goes_on_where_one_is_needed(tmp_path):
     """Begun with bfloat16 or on a CPU, and continued on a GPU that has float16 alone."""
     parts = [torch.amp.GradScaler("cpu", enabled=enabled) for enabled in (False, True)]
     first, second = (State(tmp_path / "m", ["run"], [part]) for part in parts)
+    (tmp_path / "m").touch()
     first.save(3, 1.0, 0.5, History([{"epoch": 1}]))
     assert second.load() == (3, 1.0, 0.5, History([{"epoch": 1}]))
+
+
+def test_without_the_best_weights_so_far_an_interrupted_run_starts_again(tmp_path, capsys):
+    state = State(tmp_path / "m", ["run"], [])
+    state.save(1, 1.0, 0.5, History())
+    assert state.load() == (1, 1.0, 0.5, History())  # before the first epoch's end there are none
+    state.save(3, 1.0, 0.5, History([{"epoch": 1}]))
+    assert state.load() == (0, 0.0, 0.0, History())
+    assert "m of the interrupted run is gone: training starts from the beginning" in capsys.readouterr().out
 
 
 def test_a_full_disk_is_one_clear_line(data, tmp_path, monkeypatch):
