@@ -27,6 +27,7 @@ from hw9.vision.precision import fast_dtype
 from hw9.vision.predictions import evaluate
 from hw9.vision.resuming import History, State, interrupts_wait
 
+SAVED = 3  # the version of what a run is known by, and of what is saved beside that
 SAMPLE = 16  # so many pictures tell one data set from another
 Order = Callable[[int], np.ndarray]  # epoch -> row numbers (M,) as they are to be seen, batch after batch
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]  # logits (B, K), labels (B,) or shares (B, K), inputs -> scalar
@@ -94,17 +95,8 @@ def train(
     mixers = (
         [v2.MixUp(alpha=mix, num_classes=classes_of(model)), v2.CutMix(num_classes=classes_of(model))] if mix else []
     )
-    held = {id(parameter) for module in fixed for parameter in module.parameters()}
-    same_run = [
-        3,  # of this list and what is saved beside it
-        type(model).__name__,
-        weights_hash(model),
-        [name for name, parameter in model.named_parameters() if id(parameter) not in held],
-        list(pictures.shape),
-        zlib.crc32(np.ascontiguousarray(pictures[:: max(1, len(pictures) // SAMPLE)])),
-        *(zlib.crc32(np.ascontiguousarray(part)) for part in (labels, order(0))),
-        [epochs, batch, learning_rate, weight_decay, label_smoothing, mix, ema, seed],
-    ]
+    same_run = _same_run(model, fixed, pictures, labels, order(0))
+    same_run.append([epochs, batch, learning_rate, weight_decay, label_smoothing, mix, ema, seed])
     state = State(checkpoint, same_run, [model, average, optimizer, schedule, scaler])
     step, spent, loss_sum, history = state.load()
     loss_sum = torch.tensor(loss_sum, device=device)
@@ -175,6 +167,22 @@ def train(
     unwrapped(model).load_state_dict(load_file(checkpoint))
     model.eval()
     return history
+
+
+def _same_run(
+    model: nn.Module, fixed: Iterable[nn.Module], pictures: np.ndarray, labels: np.ndarray, order: np.ndarray
+) -> list:
+    """By what a run is known again, beside its options: the network, what learns, the pictures and their order."""
+    held = {id(parameter) for module in fixed for parameter in module.parameters()}
+    return [
+        SAVED,
+        type(model).__name__,
+        weights_hash(model),
+        [name for name, parameter in model.named_parameters() if id(parameter) not in held],
+        list(pictures.shape),
+        zlib.crc32(np.ascontiguousarray(pictures[:: max(1, len(pictures) // SAMPLE)])),
+        *(zlib.crc32(np.ascontiguousarray(part)) for part in (labels, order)),
+    ]
 
 
 def _forked(device: torch.device) -> contextlib.AbstractContextManager:
