@@ -1,8 +1,9 @@
-"""A training step of the small BERT on a CPU: products in 32 bits (also compiled), 8 bits (compiled) and 16 bits.
+"""A training step of the small BERT on a CPU: products in 32 bits (also compiled), 8 bits (compiled) and 16 bits (also
+through the compiled encoder of tools/packed.py).
 
     PYTHONPATH=tools python benchmarks/training_step.py --repeats 5
 
-One model's shape, one batch (33 passages of 122 tokens, 22 % masked), forward, backward and AdamW. They take turns
+One model's shape, one batch (32 passages of 128 tokens, 22 % masked), forward, backward and AdamW. They take turns
 and medians are compared. Compiling takes minutes and a C++ compiler, comes first and is not counted; so this one is not
 part of `make bench`. Ratios are what to read: seconds depend on the machine; int8 wants AVX512-VNNI, bfloat16 AMX.
 """
@@ -13,10 +14,11 @@ import time
 
 import torch
 from int8 import multiply_in_int8
+from packed import encode
 from torch.nn import functional as F
 from transformers import BertConfig, BertForMaskedLM
 
-WAYS = ("float32", "float32, compiled", "int8, compiled", "bfloat16")
+WAYS = ("float32", "float32, compiled", "int8, compiled", "bfloat16", "bfloat16, packed")
 
 
 def step(way: str):
@@ -31,15 +33,19 @@ def step(way: str):
         multiply_in_int8(model.bert.encoder)
     if way.endswith("compiled"):
         model.bert.compile(dynamic=True)
+    read = torch.compile(encode, dynamic=False)
     optimizer = torch.optim.AdamW(model.parameters(), fused=True)
-    ids = torch.randint(5, config.vocab_size, (33, 122))
+    ids = torch.randint(5, config.vocab_size, (32, 128))
     where = torch.rand(ids.shape) < 0.22
 
     def work() -> float:
         start = time.perf_counter()
         optimizer.zero_grad(set_to_none=True)
-        with torch.autocast("cpu", torch.bfloat16, enabled=way == "bfloat16"):
-            states = model.bert(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state
+        with torch.autocast("cpu", torch.bfloat16, enabled=way.startswith("bfloat16")):
+            if way.endswith("packed"):
+                states = read(model.bert, ids, torch.zeros_like(ids), torch.ones_like(ids))
+            else:
+                states = model.bert(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state
             logits = model.cls(states[where])
         F.cross_entropy(logits.float(), ids[where]).backward()
         optimizer.step()

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import opencc
 import torch
+from packed import packed
 from torch import Tensor
 from transformers import BertTokenizerFast
 
@@ -22,6 +23,7 @@ TRADITIONAL = 0.5  # share of the Chinese passages that are converted; a fifth o
 CHARACTERS = {"zh": 120, "en": 400}  # of a passage
 # Characters of a context in a window, and of one window in five. A SQuAD context has 700 as a rule.
 WINDOW, WIDE_WINDOW = {"zh": 170, "en": 680}, {"zh": 400, "en": 1600}
+PACKED, WINDOWS = 128, (208, 448)  # tokens of a row of packed text; of a window, by whether it is wide
 RUN = {"zh": 16, "en": 40}  # letters that a passage must not share with one that is held out
 
 
@@ -134,13 +136,25 @@ class Batches:
         chosen = random_.choices(rows["zh"], k=count - english) if count > english else []
         return chosen + (random_.choices(rows["en"], k=english) if english else [])
 
+    def _passages(self, random_: random.Random, count: int) -> tuple[list[str], list]:
+        """Some texts, and their tokens without special ones: <s> and </s> of a teacher would not correspond."""
+        texts = self._sample(random_, self.texts, count, self.english)
+        texts = [self.to_traditional(t) if random_.random() < TRADITIONAL else t for t in texts]
+        return texts, self.tokenizer.backend_tokenizer.encode_batch(texts, add_special_tokens=False)
+
+    def packed_text(self, random_: random.Random, tokens: int) -> Iterator[dict]:
+        """Text for masking in rows of `PACKED` tokens: ids, and which passage of its row a token is of (part)."""
+        first, last = self.tokenizer.cls_token_id, self.tokenizer.sep_token_id
+        while True:
+            mine = [encoded.ids[: PACKED - 2] for encoded in self._passages(random_, 2048)[1] if len(encoded) >= 4]
+            whole, padding = [[first, *ids, last] for ids in mine], self.tokenizer.pad_token_id
+            for ids, part in packed(whole, PACKED, tokens // PACKED, padding, random_):
+                yield {"ids": ids, "part": part}
+
     def text(self, random_: random.Random, tokens: int) -> Iterator[dict]:
         """Text for masking: ids (B, T), and with a teacher which characters make up which piece of it."""
         while True:
-            texts = self._sample(random_, self.texts, 1024, self.english)
-            texts = [self.to_traditional(t) if random_.random() < TRADITIONAL else t for t in texts]
-            # The program's own tokenizer, without special tokens: <s> and </s> of both sides do not correspond.
-            mine = self.tokenizer.backend_tokenizer.encode_batch(texts, add_special_tokens=False)
+            texts, mine = self._passages(random_, 1024)
             theirs = self.teacher.encode_batch(texts) if self.teacher else None
             order = sorted(range(len(texts)), key=lambda i: len(mine[i]))
             groups, rows = [], []
@@ -203,13 +217,28 @@ class Batches:
                 rows.append(window)
             random_.shuffle(groups)
             for rows in groups:
-                width = max(len(ids) for ids, *_ in rows)
-                ids, segments = torch.zeros(len(rows), width, dtype=torch.long), torch.zeros(len(rows), width).long()
-                for i, (window, first, _, _) in enumerate(rows):
-                    ids[i, : len(window)] = torch.tensor(window)
-                    segments[i, first : len(window)] = 1
-                start, end = (torch.tensor([row[k] for row in rows]) for k in (2, 3))
-                yield {"ids": ids, "segments": segments, "start": start, "end": end}
+                yield self._asked(rows, max(len(ids) for ids, *_ in rows))
+
+    def windows(self, random_: random.Random, tokens: int) -> Iterator[dict]:
+        """As `question`, in rows of one of `WINDOWS` tokens; longer ones are left out."""
+        waiting: dict[int, list] = {width: [] for width in WINDOWS}
+        while True:
+            for item in self._sample(random_, self.questions, 256, self.asked):
+                window = self._window(item, random_)
+                for width in [width for width in WINDOWS if len(window[0]) <= width][:1]:
+                    waiting[width].append(window)
+                    if len(waiting[width]) == tokens // width:
+                        batch = self._asked(waiting[width], width)
+                        yield batch | {"part": (batch["ids"] != self.tokenizer.pad_token_id).long()}
+                        waiting[width] = []
+
+    def _asked(self, rows: list, width: int) -> dict:
+        ids, segments = torch.zeros(len(rows), width, dtype=torch.long), torch.zeros(len(rows), width).long()
+        for i, (window, first, _, _) in enumerate(rows):
+            ids[i, : len(window)] = torch.tensor(window)
+            segments[i, first : len(window)] = 1
+        start, end = (torch.tensor([row[k] for row in rows]) for k in (2, 3))
+        return {"ids": ids, "segments": segments, "start": start, "end": end}
 
     def _window(self, item: dict, random_: random.Random) -> tuple[list[int], int, int, int]:
         context, question, start = item["context"], item["question"], item["start"]

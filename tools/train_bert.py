@@ -13,6 +13,7 @@ What is read is in tools/bert_data.py. Three losses on one encoder:
 The learning rate falls to 0 over --minutes of the clock, however slow the machine is meanwhile, so the weights are good
 at its end only. An interrupted run goes on where it was last saved when it is called again; --start goes on from a
 finished folder, with its vocabulary, with a new budget.
+With --packed the encoder is compiled and reads rows of one width (tools/packed.py); losses are the same.
 On Linux jemalloc (Debian's libjemalloc2) made a step on two CPU cores 1.2 to 1.5 times as fast: glibc gives large
 blocks back after each use. LD_PRELOAD=libjemalloc.so.2 MALLOC_CONF=thp:always,oversize_threshold:0 (with a
 decay of -1 nothing is given back, and 24 GB were full after an hour).
@@ -29,6 +30,7 @@ import torch
 from bert_data import Batches, read_more, read_questions, read_text
 from char_bert import read_teacher, student, teacher_file
 from int8 import multiply_in_int8
+from packed import encode
 from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import BertConfig, BertForMaskedLM, BertTokenizerFast
@@ -51,17 +53,22 @@ class Student(nn.Module):
     def __init__(self, model: BertForMaskedLM) -> None:
         super().__init__()
         self.model, self.answers = model, nn.Linear(model.config.hidden_size, 2)
+        self.encode = encode
 
     def forward(self, batch: dict, shown: Tensor, where: Tensor) -> tuple[Tensor, dict[str, float], tuple[Tensor, ...]]:
         """Loss, what to print and the hidden states of a batch that is read as `shown` (B, T), masked at `where`."""
         ids, asks = batch["ids"], "start" in batch
         padding = ids == self.model.config.pad_token_id
-        states = self.model.bert(
-            input_ids=shown,
-            attention_mask=(~padding).long(),
-            token_type_ids=batch.get("segments"),
-            output_hidden_states=True,
-        ).hidden_states
+        if "part" in batch:
+            segments = batch.get("segments", torch.zeros_like(shown))
+            states = (self.encode(self.model.bert, shown, segments, batch["part"]),)
+        else:
+            states = self.model.bert(
+                input_ids=shown,
+                attention_mask=(~padding).long(),
+                token_type_ids=batch.get("segments"),
+                output_hidden_states=True,
+            ).hidden_states
         logits = self.model.cls(states[-1][where]).float()  # (M, V): the head runs on the masked ones alone
         wanted, right = ids[where], (logits.argmax(1) == ids[where]).float().mean()
         if "expected" in batch:
@@ -121,6 +128,8 @@ def train(chosen: argparse.Namespace) -> None:
         model.bert.compile(dynamic=True)
     if chosen.bfloat16:  # on a CPU the fused attention's backward pass is slower than three products
         model.set_attn_implementation("eager")
+    if chosen.packed:
+        learner.encode = torch.compile(encode, dynamic=False)
     new = [p for n, p in learner.named_parameters() if "encoder" not in n]
     old = [p for n, p in learner.named_parameters() if "encoder" in n]
     rates = (2 * chosen.learning_rate, chosen.learning_rate)
@@ -138,9 +147,12 @@ def train(chosen: argparse.Namespace) -> None:
     random_, generator = random.Random(step), torch.Generator().manual_seed(step)
     batches = Batches(tokenizer, pieces, texts, asked, chosen.english, chosen.english_questions)
     counted = ngrams.read(chosen.ngrams) if chosen.ngrams else None
-    of_text = batches.text(random_, chosen.tokens)
-    beside_questions = batches.text(random_, round(chosen.tokens * (1 - chosen.question_share)))
-    of_questions = batches.question(random_, round(chosen.tokens * chosen.question_share))
+    text_of, questions_of = (
+        (batches.packed_text, batches.windows) if chosen.packed else (batches.text, batches.question)
+    )
+    of_text = text_of(random_, chosen.tokens)
+    beside_questions = text_of(random_, round(chosen.tokens * (1 - chosen.question_share)))
+    of_questions = questions_of(random_, round(chosen.tokens * chosen.question_share))
     budget, saved_at, told_at, began = chosen.minutes * 60, spent, spent, time.monotonic() - spent
     seen: dict[str, list[float]] = {}
     while spent < budget:
@@ -241,10 +253,14 @@ def main() -> None:
     options.add_argument("--masked", type=float, default=0.3, help=f"share of the text at first; {MASKED_LAST} at last")
     options.add_argument("--int8", action="store_true", help="8-bit products, compiled: quicker on a CPU with VNNI")
     options.add_argument("--bfloat16", action="store_true", help="16-bit products: quicker still on a CPU with AMX")
+    options.add_argument("--packed", action="store_true", help="rows of one width, compiled: quicker; no distillation")
     options.add_argument("--start", type=Path, help="a plain folder to go on from")
     options.add_argument("--out", type=Path, default=Path("runs/bert"))
     torch.manual_seed(0)
-    train(options.parse_args())
+    chosen = options.parse_args()
+    if chosen.packed and (chosen.distil_until > 0 or not chosen.start):
+        options.error("--packed has no distillation: it needs --distil-until 0 and --start")
+    train(chosen)
 
 
 if __name__ == "__main__":
