@@ -148,7 +148,7 @@ class Batches:
         while True:
             mine = [encoded.ids[: PACKED - 2] for encoded in self._passages(random_, 2048)[1] if len(encoded) >= 4]
             whole, padding = [[first, *ids, last] for ids in mine], self.tokenizer.pad_token_id
-            for ids, part in packed(whole, PACKED, tokens // PACKED, padding, random_):
+            for ids, part in packed(whole, PACKED, max(1, tokens // PACKED), padding, random_):
                 yield {"ids": ids, "part": part}
 
     def text(self, random_: random.Random, tokens: int) -> Iterator[dict]:
@@ -225,12 +225,14 @@ class Batches:
         while True:
             for item in self._sample(random_, self.questions, 256, self.asked):
                 window = self._window(item, random_)
-                for width in [width for width in WINDOWS if len(window[0]) <= width][:1]:
-                    waiting[width].append(window)
-                    if len(waiting[width]) == tokens // width:
-                        batch = self._asked(waiting[width], width)
-                        yield batch | {"part": (batch["ids"] != self.tokenizer.pad_token_id).long()}
-                        waiting[width] = []
+                width = next((width for width in WINDOWS if len(window[0]) <= width), None)
+                if width is None:
+                    continue
+                waiting[width].append(window)
+                if len(waiting[width]) >= tokens // width:  # one at least
+                    batch = self._asked(waiting[width], width)
+                    yield batch | {"part": (batch["ids"] != self.tokenizer.pad_token_id).long()}
+                    waiting[width] = []
 
     def _asked(self, rows: list, width: int) -> dict:
         ids, segments = torch.zeros(len(rows), width, dtype=torch.long), torch.zeros(len(rows), width).long()

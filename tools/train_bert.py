@@ -13,7 +13,7 @@ What is read is in tools/bert_data.py. Three losses on one encoder:
 The learning rate falls to 0 over --minutes of the clock, however slow the machine is meanwhile, so the weights are good
 at its end only. An interrupted run goes on where it was last saved when it is called again; --start goes on from a
 finished folder, with its vocabulary, with a new budget.
-With --packed the encoder is compiled and reads rows of one width (tools/packed.py); losses are the same.
+With --packed the encoder is compiled and reads rows of one width (tools/packed.py), with the same losses.
 On Linux jemalloc (Debian's libjemalloc2) made a step on two CPU cores 1.2 to 1.5 times as fast: glibc gives large
 blocks back after each use. LD_PRELOAD=libjemalloc.so.2 MALLOC_CONF=thp:always,oversize_threshold:0 (with a
 decay of -1 nothing is given back, and 24 GB were full after an hour).
@@ -253,13 +253,14 @@ def main() -> None:
     options.add_argument("--masked", type=float, default=0.3, help=f"share of the text at first; {MASKED_LAST} at last")
     options.add_argument("--int8", action="store_true", help="8-bit products, compiled: quicker on a CPU with VNNI")
     options.add_argument("--bfloat16", action="store_true", help="16-bit products: quicker still on a CPU with AMX")
-    options.add_argument("--packed", action="store_true", help="rows of one width, compiled: quicker; no distillation")
+    options.add_argument("--packed", action="store_true", help="rows of one width, compiled: quicker")
     options.add_argument("--start", type=Path, help="a plain folder to go on from")
     options.add_argument("--out", type=Path, default=Path("runs/bert"))
     torch.manual_seed(0)
     chosen = options.parse_args()
-    if chosen.packed and (chosen.distil_until > 0 or not chosen.start):
-        options.error("--packed has no distillation: it needs --distil-until 0 and --start")
+    # n-grams know the edges of a row, not of its passages; the packed encoder bypasses 8-bit layers.
+    if chosen.packed and (chosen.distil_until > 0 or not chosen.start or chosen.ngrams or chosen.int8):
+        options.error("--packed needs --distil-until 0 and --start, and goes with neither --ngrams nor --int8")
     train(chosen)
 
 

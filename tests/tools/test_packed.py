@@ -1,4 +1,4 @@
-"""Passages that share a row are read as if each stood alone, and none is lost or cut."""
+"""Passages that share a row are read as if each stood alone."""
 
 import random
 
@@ -8,19 +8,15 @@ import train_bert
 from bert_data import PACKED, WINDOWS, Batches
 from packed import encode, first_fit, packed
 from train_bert import Student
-from transformers import BertConfig, BertForMaskedLM, BertTokenizerFast
+from transformers import BertForMaskedLM, BertTokenizerFast
 
 CONTEXT = "阿明在台北开了一家面包店。他每天四点起床,做一百个红豆面包。" * 30
 
 
 @pytest.fixture
-def model():
+def model(tiny):
     torch.manual_seed(0)
-    config = BertConfig(
-        vocab_size=40, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32,
-        hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
-    )  # fmt: skip
-    model = BertForMaskedLM(config)
+    model = BertForMaskedLM(tiny)
     for weight in model.parameters():  # biases and norms count as well
         torch.nn.init.normal_(weight, std=0.3)
     return model
@@ -73,7 +69,8 @@ def test_losses_of_packed_rows_are_those_of_padded_ones(model):
 def test_batches_have_one_shape_a_width():
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *sorted(set(CONTEXT))]
     tokenizer = BertTokenizerFast(vocab={word: i for i, word in enumerate(words)})
-    item = {"context": CONTEXT, "question": "谁", "answer": "红豆面包", "start": 80, "file": "cmrc"}
+    item = {"context": CONTEXT, "question": "谁", "answer": "红豆面包", "file": "cmrc"}
+    item["start"] = CONTEXT.index("红豆面包", 60)
     batches = Batches(tokenizer, None, {"zh": [CONTEXT[:50], CONTEXT[:70]]}, {"zh": [item]}, 0, 0)
     batches.to_traditional = str
     text, windows = batches.packed_text(random.Random(0), 512), batches.windows(random.Random(0), 900)
@@ -82,14 +79,28 @@ def test_batches_have_one_shape_a_width():
         assert batch["ids"].shape == batch["part"].shape == (512 // PACKED, PACKED)
         begins = torch.nn.functional.pad(batch["part"][:, :-1], (1, 0)) != batch["part"]
         assert (batch["ids"][begins & (batch["part"] > 0)] == tokenizer.cls_token_id).all()
-    shapes = {next(windows)["ids"].shape for _ in range(20)}
+    shapes = set()
+    for _ in range(20):
+        batch = next(windows)
+        shapes.add(batch["ids"].shape)
+        assert ((batch["part"] == 1) == (batch["ids"] != tokenizer.pad_token_id)).all()
+        for ids, start, end in zip(batch["ids"], batch["start"], batch["end"], strict=True):
+            assert not start or "".join(tokenizer.convert_ids_to_tokens(ids[start : end + 1])) == "红豆面包"
     assert shapes == {(900 // width, width) for width in WINDOWS}
+    # Fewer tokens than a row has are one row.
+    assert next(batches.windows(random.Random(0), 100))["ids"].shape[0] == 1
+    assert next(batches.packed_text(random.Random(0), 100))["ids"].shape == (1, PACKED)
 
 
-def test_packed_rows_are_not_distilled(monkeypatch, capsys):
-    given = {"--text": "a", "--questions": "b", "--minutes": "1", "--start": "c"}
-    monkeypatch.setattr(train_bert, "train", lambda chosen: None)
-    monkeypatch.setattr("sys.argv", ["train_bert", "--packed", *(part for pair in given.items() for part in pair)])
+@pytest.mark.parametrize("further", [[], ["--distil-until", "0", "--int8"], ["--distil-until", "0", "--ngrams", "d"]])
+def test_what_packed_rows_cannot_do_is_said(monkeypatch, capsys, further):
+    given = ["--text", "a", "--questions", "b", "--minutes", "1", "--start", "c", "--packed"]
+    begun = []
+    monkeypatch.setattr(train_bert, "train", begun.append)
+    monkeypatch.setattr("sys.argv", ["train_bert", *given, *further])
     with pytest.raises(SystemExit):
         train_bert.main()
-    assert "--distil-until 0" in capsys.readouterr().err
+    assert "--distil-until 0" in capsys.readouterr().err and not begun
+    monkeypatch.setattr("sys.argv", ["train_bert", *given, "--distil-until", "0"])
+    train_bert.main()
+    assert len(begun) == 1

@@ -11,7 +11,7 @@ import train_bert
 from bert_data import Batches, read_held_out_english, read_more, read_questions, read_text
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from train_bert import Student, distil, hide, span_loss
-from transformers import BertConfig, BertForMaskedLM, BertForQuestionAnswering, BertTokenizerFast
+from transformers import BertForMaskedLM, BertForQuestionAnswering, BertTokenizerFast
 
 TEXT = "今天的苹果很好吃,我们去买一些吧"
 CONTEXT = "阿明在台北开了一家面包店。他每天四点起床,做一百个红豆面包。店里的客人都说他的面包最香。" * 10
@@ -151,13 +151,9 @@ def test_only_chosen_places_change_and_four_fifths_of_them_are_masked():
     assert abs((shown[where] == 7).float().mean() - 0.1) < 0.02
 
 
-def test_the_losses_are_those_of_transformers():
+def test_the_losses_are_those_of_transformers(tiny):
     torch.manual_seed(0)
-    config = BertConfig(
-        vocab_size=40, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32,
-        hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
-    )  # fmt: skip
-    masked, asked = BertForMaskedLM(config), BertForQuestionAnswering(config)
+    masked, asked = BertForMaskedLM(tiny), BertForQuestionAnswering(tiny)
     asked.bert.load_state_dict(masked.bert.state_dict())
     learner = Student(masked)
     learner.answers.load_state_dict(asked.qa_outputs.state_dict())
