@@ -10,7 +10,7 @@ import torch
 import train_bert
 from bert_data import Batches, read_held_out_english, read_more, read_questions, read_text
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
-from train_bert import Student, distil, hide, span_loss
+from train_bert import Student, clipped, distil, hide, span_loss
 from transformers import BertForMaskedLM, BertForQuestionAnswering, BertTokenizerFast
 
 TEXT = "今天的苹果很好吃,我们去买一些吧"
@@ -195,3 +195,18 @@ def test_span_loss_against_a_plain_loop():
         scores = torch.stack([start[b, i] + end[b, j] - math.log(j - i + 1) for i, j in spans])
         lost.append(-scores.log_softmax(0)[spans.index((int(first[b]), int(last[b])))])
     torch.testing.assert_close(span_loss(start, end, first, last), torch.stack(lost).mean())
+
+
+def test_each_batch_has_its_share_of_the_gradient_however_long_its_own_is(tiny):
+    torch.manual_seed(0)
+    learner = Student(BertForMaskedLM(tiny))
+    ids = torch.randint(5, 40, (3, 12))
+    where = torch.rand(ids.shape) < 0.4
+    (1000 * learner({"ids": ids}, ids.masked_fill(where, 4), where)[0]).backward()
+    before = [None if p.grad is None else p.grad.clone() for p in learner.parameters()]
+    found = clipped(learner, 0.2)
+    assert all(p.grad is None for p in learner.parameters())  # the next batch begins anew
+    scale = 0.2 / torch.stack([g.norm() for g in before if g is not None]).norm()
+    for mine, old in zip(found, before, strict=True):
+        torch.testing.assert_close(mine, torch.zeros_like(mine) if old is None else old * scale)
+    assert any(g is None for g in before)  # the head for answers
