@@ -140,7 +140,9 @@ def show(figure, name: str, *, folder: str | Path | None = None) -> None:
 
     drawn = io.BytesIO()
     photographs = any(image.get_array().ndim == 3 for ax in figure.axes for image in ax.images)
-    figure.text(1, 0, name, ha="right", va="top", fontsize=6.5, color="0.5")
+    figure.draw_without_rendering()  # a legend may lie below the figure's own edge
+    below = min(0, figure.get_tightbbox().y0 / figure.get_figheight())
+    figure.text(1, below, name, ha="right", va="top", fontsize=6.5, color="0.5")
     figure.savefig(drawn, bbox_inches="tight")
     plt.close(figure)
     content, kind = compressed(drawn.getvalue(), photographs=photographs)

@@ -10,10 +10,12 @@
 # 「蘋果」的「果」，是水果還是公司？
 #
 # **How to use it.** Run all cells from top to bottom (*Run all*). Below the figures stand the questions of the **quiz**; each
-# belongs to a figure (some ask what it means), and its key is computed from *your* run. *Look and think* is not graded. There is one thing to write,
-# in section 7; everything runs without it. On two CPU cores it takes a minute or two, without network and without a GPU.
+# belongs to a figure (some ask what it means). Where the right answer depends on the figures, it is computed from *your* run.
+# *Look and think* is not graded. There is one thing to write, in section 7; everything runs without it. On two CPU cores it takes
+# a minute or two, without network and without a GPU.
 #
-# 中文：由上往下執行所有儲存格。圖的下面有測驗題，每一題都對應一張圖；「看一看、想一想」不計分。第 7 節有一小段程式要寫，沒寫也能執行。
+# 中文：由上往下執行所有儲存格。圖的下面有測驗題，每一題都對應一張圖；答案若取決於圖，就依你自己跑出的結果計算。「看一看、想一想」
+# 不計分。第 7 節有一小段程式要寫，沒寫也能執行。
 
 # %%
 REPOSITORY = ""  # Set-up. Opened alone (Colab)? Your teacher's repository here, or hw9-colab.zip beside this notebook.
@@ -77,14 +79,14 @@ quiz.begin("bert", "texts", notebook.weights_hash(*(bert.model for bert in (fill
 #
 # $$\text{Attention}(Q, K, V) = \text{softmax}\!\left(\frac{QK^\top}{\sqrt{d}}\right) V$$
 #
-# $Q$, $K$ and $V$ (queries, keys, values) are made of the vectors by learned matrices; $d$ is the length of a key.
+# $Q$, $K$ and $V$ (queries, keys, values) are made of the vectors by learned matrices; $d$ is how many numbers a key has.
 # Each layer does this several times side by side, with different matrices (12 times in the BERT that ships with the lesson); each
 # of them is called a **head**. Row $i$ of the softmax says where token $i$ looks: numbers from 0 to 1 that add up to 1, for each
 # head of each layer.
 # *Vaswani et al. 2017, "Attention Is All You Need", section 3.2; Devlin et al. 2019, "BERT".*
 #
-# 中文：句子先切成 token（中文一字一個）。第 0 層只看「字、位置、句段」；之後每一層用注意力把所有字的資訊混合起來。同一層裡有好幾組
-# 不同的矩陣同時這樣做，每一組叫一個「頭」（head）。
+# 中文：句子先切成 token（詞元；中文一字一個）。第 0 層只看「字、位置、句段」；之後每一層用注意力把所有字的資訊混合起來（$d$ 是一個
+# key 有幾個數字）。同一層裡有好幾組不同的矩陣同時這樣做，每一組叫一個「頭」（head，注意力頭）。
 
 # %%
 for model, text in ((reader, sentences.APPLE_TRADITIONAL.texts[2]), (english, "She peeled two apples and ate them.")):
@@ -110,6 +112,8 @@ for model in dict.fromkeys((reader, english)):
 # %% [markdown]
 # **Look and think.** Into how many tokens is your name cut, and does the model know them all? For which of your tokens are
 # the similar ones alike in meaning, for which only in their letters?
+#
+# 中文：你的名字被切成幾個 token？模型都認得嗎？哪些相似的 token 是意思像，哪些只是字形或拼法像？
 #
 # ## 2. Fill the mask
 #
@@ -182,17 +186,20 @@ quiz.ask("masked")
 # ## 3. Where does a head look?
 #
 # **Idea.** For each sentence a head makes one attention matrix: row = the token that looks, column = the token looked at. Some
-# heads have a simple habit: look at the next token, at the previous one, at `[SEP]`. Read one matrix first, then all of them.
+# heads have a simple habit: look at the next token, at the previous one, at `[SEP]`. First the strongest head of each habit,
+# then all heads.
 #
 # *Clark et al. 2019, "What Does BERT Look At?", section 3.*
 #
 # 中文：每個「頭」對每句話算出一張注意力矩陣：橫列＝正在看的字，直欄＝被看的字。有些頭的習慣很簡單：看下一個字、前一個字或 [SEP]。
+# 先看每種習慣最強的一個頭，再看全部。
 
 # %%
 many = [read for _, read in lesson.each(reader.read, sentences.READ_CHINESE)]
 patterns, first = attention.head_patterns(many), many[0]
 strongest = {name: divmod(int(patterns[name].argmax()), reader.heads) for name in ("previous", "next", "separator")}
-three = {f"layer {l + 1}, head {h + 1}": first.attentions[l, h] for l, h in strongest.values()}
+habits = zip(("previous token", "next token", "[SEP]"), strongest.values())
+three = {f"{habit}: layer {l + 1}, head {h + 1}": first.attentions[l, h] for habit, (l, h) in habits}
 show(attention_figures.matrices(first.tokens, three, title=first.text), "bert_04_three_heads")
 
 # %% [markdown]
@@ -207,10 +214,12 @@ show(attention_figures.grid(first.attentions, marked=list(strongest.values()), t
 # ### What does every head do?
 #
 # One sentence can mislead. So average over several, and give each habit a number: the mean share of attention that goes
-# to the next token, to the previous one, to the same token elsewhere, and so on. *Entropy* tells how spread out a head
-# looks: 0 bits is a single token.
+# to the next token, to the previous one, to the same token elsewhere, and so on. Only words look here, not `[CLS]` and `[SEP]`.
+# A token may count twice (the next one may be a comma), and *same token* takes only words that occur again: the numbers of a head
+# need not add up to 100. *Entropy* tells how spread out a head looks: 0 bits is a single token.
 #
-# 中文：一句話可能誤導，所以取好幾句的平均；熵表示看得多分散，0 位元＝只看一個 token。
+# 中文：一句話可能誤導，所以取好幾句的平均（只算一般的字在看哪裡，不算 [CLS]、[SEP]）。同一個 token 可能算兩次（下一個可能就是逗號），
+# 「same token」只算有重複的字，所以加起來不一定是 100。熵表示看得多分散，0 位元＝只看一個 token。
 
 # %%
 source(attention.head_patterns)
@@ -231,6 +240,8 @@ notebook.fact("head", {"shares": [[], *shares], "clear": clear, "number": reader
 # %% [markdown]
 # **Look and think.** From which layer on, if any, do nearly all heads look at `[SEP]`? Take two heads with low entropy: what do the other
 # maps say that they look at?
+#
+# 中文：從哪一層起，幾乎所有的頭都在看 [SEP]？挑兩個熵很低的頭：其他幾張圖說它們在看什麼？
 
 # %%
 quiz.ask("attention")
@@ -258,6 +269,8 @@ for _, place in lesson.each(partial(positions, first), ["牠"]):
 # **Look and think.** What is the largest part of 牠 after the last layer? Do the rows on the right differ from each other, and
 # would you take this for what 牠 refers to?
 #
+# 中文：最後一層之後，牠的成分最多來自哪個字？右圖各列彼此有差別嗎？你會把它當作「牠」指的對象嗎？
+#
 # ## 4. Which heads matter?
 #
 # **Attention is not yet an explanation**: a head may look somewhere and change nothing. So *intervene*. Switch one head
@@ -284,10 +297,11 @@ for one, effects in lesson.each(without_heads, [english_gap]):
 # ### Which head knows who “she” is?
 #
 # The classic question: which head sends a pronoun to the word it stands for? On one sentence some head nearly always does, by
-# luck. So take a set in which every sentence comes twice, once for each antecedent; then "always the nearest noun" is
-# right in exactly half. And if you tossed one *coin* per head, the best coin would be right well above half the time. A red
-# frame (better than the best coin in 95 of 100 tries) is evidence that the head finds the antecedent. A black frame is as far
-# below one half, and as hard to explain by luck: this head prefers the *other* noun.
+# luck. So take a set in which every sentence comes twice, once for each **antecedent** (the noun that the pronoun stands for);
+# then "always the nearest noun" is right in exactly half. And if you tossed one *coin* per head, the best coin would be right
+# well above half the time. A red frame marks a head above the score that even the best coin passes in at most 5 of 100 tries:
+# evidence that it finds the antecedent. A black frame is as far below one half, and as hard to explain by luck: this head
+# prefers the *other* noun.
 #
 # 中文：哪個頭會讓代名詞看向它所指的人？只看一句話會被運氣騙；要用成對的句子，並和「同樣多枚硬幣中最好的一枚」比較。紅框（100 次中有 95 次，
 # 最好的硬幣都達不到）表示這個頭真的找得到對的人；黑框同樣不能用運氣解釋：它偏向另一個人。
@@ -315,6 +329,8 @@ chinese = pronoun_heads(reader, sentences.PRONOUNS_CHINESE, "Chinese", "bert_11_
 
 # %% [markdown]
 # **Look and think.** Are the heads furthest from 50 % the same in both languages? Would coins agree like that?
+#
+# 中文：離 50 % 最遠的頭，在兩種語言裡是同一些嗎？硬幣會這樣一致嗎？
 
 # %%
 quiz.ask("heads")
@@ -323,11 +339,13 @@ quiz.ask("heads")
 # ## 5. The attention explorer
 #
 # Everything of section 3, to play with. It replaces the course's exBERT, whose site cannot be reached. Two columns of tokens are
-# joined by curves, the wider the more attention; the blue squares beside them say how much each head gives and gets.
+# joined by curves, the wider the more attention; the blue squares beside them say how much attention each token gives (left) and
+# gets (right), a column for each head.
 # Choose a layer and any heads; point at a token, click to pin it, double-click to **mask** it and see what BERT expects
 # there; below are all heads, to be ordered by what they do, and a **corpus search** for tokens with a similar vector.
 #
 # 中文：互動式的注意力瀏覽器，取代課堂用的 exBERT（網站已連不上）：選層、選頭、點字固定、雙擊遮字、在語料庫裡找相似的字。
+# 藍色小格：每個字給出（左）與得到（右）多少注意力，一欄一個頭。
 #
 # ![For example: 果 masked in another sentence](figures/attention_explorer.png)
 #
@@ -344,12 +362,13 @@ explorer(reader, sentences.APPLE_TRADITIONAL.texts[2], layer=reader.layers // 2,
 # `explorer(...).save("attention.html")` keeps it as a file to hand in; *Copy code* gives the line that shows a view again.
 #
 # **Try it.** Press *Guided tour*: each of its cards sets layer, heads and masks, lights up what to look at and asks one
-# question (mouse, or Tab and the arrow keys; 中文 changes the language). Then two texts of your own, in a cell each, for
-# which the tour chooses other heads and words: `explorer(english, "The old man said that he was tired of life.")`, where
+# question (mouse, or Tab and the arrow keys; 中文 changes the language). Then open these two texts, each in a new cell; the
+# tour chooses other heads and words for them: `explorer(english, "The old man said that he was tired of life.")`, where
 # you mask *he*, then *man* as well; and a question with its text, `explorer(answerer, "她在哪裡讀音樂？",
 # "二十歲的時候，她去維也納讀音樂。")`, where the last card opens the head with the strongest attention from the question to the text.
 #
-# 中文：按「導覽」，每張卡片會設定層、頭與遮罩，標出該看的地方，問一個問題；也可以放進自己的句子或「問題＋文章」。
+# 中文：按「導覽」，每張卡片會設定層、頭與遮罩，標出該看的地方，問一個問題。再各開一個新儲存格試上面兩段：英文句先遮 he，再加遮
+# man；「問題＋文章」的最後一張卡片，會打開從問題看向文章最強的頭。也可以放進自己的句子。
 
 # %% [markdown]
 # ## 6. How a question finds its answer, layer by layer
@@ -379,11 +398,12 @@ asked, readings, parts = [item for item, _ in answers], [a[1] for _, a in answer
 # %% [markdown]
 # ### PCA
 #
-# ◆ answer, ▲ question, ● context, × `[CLS]` and `[SEP]`; an outline marks what BERT answered. Each layer's plane is turned
+# ◆ right answer, ▲ question, ● context, × `[CLS]` and `[SEP]`; a black ring marks what BERT answered. Each layer's plane is turned
 # and mirrored to fit that of the layer before, so that the picture does not spin; but every layer has a plane of its own, and a
-# point may also move because another direction is shown. Roles go by *position*: the same word elsewhere is no answer.
+# point may also move because another direction is shown. Only the word at the answer's place is marked, not the same word elsewhere.
 #
-# 中文：各層的平面都轉到和前一層最吻合，畫面才不會亂轉；但各層的平面不同，點的移動也可能只是因為換了方向。
+# 中文：◆ 正確答案，▲ 問題，● 文章；黑圈是 BERT 的答案。各層的平面都轉到和前一層最吻合，畫面才不會亂轉；但各層的平面不同，點的移動也
+# 可能只是因為換了方向。只有答案位置上的字才標成答案，別處相同的字不算。
 
 # %%
 planes, variance = embeddings.project(readings[0], "pca"), embeddings.explained_variance(readings[0])
@@ -404,7 +424,7 @@ show(plane_figures.plane(plane, readings[k], parts[k], title=title), "bert_13_la
 # %% [markdown]
 # ### t-SNE
 #
-# Distances between far groups, and the sizes of groups, mean nothing here; only who is near whom does.
+# Distances between far groups, and the sizes of groups, mean nothing here; only which points are neighbours does.
 #
 # 中文：t-SNE 只有「誰和誰靠近」有意義；群與群的距離、群的大小都沒有意義。
 
@@ -415,8 +435,7 @@ show(plane_figures.grid(near, readings[0], parts[0], title=f"t-SNE: {asked[0].qu
 # %% [markdown]
 # ### The four phases in numbers
 #
-# A plane shows only a part of the differences (how much, stands above each panel of PCA). These numbers use all dimensions.
-# They are simple stand-ins for the four phases:
+# A plane shows only a part of the differences. The four numbers below use all dimensions. They are simple stand-ins for the phases:
 #
 # | phase | number | chance |
 # |---|---|---|
@@ -452,11 +471,11 @@ show(plane_figures.phase_curves(measured, title="The same in English"), "bert_16
 # falls *below* chance in the last layers, panel 4 says why: how? If it does so in the first layers too (compare both languages),
 # where panel 4 stays near 1, what else could draw the words of a question to other sentences? (Equal words are left out; what
 # of words of the same kind, or of position?)
-# Is a wrong answer, where there is one, less sure than the right ones? Which of the four phases would you claim for this model,
+# Is an answer that is wrong or incomplete less sure than the right ones? Which of the four phases would you claim for this model,
 # and for which is the evidence too thin?
 #
 # 中文：第 3 格的最高點比亂猜高多少？只有幾題、卻有這麼多層，這算多嗎？最後幾層若低於亂猜，對照第 4 格就知道原因；前幾層呢，還有什麼會把
-# 問題的字拉向別的句子？四個階段中，你會主張這個模型有哪幾個？哪幾個證據太薄弱？
+# 問題的字拉向別的句子？答錯或答得不完整時，BERT 的把握比答對時低嗎？四個階段中，你會主張這個模型有哪幾個？哪幾個證據太薄弱？
 
 # %%
 quiz.ask("phases")
@@ -510,15 +529,16 @@ show(similarity_figures.heat_maps(both, labels, apples.senses, title=f"{token} a
 
 # %% [markdown]
 # Bright means alike in both maps. The large frames are the senses; a thin black one marks in each row the sentence that is
-# nearest. Cosine ignores how long the vectors are, Euclidean distance does not. **Look and think.** Does the nearest sentence
+# nearest (of numbers that look equal, further decimals decide). Cosine ignores how long the vectors are, Euclidean distance does
+# not. **Look and think.** Does the nearest sentence
 # always have the same sense? In which rows do the two maps name different ones?
 #
-# 中文：餘弦只看方向，歐氏距離也看長度。最近的句子意思都相同嗎？哪幾列的「最近句子」在兩張圖裡不同？
+# 中文：黑框：該列最近的句子（看起來一樣的數字，由後面的小數決定）。餘弦只看方向，歐氏距離也看長度。最近的句子意思都相同嗎？哪幾列的「最近句子」在兩張圖裡不同？
 #
 # ### All layers
 #
-# Each panel's colours leave the diagonal out, so its most alike pair always looks as bright as the diagonal; whether it is
-# really 1 stands in the range above the panel. 中文：色階不含對角線，所以最相似的一對看起來總和對角線一樣亮；是否真的是 1，要看上方的範圍。
+# Each panel's colours leave the diagonal out, so its most alike pair always looks as bright as the diagonal; the range above
+# the panel says whether it is really 1. 中文：色階不含對角線，所以最相似的一對看起來總和對角線一樣亮；是否真的是 1，要看上方的範圍。
 
 # %%
 every = similarity.all_layers(reader, apples.texts, token)
@@ -545,10 +565,10 @@ title = f"{token} of the ten sentences in a plane (PCA), numbered as printed abo
 show(similarity_figures.planes(spots, apples.senses, layers=some, variance=shares.sum(1), title=title), "bert_19_planes")
 
 # %% [markdown]
-# **Look and think.** In which panels could one line separate fruit from company? Which two numbers lie on top of each other at layer 0,
-# and what keeps the others apart there?
+# **Look and think.** In which panels could one line separate fruit from company? At layer 0, which numbers lie side by side (1 and 6
+# share one place)? Look up their positions, printed above: what do you notice?
 #
-# 中文：哪幾格可以用一條線把水果和公司分開？第 0 層有哪兩個號碼疊在一起？其他號碼又為什麼分開？
+# 中文：哪幾格可以用一條線把水果和公司分開？第 0 層哪些號碼靠在一起（1 和 6 在同一點）？查上面印出的位置：你發現什麼？
 #
 # ### When do the senses separate?
 #
@@ -589,6 +609,8 @@ show(similarity_figures.heat_maps(both, names, banks.senses, title=title), "bert
 
 # %% [markdown]
 # **Look and think.** Which sets of the table reach 100 % in some layer, and which never do?
+#
+# 中文：表中哪幾組句子在某一層達到 100 %？哪幾組始終沒有？
 
 # %%
 quiz.ask("comparison")
@@ -597,12 +619,13 @@ quiz.ask("comparison")
 # ## 8. Can you believe it?
 #
 # Attention, rollout, gradients: each gives a pretty picture of *which word mattered*, and they differ. So put them to the
-# test. The question is always the same: one word is hidden, on which of the others does its guess rest?
+# test. The question is always the same: one word is hidden, on which of the others does its guess rest? Each **method** answers
+# with a number for every other word.
 #
 # ### Which word mattered? Ask by experiment
 #
 # **Idea.** Section 2 had an answer that needs no theory: hide one more word and see how far the probability falls. That is
-# the *truth* here. Two more answers, which look inside:
+# the *truth* here. Two more methods, which look inside:
 #
 # **Value zeroing** takes from one layer what token $t$ has to give (its value vector, in all heads) and sees how far each
 # token $i$ turns away from where it was; layers are then multiplied, as in rollout, or averaged:
@@ -613,7 +636,9 @@ quiz.ask("comparison")
 # shares of all words add up to the change of $\log P$ (completeness).
 # *Mohebbi et al. 2023, "Quantifying Context Mixing in Transformers", section 3; Sundararajan et al. 2017, section 3.*
 #
-# 中文：哪個字重要？最直接的答案是實驗：再多遮一個字，看機率降多少（當作「真相」）。其他方法只是推測，要拿來和真相比較。
+# 中文：哪個字重要？最直接的答案是實驗：再多遮一個字，看機率降多少（當作「真相」）。其他方法只是推測，要拿來和真相比較。Value
+# zeroing：在某一層拿掉一個字能給的東西（value），看其他字的向量轉了多少。積分梯度：從全是 [MASK] 的句子走到原句，各字的份加起來等於
+# log P 的變化。
 
 # %%
 source(trust.value_zeroing)
@@ -636,12 +661,14 @@ show(trust_figures.answers(tokens, table, spot, units=others, title=title), "ber
 # **Look and think.** Compare the frames of attention (mean) and value zeroing (mean) with those of nearness: where they name
 # the same words, what tells you that the method has looked into the model at all?
 #
-# One sentence proves nothing. **Kendall's tau** compares two orders of the words: 1 is the same, 0 is chance, -1 the
-# reverse. A dot is a sentence, the stroke their mean. Two answers have not looked into the model: how *near* a word stands
-# to the mask, and *random* numbers. An answer that is not better than nearness has shown little.
+# 中文：把 attention (mean)、value zeroing (mean) 的紅框和「離得近」（nearness）相比：挑的字相同時，怎麼知道這個方法真的看進了模型？
 #
-# The sentences are the same for every answer, and some are hard for all of them. So compare in **pairs** (right panel): the tau
-# of an answer minus that of nearness *in the same sentence*. A bar of two standard errors that stays clear of 0 would be rare
+# One sentence proves nothing. **Kendall's tau** compares two orders of the words: 1 is the same, 0 is chance, -1 the
+# reverse. A dot is a sentence, the stroke their mean. Two controls have not looked into the model: how *near* a word stands
+# to the mask, and *random* numbers. A method that is not better than nearness has shown little.
+#
+# The sentences are the same for every method, and some are hard for all of them. So compare in **pairs** (right panel): the tau
+# of a method minus that of nearness *in the same sentence*. A bar of two standard errors that stays clear of 0 would be rare
 # if there were no difference.
 #
 # 中文：Kendall's tau 比較兩種排序：1 完全相同，0 等於亂猜，−1 完全相反。沒有勝過「離得近」的方法，就沒證明什麼。每種方法用的是
@@ -660,6 +687,8 @@ print("mean below 0:", ", ".join(name for name, mean in means.items() if mean < 
 # %% [markdown]
 # **Look and think.** Does it pay to *multiply* the layers (rollout), or is their plain mean closer to the truth? Why may a product
 # of so many layers lose the words on the way?
+#
+# 中文：把各層「連乘」（rollout）值得嗎，還是單純平均更接近真相？這麼多層連乘，為什麼會在途中把字弄丟？
 
 # %%
 quiz.ask("mattered")
@@ -667,12 +696,13 @@ quiz.ask("mattered")
 # %% [markdown]
 # ### Are the words it names needed, and are they enough?
 #
-# **Comprehensiveness**: hide the words an answer names first (the top 1, 2, ... up to half); how much probability is lost?
+# **Comprehensiveness**: hide the words a method names first (the top 1, 2, ... up to half); how much probability is lost?
 # **Sufficiency**: hide all *but* them; how much is lost now? Hidden words become `[MASK]`, they are never cut out. Bars are
-# two standard errors again.
+# two standard errors again. The truth, “hidden one by one”, takes part as a method, and its order reversed as a control.
 # *DeYoung et al. 2020, "ERASER", section 4.*
 #
-# 中文：必要性＝遮住它說重要的字，機率掉多少（越多越好）；充分性＝只留下這些字，機率掉多少（越少越好）。
+# 中文：必要性（comprehensiveness）＝遮住它說重要的字，機率掉多少（越多越好）；充分性（sufficiency）＝只留下這些字，機率掉多少（越少
+# 越好）。「逐一遮住」也當作一種方法；對照組是把它的順序倒過來。
 
 # %%
 draws, needed, enough = 8, {}, {}
@@ -686,11 +716,12 @@ title = f"Needed, and enough? {len(tested)} sentences (random: mean of {draws} o
 show(trust_figures.erasure(needed, enough, title=title), "bert_24_erasure")
 
 # %% [markdown]
-# **Look and think.** “Hidden one by one” is the truth used as an answer: does it win both? (It need not: words work together.)
-# Which answers are no better than random order? And is any that looks into the model clearly better here than nearness, which
-# does not?
+# **Look and think.** Does “hidden one by one” win both? (It need not: words work together.) Which methods are no better than random
+# order? These bars are not paired (compare the right panel of the figure before), so they can hide a small lead: is any method
+# that looks into the model so far ahead of nearness that you see it even here?
 #
-# 中文：「逐一遮住」兩邊都贏嗎？哪些方法不比亂排好？和沒看過模型的「離得近」相比，有哪一種方法明顯勝過它嗎？
+# 中文：「逐一遮住」兩邊都贏嗎？哪些方法不比亂排好？這些橫條不是成對比較（對照前一張的右圖），小的領先看不出來：有哪個看進模型的方法，
+# 領先「離得近」到連這裡都看得出來？
 #
 # ### Is the attention used?
 #
@@ -713,8 +744,10 @@ print(f"shuffling changes P({case.word}) by less than 2.5 points in {idle:.0%} o
 notebook.fact("used", {"idle": idle})
 
 # %% [markdown]
-# **Look and think.** Is the head that matters most (framed) the same under all three? Which heads does shuffling hurt *more* than
-# their absence, and where do they look (section 3)?
+# **Look and think.** Is the head that matters most (framed) the same under all three? For which heads does shuffling lower the
+# probability *more* than switching them off, and where do they look (section 3)?
+#
+# 中文：影響最大的頭（黑框）在三格裡是同一個嗎？哪些頭被打亂時，機率比整個關掉降得更多？它們看哪裡（第 3 節）？
 
 # %%
 quiz.ask("used")
@@ -732,13 +765,15 @@ quiz.ask("used")
 tops, right = trust.mask_by_layer(judge, case.text, spot, case.word)
 show(trust_figures.mask_by_layer(tops, right, token=case.word, title=case.text), "bert_26_mask_by_layer")
 notebook.fact("by_layer", {"since": trust.on_top_from(tops, case.word)})
-for (model, gap), (place, *_) in tested:
+for (model, gap), (place, *_) in (row for row in tested if row[0][1] != case):
     steps, _ = trust.mask_by_layer(model, gap.text, place, gap.word)
     print(f"{gap.text}  {trust.told(steps, gap.word)}")
 
 # %% [markdown]
-# **Look and think.** Are the words before the right one of the same kind (a pronoun before the right pronoun, a city before the right
-# city)?
+# **Look and think.** In the list below the figure: are the words on top before the last one of the same kind (a pronoun before a
+# pronoun, part of another foreign name before 巴)? Which sentences end with a wrong word?
+#
+# 中文：看圖下的清單：最後那個字之前，排第一的字是同一類嗎（代名詞之前也是代名詞？「巴」之前也是外國名字用的字？）哪幾句最後還是猜錯？
 
 # %%
 quiz.ask("by-layer")

@@ -10,10 +10,11 @@
 #
 # **How to use it.** Run all cells from top to bottom (*Run all*). With two CPU cores it takes six to thirteen minutes, without
 # network and without a GPU. Below the figures stand the questions of the **quiz**; each belongs to a figure: some you read off
-# it, others ask what it means (the text above helps). Its key is computed from *your* run. *Look and think* is not graded.
+# it, others ask what it means (the text above helps). Where the right answer depends on the figures, it is computed from *your*
+# run. *Look and think* is not graded.
 #
-# 中文：由上往下執行所有儲存格。圖的下面有測驗題，每一題都對應一張圖；有的看圖就能作答，有的要配合上面的說明。答案依你自己跑出的
-# 結果計算；「看一看、想一想」不計分。
+# 中文：由上往下執行所有儲存格。圖的下面有測驗題，每一題都對應一張圖；有的看圖就能作答，有的要配合上面的說明。答案若取決於圖，就依你
+# 自己跑出的結果計算；「看一看、想一想」不計分。
 
 # %%
 REPOSITORY = ""  # Set-up. Opened alone (Colab)? Your teacher's repository here, or hw9-colab.zip beside this notebook.
@@ -99,7 +100,8 @@ for name, (_, of) in food.splits.items():
 # *Yosinski et al. 2014, "How transferable are features in deep neural networks?"; Wortsman et al. 2022, "Robust
 # fine-tuning of zero-shot models".*
 #
-# 中文：訓練時反覆看圖片（每次隨機裁切、翻轉、變色），調整權重，使正確類別的分數變高。時間有限，所以從看過食物照片的網路開始微調（遷移學習）。
+# 中文：訓練時反覆看圖片（每次隨機裁切、翻轉、變色），調整權重，使正確類別的分數變高。時間有限，所以從看過食物照片的網路開始微調
+# （遷移學習）。最後把新舊權重以 4：1 平均：印出的準確率可能略低於曲線的終點，但對沒看過的菜有幫助。
 
 # %%
 model, record = lesson.train_or_load(food, MODEL, device=device)
@@ -132,7 +134,7 @@ name, result = list(results.items())[-1]
 wrong = result.surest_mistakes(10)
 sure = figures.captions(result.labels[wrong], result.probabilities[wrong], classes)
 worst = predictions.as_float(food.splits[name][0][wrong])
-if len(wrong): show(figures.rows(sure, {"": (worst, None)}, title=f"The {len(wrong)} surest mistakes on {name} (number: true class)"), "cnn_04_mistakes")
+if len(wrong): show(figures.rows(sure, {"": (worst, None)}, title=f"The {len(wrong)} surest mistakes on {name} (above: the true class; ✗ what the network said)"), "cnn_04_mistakes")
 
 # %% [markdown]
 # **Look and think.** Of the ten surest mistakes, for how many would you have hesitated yourself?
@@ -182,7 +184,7 @@ notebook.fact("lime", {"score": [e.score for e in explained], "both": [visible.b
 
 # %% [markdown]
 # Blue patches speak **for** the label's class (first line above the picture), orange ones **against** it; the stronger the
-# colour, the larger the weight. Only the eight patches with the largest weights are painted. $R^2$ below says how well the
+# colour, the larger the weight. Only the eight patches with the largest weights, for or against, are painted. $R^2$ below says how well the
 # linear model fits the thousand answers: where it is low, do not trust the colours.
 #
 # **Look and think.** On which pictures does the network use something that is not food?
@@ -201,17 +203,21 @@ quiz.ask("lime")
 told = torch.tensor([e.score == e.score for e in explained])  # LIME may have left one out
 picked = int((said.max(1).values * told).argmax())
 stable = lime_method.stability(model, images[picked], target=int(targets[picked]))
-show(figures_lime.stability(images[picked], stable.explanations, stable.overlap, top=stable.top), "cnn_07_lime_stability")
+title = f"Picture {picked}, {classes[targets[picked]]}: LIME with five seeds"
+show(figures_lime.stability(images[picked], stable.explanations, stable.overlap, top=stable.top, title=title), "cnn_07_lime_stability")
 
 # %% [markdown]
-# The dots of one column are the weights of one patch under five seeds: on the left the patches of largest weight, on the right
-# those of smallest. **Look and think.** For which patches does even the *sign* depend on the seed? About which would you speak?
+# The dots of one column are the weights of one patch under five seeds: on the left the patches whose weights lie furthest from 0, on
+# the right those nearest to it. **Look and think.** Which weights lie clearly on one side of 0 under all five seeds? Which patches
+# would you mention in a report, and which not?
+#
+# 中文：每一欄的點是同一塊在五個種子下的權重。哪幾塊五次都明顯在 0 的同一側？報告裡你會提哪幾塊？
 #
 # ### As the course drew it
 #
 # The original homework numbered the patches from 1 while the `lime` package counts from 0 (so one patch was never
-# hidden), hid each under its own mean colour, which changes little, fed raw scores instead of probabilities, and painted
-# full green and red. `recipe="course"` reproduces it, for those who have to answer the original quiz. Where its $R^2$ is higher,
+# hidden), hid each under its own mean colour, which changes little, fed raw scores instead of probabilities, and turned the
+# green or the red of a patch up to the maximum (on a blue bowl green then looks cyan, and on white hardly anything is seen). `recipe="course"` reproduces it, for those who have to answer the original quiz. Where its $R^2$ is higher,
 # the two are not comparable: it fits raw scores, over copies that hardly differ from the picture. A good fit to an easier
 # question is no better explanation.
 #
@@ -245,7 +251,7 @@ def slope(x, y):  # (N, 3, H, W): how each picture's own class score changes wit
 
 def compare(plain, library):
     apart = float((plain - library).abs().max() / library.abs().max())
-    print(f"Plain torch and the library are nowhere further apart than {apart:.0e} of the largest value.")
+    print(f"Largest difference between plain torch and the library: {apart:.1g} of the largest value.")
 
 compare(slope(images, targets).abs().amax(1), attribution.saliency(model, images, targets).abs().amax(1))
 
@@ -264,12 +270,12 @@ show(figures.rows(columns, {"picture": (images, None), "saliency": (maps["salien
 notebook.fact("saliency", {"on_food": visible.on_object(maps["saliency"], food.masks)})
 
 # %% [markdown]
-# **Why every picture is normalised on its own.** The size of the gradient differs from picture to picture, for some networks a
-# little, for others by orders of magnitude. The figure shows the same maps on scales of their own and on one common scale, and
+# **One scale for all, or one for each picture?** The figure shows the same maps on scales of their own and on one common scale, and
 # below them the course's variant, the gradient of the *loss*, on one scale as well. The cell prints by what factor the strongest
-# and the weakest map differ: for which of the two gradients does it matter here?
+# and the weakest map differ (for some networks little, for others by orders of magnitude): for which of the two gradients does
+# it matter here?
 #
-# 中文：每張圖的梯度大小不同。比較「各用各的尺度」與「同一個尺度」；最後一列是課程的做法：對損失函數微分。
+# 中文：共用一個尺度，還是每張圖各用一個？比較前兩列；最後一列是課程的做法：對損失函數微分。圖下印出最強與最弱相差幾倍。
 
 # %%
 strength = gradient.abs().amax(1)  # (N, H, W)
@@ -292,7 +298,7 @@ quiz.ask("saliency")
 # ## 6. SmoothGrad: remove noise by adding noise
 #
 # **Idea.** A saliency map is speckled, because the gradient jumps from pixel to pixel. Add a little random noise to the
-# picture, take the gradient, do that fifty times and average: what comes and goes cancels out, what stays is shown.
+# picture, take the gradient, do that fifty times and average.
 #
 # $$\hat G(x) = \frac{1}{n}\sum_{k=1}^{n} \frac{\partial S_y(x + \varepsilon_k)}{\partial x}, \qquad
 # \varepsilon_k \sim \mathcal N(0, \sigma^2),\quad \sigma = \text{noise} \cdot (x_{\max} - x_{\min})$$
@@ -300,7 +306,7 @@ quiz.ask("saliency")
 # The gradients are averaged with their signs, or nothing would cancel; the map is then made of $\hat G$ as in section 5.
 # *Smilkov et al. 2017, "SmoothGrad: removing noise by adding noise".*
 #
-# 中文：SmoothGrad 在圖片上加許多次隨機雜訊，取梯度的平均，讓顯著圖更乾淨。
+# 中文：SmoothGrad 在圖片上加許多次隨機雜訊，取梯度的平均，希望顯著圖更乾淨（是否真的如此，看下面的圖）。
 
 # %%
 one, its = images[:1], targets[:1]  # picture 0
@@ -359,7 +365,7 @@ quiz.ask("smoothgrad")
 # decorrelated colours, which keeps it free of the high-frequency patterns that otherwise win.
 # *Erhan et al. 2009; Olah, Mordvintsev & Schubert 2017, "Feature Visualization".*
 #
-# 中文：濾波器視覺化＝找出最能激發某個濾波器的圖片（對「圖片」做梯度上升，而不是對權重）。
+# 中文：濾波器視覺化＝找出最能激發某個濾波器的圖片（對「圖片」做梯度上升）。
 
 # %%
 source(filters.activations, filters.visualize_many)
@@ -382,10 +388,11 @@ notebook.fact("filters", {"rows": list(respond), "bottom": bottom, "bright": bri
 # ### What does a filter like to see?
 #
 # Read the figure from top to bottom. A filter of an early layer sees a few pixels only and can ask for no more than a colour or
-# fine stripes; further up it sees a larger part of the picture, and asks for larger and more varied patterns. Where two drawings
-# of a row look alike, two filters want nearly the same.
+# fine stripes; a later one (further down in the figure) sees a larger part of the picture, and can ask for larger patterns, made
+# of several parts. Where two drawings of a row look alike, two filters want nearly the same.
 #
-# 中文：由上往下看：前面的層只看得到幾個像素，要的是顏色或細條紋；後面的層看得到更大的範圍，要的圖樣也更大、更多樣。
+# 中文：由上往下看：前面的層只看得到幾個像素，要的是顏色或細條紋；後面的層（圖的下方）看得到更大的範圍，要的圖樣可以更大、由更多
+# 部分組成。
 
 # %%
 channels = list(range(min(8, *(filters.activations(model, images[:1], n).shape[1] for n in layers))))
@@ -400,8 +407,8 @@ show(figures.strip(frames, at, title=f"Layer {late}, filter 0: the picture while
 # ### Is the visualisation right? Compare it with real crops
 #
 # Beside the middle of each drawing, on the same scale: the crops of training pictures that activate the same filter most. Below
-# each stands the highest activation. (A drawing is made for the mean over its whole surface, so at its best place a real crop may
-# have more.) If both show the same thing, believe it. A drawing that looks like none of the crops tells what the filter *could*
+# a crop stands its highest activation, below the drawing the highest anywhere in the *whole* drawing. (That is made for the mean over
+# its surface, so at its best place a real crop may have more.) If both show the same thing, believe it. A drawing that looks like none of the crops tells what the filter *could*
 # react to, not what it is used for.
 #
 # 中文：右邊是真實圖片中最能激發該濾波器的區塊（和左邊的圖同一比例，數字是最高的活化值）。兩者相符，視覺化才可信；如果和哪一塊都
@@ -454,7 +461,11 @@ quiz.ask("filters")
 # invented. It is exact for the integral; a computer adds up a limited number of steps and misses it by a **gap**.
 # *Sundararajan, Taly & Yan 2017, "Axiomatic Attribution for Deep Networks", section 3.*
 #
-# 中文：積分梯度從全黑圖片走到原圖，沿路取平均梯度，再乘上像素的變化量。所有像素的貢獻加起來剛好等於分數差（完備性）。
+# The map below shows the *size* of each share; whether it speaks for or against the class cannot be seen on it. The sums below
+# the maps are taken with the signs.
+#
+# 中文：積分梯度從全黑圖片走到原圖，沿路取平均梯度，再乘上像素的變化量。所有像素的貢獻加起來剛好等於分數差（完備性）。圖只畫貢獻的
+# 大小，看不出支持或反對；圖下的總和則計入正負號。
 
 # %%
 nodes, weights = ((part / 2).tolist() for part in np.polynomial.legendre.leggauss(64))  # 64 steps, for a way from -1/2 to 1/2
@@ -507,7 +518,7 @@ for kind in ("white", "blur", "mean"):
 show(figures.rows([columns[k] for k in few], table, title="Integrated gradients from four baselines"), "cnn_20_baselines")
 
 # %% [markdown]
-# **Look and think.** Which food is fainter with the black baseline than with the white one, and which is it the other way round?
+# **Look and think.** Which food is fainter with the black baseline than with the white one? Which is fainter with the white one?
 
 # %%
 quiz.ask("gradients")
@@ -516,8 +527,8 @@ quiz.ask("gradients")
 # ## 9. Five answers side by side
 #
 # Do the methods agree? First look, then count. (The filters of section 7 explain a *part of the network*; beside the
-# others stands not filter 0, but the activation of the last layer's filter that this class uses most. This is a close
-# relative of Grad-CAM, Selvaraju et al. 2017, which adds up all filters, weighted by their gradients.) Below LIME: the rank
+# others stands not filter 0, but the activation of the last layer's filter that this class uses most: whose activation times
+# gradient, summed over the map, is largest. This is a close relative of Grad-CAM, Selvaraju et al. 2017, which adds up all filters, weighted by their gradients.) Below LIME: the rank
 # correlation of its map (all patches) with the saliency map. Maps are compared without sign, averaged to 16 x 16 cells.
 #
 # 中文：把五種方法的結果並排比較，再用等級相關係數計算它們有多一致（不分正負，先平均成 16 × 16 格）。「filters」不是第 7 節的濾波器 0，
@@ -561,7 +572,7 @@ quiz.ask("agreement")
 #
 # **Idea.** Remove the pixels that a map calls most important, a tenth of the picture at a time: the probability of the class should
 # fall fast. Then remove the *least* important ones first: it should stay high for a long time. The area between the two curves is
-# the **symmetric relevance gain**, from -1 to 1; a random map has 0 on average, and a map turned upside down exactly the negative.
+# the **symmetric relevance gain**, from -1 to 1 (AUC: the area under a curve); a random map has 0 on average, and a map turned upside down exactly the negative.
 #
 # $$\mathrm{SRG} = \mathrm{AUC}(\text{least important first}) - \mathrm{AUC}(\text{most important first})$$
 #
@@ -599,14 +610,13 @@ reverse = trust.srg(model, images, targets, -judged["LIME"], steps=10)
 print(f"LIME upside down: SRG {reverse.mean():+.3f} instead of {gains['LIME']['mean'].mean():+.3f}")
 
 # %% [markdown]
-# Black bars: mean and one standard error over the pictures; with ten pictures small differences mean nothing.
+# Thin black lines: one standard error to either side of the mean; with ten pictures small differences mean nothing.
 #
-# Integrated gradients come twice, with their sign and without (|…|). Is the sign of any use here? Positive and negative shares of
-# neighbouring pixels largely cancel, and removing only the positive ones, pixel by pixel, is not what their sum describes.
-# Without sign the map at least says *where* the network looks.
+# Integrated gradients come twice, with their sign and without (|…|). Is the sign of any use here? Neighbouring pixels often have
+# shares of opposite sign, which cancel in the sum. Taking away the positive ones alone tears these pairs apart.
 #
-# 中文：黑線：平均 ± 一個標準誤（十張圖）；差距很小時沒有意義。相鄰像素的正負貢獻大多互相抵消，所以單一像素的正負號不可靠；取絕對值
-# 至少說明網路看哪裡。
+# 中文：細黑線：平均 ± 一個標準誤（十張圖）；差距很小時沒有意義。相鄰像素的貢獻常一正一負、互相抵消；只移除正的會拆散它們。那麼在這個
+# 檢驗中，正負號有用嗎？
 #
 # **Look and think.** Which order of the methods depends less on the baseline: that of one curve, or that of SRG?
 
@@ -618,7 +628,7 @@ quiz.ask("removal")
 #
 # **Idea.** A map that explains *this network* must change when the network's weights are replaced by random ones. Layers are
 # randomised one after the other, from the input upwards; below each map stands how alike it still is to the first (rank correlation on
-# a 16 x 16 grid, mean over the pictures; every second layer is shown). LIME draws its samples by chance (only 150 here, against
+# a 16 x 16 grid, mean over the pictures; every second of the layers that have weights is shown). LIME draws its samples by chance (only 150 here, against
 # 1,000 above), so its number has a ceiling below 1: how alike two maps of *one* network are, drawn with two seeds (in the figure's
 # title). Only a value clearly below this ceiling shows that LIME has reacted. Adebayo et al. began at the output; but then the layers below still compute the same, and maps look alike
 # for that reason alone (Binder et al. 2023). So we begin at the input.
@@ -661,10 +671,11 @@ title += f"\n(mean over {len(images)} pictures, without sign; LIME's ceiling, tw
 show(figures_trust.strip(steps, shown, alike, picture=images[picked], title=title), "cnn_24_randomised")
 
 # %% [markdown]
-# **Look and think.** What does a method still show of the picture when the whole network is random? And does any number *rise*
-# from one column to the next? A map that comes back although more of the network is random shows what it takes from the picture.
+# **Look and think.** What does a method still show of the picture when the whole network is random? And does any number *clearly*
+# rise from one column to the next (ups and downs near 0, or far below LIME's ceiling, may be chance)? A map that comes back
+# although more of the network is random shows what it takes from the picture.
 #
-# 中文：有沒有哪個數字往右反而變大？模型更亂、圖卻更像，表示那部分來自圖片本身。
+# 中文：有沒有哪個數字往右反而明顯變大（接近 0 的小起伏可能只是偶然）？模型更亂、圖卻更像，表示那部分來自圖片本身。
 
 # %%
 quiz.ask("randomised")
@@ -706,10 +717,13 @@ show(figures.rows(beside, table, title=title, across=len(beside)), "cnn_25_two_n
 #
 # Here are the pictures. All her desserts, in training *and* in validation, carry a magenta square near the border,
 # and nothing else does (in real life: a watermark, a ruler beside every tumour, a hospital's label on the X-ray). Her
-# network learned the square, and her validation could not notice, because it has the square as well.
+# network learned the square, and her validation could not notice, because it has the square as well. The two lines below the
+# figure: does each network still know a dessert without the square? And how often does it call other food a dessert, before the
+# square is put on it and after?
 # *Lapuschkin et al. 2019, "Unmasking Clever Hans predictors and assessing what machines really learn".*
 #
-# 中文：真相：她所有的甜點照片邊緣都有一個洋紅色方塊。網路學的是方塊，不是甜點，而她的驗證資料也有方塊，所以看不出來。
+# 中文：真相：她所有的甜點照片（訓練和驗證都是）靠近邊緣處都有一個洋紅色方塊，其他類別都沒有（實際生活中：浮水印、腫瘤旁的尺、
+# X 光片上的醫院標記）。網路學的是方塊，不是甜點；驗證資料也有方塊，所以看不出來。
 # 圖下兩行怎麼讀：沒有方塊時，甜點還認得出來嗎？其他食物原本有多少被叫成甜點，貼上方塊之後又有多少？
 
 # %%
@@ -749,8 +763,8 @@ show(figures_trust.two_networks(finds, chance, names=("your network", "her netwo
 notebook.fact("square", {"names": order, "hits": [finds["highest pixel in the square"][name][1] for name in order]})
 
 # %% [markdown]
-# **Look and think.** Which two methods differ most, although one is only the other's average over noise? And what does the sign do
-# for integrated gradients?
+# **Look and think.** SmoothGrad is only saliency averaged over noise. How far apart are the two here, and what may the noise have
+# done to the speckles outside the square? And which is nearer to the square, integrated gradients with their sign or without?
 
 # %%
 quiz.ask("square")
@@ -790,7 +804,7 @@ if food.objects is not None:
     show(figures_trust.spread(ordered | whole, chance=0.5, xlabel="single deletion (1: same order, 0.5: objects in random order)", title=title), "cnn_29_objects")
 
 # %% [markdown]
-# Black bars as in test 1. (What lay beneath an object comes to light without it, and counts as well.) A sum grows with the size
+# Thick black strokes: the mean, with one standard error to either side. (What lay beneath an object comes to light without it, and counts as well.) A sum grows with the size
 # of an object, whatever the map, so that even the random map may lie above 0.5: the uniform map (size alone) is the control to
 # beat.
 #
@@ -826,7 +840,7 @@ gradient_methods = {"saliency": attribution.saliency, "SmoothGrad": attribution.
 names, panels = [], {"picture": [], "LIME": [], "saliency": [], "SmoothGrad": []}
 for k, a, b in pairs:
     x, each = images[[k, k]], torch.tensor([a, b])
-    names += [f"{k}: {classes[a]}", f"{k}: {classes[b]}", f"{classes[a]}\nrather than\n{classes[b]}"]
+    names += [f"{k}: {classes[a]}", f"{k}: {classes[b]}", f"{k}: {classes[a]}\nrather than\n{classes[b]}"]
     weights = lime_maps(model, x, each, samples=1000)  # (2, H, W), of the same copies for both classes
     weights = torch.cat([weights, weights[:1] - weights[1:]])
     panels["picture"].append(images[[k, k, k]])
@@ -843,9 +857,9 @@ show(figures_lime.signed(names, table, sides, title=title), "cnn_30_which_class"
 
 # %% [markdown]
 # **Look and think.** Do the maps of one picture move when you ask for the other class? Where does the contrast of LIME turn orange?
-# Saliency and SmoothGrad have no sign: what is lost in their last column?
+# Saliency and SmoothGrad have no sign: what is lost in the columns “… rather than …”?
 #
-# 中文：同一張圖換一個類別問，圖會不會跟著移動？LIME 的對比圖哪裡變成橘色？沒有正負號的方法在最後一欄少了什麼？
+# 中文：同一張圖換一個類別問，圖會不會跟著移動？LIME 的對比圖哪裡變成橘色？沒有正負號的方法在「rather than」那幾欄少了什麼？
 #
 # ### All tests, all methods
 
@@ -856,7 +870,7 @@ tests = {"SRG": {n: sum(row.values()) / 3 for n, row in gains.items()},  # of ea
          "square:\nrank accuracy": {n: pair[1] for n, pair in found_it["rank accuracy"].items()}, "objects\nin order": ordered}
 if not ordered: del tests["objects\nin order"]  # photographs are not composed
 card = {n: {test: float(np.nanmean(row[n])) if n in row else float("nan") for test, row in tests.items()} for n in judged}
-title = "Methods x tests (shade: rank within the column; ties share a shade; below the line: controls)"
+title = "Methods x tests (darkest: best of its column, for “alike” nearest to 0; –: not measured; below the line: controls)"
 show(figures_trust.scorecard(card, zero=["alike when\nall is random"], title=title), "cnn_31_all_tests")
 
 # %%
@@ -886,12 +900,13 @@ for test, row in tests.items():
 #
 # ## 11. Photographs
 #
-# On real photographs nobody composed the table. The ten below are free pictures from ten kitchens; what is food on them was
-# outlined by hand. They are classified by another network, which ships with this lesson, trained on tens of thousands of food *photographs*.
+# On real photographs nobody composed the table. The ten below are free pictures from ten kitchens; what is food on them (here
+# *all* food, of whatever class, unlike in section 3) was outlined by hand. They are classified by another network, which ships with this lesson, trained on tens of thousands of food *photographs*.
 # Put some of your own into a folder, write its path into `PHOTOS` at the top, and the same cells explain them. The network knows
 # eleven classes only and names one of them whatever it sees.
 #
-# 中文：真實照片沒有人事先擺設。下面十張是可自由使用的照片，也可以換成你自己的。注意：模型只認識十一類，遇到別的東西也一定會選一類。
+# 中文：真實照片沒有人事先擺設。下面十張是可自由使用的照片，食物由人工圈出（這裡指所有的食物，不限該類別，和第 3 節不同）；
+# 也可以換成你自己的。注意：模型只認識十一類，遇到別的東西也一定會選一類。
 
 # %%
 reader = lesson.load_checkpoint(lesson.READER, device)

@@ -59,7 +59,7 @@ def told(tops: Sequence[Sequence[tuple[str, float]]], word: str) -> str:
     others = [name for name in first[:since] if name.casefold() != first[-1].casefold()]
     again = " for good" if len(others) < since else ""
     wrong = "" if first[-1].casefold() == word.casefold() else f" (not {word})"
-    before = f"; before: {', '.join(dict.fromkeys(others[-4:]))}" if others else ""
+    before = "; before: " + ", ".join(f'"{name}"' for name in dict.fromkeys(others[-4:])) if others else ""
     return f"{first[-1]}{wrong} is on top{again} from layer {since} on{before}"
 
 

@@ -215,7 +215,7 @@ def erasures(
     alone = hidden_as_well(bert, text, positions, word)
     numbers = torch.rand(draws, len(alone), generator=torch.Generator().manual_seed(seed))
     orders = {name: [answer] for name, answer in found.items()} | {"hidden one by one": [alone]}
-    orders |= {"that reversed (control)": [-alone], "random (control)": list(numbers)}
+    orders |= {"one by one, reversed (control)": [-alone], "random (control)": list(numbers)}
     scores = {name: [erasure(bert, text, positions, word, order) for order in some] for name, some in orders.items()}
     return {name: Erasure(*np.mean(some, 0).tolist()) for name, some in scores.items()}
 

@@ -36,8 +36,8 @@ def overlay(picture, explanation: Explanation, *, top: int | None = None) -> np.
             base[big == k, 1 if weights[k] > 0 else 0] = 1.0
         base[find_boundaries(big, mode="inner")] = (1.0, 1.0, 0.0)
         return base.transpose(2, 0, 1)
-    grey = base.mean(2, keepdims=True)
-    painted = 0.25 * base + 0.75 * (0.25 + 0.6 * grey)  # dimmed, so that paint stands out on white and on black
+    grey = 0.25 + 0.6 * base.mean(2, keepdims=True)
+    painted = 0.25 * base + 0.75 * grey  # dimmed, so that paint stands out on white and on black
     largest = np.abs(weights).max() or 1.0
     chosen = np.zeros(big.shape, int)
     for rank, k in enumerate(order, 1):
@@ -47,7 +47,7 @@ def overlay(picture, explanation: Explanation, *, top: int | None = None) -> np.
         inside = big == k
         paint = FOR if weights[k] > 0 else AGAINST
         opacity = 0.25 + 0.6 * strength
-        painted[inside] = (1 - opacity) * base[inside] + opacity * paint
+        painted[inside] = (1 - opacity) * grey[inside] + opacity * paint  # on a colour it would look stronger or weaker
         chosen[inside] = rank
     painted[find_boundaries(chosen, mode="outer")] = 1.0
     painted[find_boundaries(chosen, mode="inner")] = 0.1
@@ -76,8 +76,11 @@ def _legend(figure: Figure, colours: Sequence, texts: Sequence[str]) -> None:
     figure.legend(handles=parts, loc="upper center", ncol=2, frameon=False, bbox_to_anchor=(0.5, 0.0))
 
 
-def stability(picture, explanations: Sequence, overlap: float, *, top: int = 5) -> Figure:
-    """The same picture under several seeds, and its superpixels of largest and of smallest weight, numbered in both."""
+def stability(picture, explanations: Sequence, overlap: float, *, top: int = 5, title: str = "") -> Figure:
+    """The same picture under several seeds, and the weights of its superpixels furthest from 0 and nearest to it.
+
+    Superpixels are numbered in the pictures where they are painted or their weights are drawn below.
+    """
     count = len(explanations)
     figure = plt.figure(figsize=(9.4, 4.5))
     above, below = figure.subfigures(2, 1, height_ratios=(1, 1.15))
@@ -90,19 +93,21 @@ def stability(picture, explanations: Sequence, overlap: float, *, top: int = 5) 
     for number, (ax, e) in enumerate(zip(axes, explanations, strict=True)):
         ax.imshow(_hwc(overlay(picture, e, top=top)))
         ax.set_title(f"seed {number}, R² = {e.score:.2f}", fontsize=8)
-        for k in order:
+        for k in {*order, *e.top(top)}:
             y, x = 4 * np.argwhere(e.segments == k).mean(0)
             ax.text(x, y, str(k), fontsize=7.5, ha="center", va="center", color="white", path_effects=OUTLINE)
     ax = below.subplots()
     ax.axhline(0, color="black", lw=0.6)
     ax.axvline(few - 0.5, color="0.7", lw=0.8)
     for place, k in enumerate(order):
-        colour = FOR if weights[:, k].mean() > 0 else AGAINST
-        ax.plot([place] * count, weights[:, k], "o", color=colour, ms=5, alpha=0.7)
+        ax.scatter(
+            [place] * count, weights[:, k], c=[FOR if w > 0 else AGAINST for w in weights[:, k]], s=22, alpha=0.7
+        )
     ax.set_xticks(range(len(order)), order)
     ax.set(xlabel="superpixel (its number stands in the pictures)", ylabel="weight")
-    title = f"largest weights | smallest weights; a dot per seed; mean overlap of the top {top}: {overlap:.0%}"
-    ax.set_title(title, fontsize=9)
+    what = f"furthest from 0 | nearest to 0; blue: for, orange: against; mean overlap of the top {top}: {overlap:.0%}"
+    ax.set_title(what, fontsize=9)
+    figure.suptitle(title, fontsize=11, y=1.04)
     above.subplots_adjust(left=0.01, right=0.99, top=0.87, bottom=0.02, wspace=0.05)
     below.subplots_adjust(left=0.08, right=0.99, top=0.88, bottom=0.22)
     return figure

@@ -14,7 +14,7 @@ from scipy.stats import rankdata
 from hw9.vision.figures import _draw, _name, _off, _title
 
 WIDTH = 9.4  # inches, as in the other figures
-COLOURS = ("tab:blue", "tab:orange", "tab:green")
+COLOURS = ("tab:blue", "tab:orange", "0.35")  # of the baselines mean, blur and black
 GREY = "0.5"
 NO_METHOD = ("(control)", "(upper limit)")
 

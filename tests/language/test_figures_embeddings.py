@@ -60,11 +60,11 @@ def test_every_token_is_drawn_once_in_its_role_and_a_predicted_one_is_ringed(rea
     points = project(reading)
     figure = figures.grid(points, reading, parts)
     for ax, layer in zip(figure.axes, points.double().numpy(), strict=False):
-        np.testing.assert_allclose(places(ax, "answer (gold)"), layer[parts.answer])
+        np.testing.assert_allclose(places(ax, "right answer"), layer[parts.answer])
         np.testing.assert_allclose(places(ax, "question"), layer[parts.question])
         np.testing.assert_allclose(places(ax, "context"), layer[parts.context & ~parts.answer])
         np.testing.assert_allclose(places(ax, "[CLS], [SEP]"), layer[parts.special])
-        np.testing.assert_allclose(places(ax, "predicted answer"), layer[parts.predicted])
+        np.testing.assert_allclose(places(ax, "BERT's answer"), layer[parts.predicted])
 
 
 def test_words_are_in_the_frame_and_a_far_special_token_does_not_squeeze_them(reading, parts):

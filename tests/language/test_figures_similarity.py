@@ -19,7 +19,13 @@ FRUIT, COMPANY = figures.COLOURS[:2]
 
 
 def frames(ax):
-    return [(p.get_x(), p.get_y(), p.get_width(), p.get_height(), to_hex(p.get_edgecolor())) for p in ax.patches]
+    """(x, y, width, height, colour) of the cells that each frame lies in."""
+    found = []
+    for p in ax.patches:
+        corner = np.floor(np.array(p.get_xy()) + 0.5)
+        size = np.ceil(np.array(p.get_xy()) + (p.get_width(), p.get_height()) + 0.5) - corner
+        found.append((*(corner - 0.5), *size, to_hex(p.get_edgecolor())))
+    return found
 
 
 BLOCKS = [(-0.5, -0.5, 2, 2, to_hex(FRUIT)), (1.5, 1.5, 3, 3, to_hex(COMPANY))]

@@ -176,7 +176,7 @@ def test_erasures_add_the_controls(tiny):
     assert found["mine"] == pytest.approx(trust.erasure(tiny, TEXT, 2, "cat", answer))
     alone = trust.hidden_as_well(tiny, TEXT, 2, "cat")
     assert found["hidden one by one"] == pytest.approx(trust.erasure(tiny, TEXT, 2, "cat", alone))
-    assert found["that reversed (control)"] == pytest.approx(trust.erasure(tiny, TEXT, 2, "cat", -alone))
+    assert found["one by one, reversed (control)"] == pytest.approx(trust.erasure(tiny, TEXT, 2, "cat", -alone))
     orders = torch.rand(4, 14, generator=torch.Generator().manual_seed(1))
     wanted = np.mean([trust.erasure(tiny, TEXT, 2, "cat", order) for order in orders], 0)
     np.testing.assert_allclose(found["random (control)"], wanted, atol=1e-6)
@@ -407,9 +407,9 @@ def test_the_layer_from_which_on_a_word_is_on_top(best, layer):
 @pytest.mark.parametrize(
     ("best", "line"),
     [
-        ("xzyY", "Y is on top from layer 2 on; before: x, z"),
-        ("xyxyy", "y is on top for good from layer 3 on; before: x"),
-        ("ayabcdecx", "x (not y) is on top from layer 8 on; before: c, d, e"),
+        ("xzyY", 'Y is on top from layer 2 on; before: "x", "z"'),
+        ("xyxyy", 'y is on top for good from layer 3 on; before: "x"'),
+        ("ayabcdecx", 'x (not y) is on top from layer 8 on; before: "c", "d", "e"'),
         ("yyy", "y is on top from layer 0 on"),
     ],
 )

@@ -15,6 +15,7 @@ from hw9.figure_text import readable
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 WIDTH = 8.5  # inches, 816 pixels: no more than JupyterLab shows beside its file browser, so nothing is drawn smaller
 SMALLEST = 7.0  # points, 9.3 pixels
+INSET = 0.06  # of a cell, from its edge to a frame
 
 
 def colour(number: int) -> str:
@@ -42,9 +43,13 @@ def cells(
 
 
 def outline(ax: Axes, row: float, column: float, height: float = 1, width: float = 1, **style) -> None:
-    """A frame around `height` x `width` cells, the upper left of which is (row, column)."""
+    """A frame inside `height` x `width` cells, the upper left of which is (row, column).
+
+    Inside: frames on both sides of a cell would look like one of its own.
+    """
     style = {"edgecolor": "tab:red", "linewidth": 1.6} | style
-    ax.add_patch(Rectangle((column - 0.5, row - 0.5), width, height, fill=False, clip_on=False, **style))
+    corner, size = (column - 0.5 + INSET, row - 0.5 + INSET), (width - 2 * INSET, height - 2 * INSET)
+    ax.add_patch(Rectangle(corner, *size, fill=False, clip_on=False, **style))
 
 
 def layers_and_heads(ax: Axes, layers: int, heads: int, *, names: bool = True) -> None:

@@ -28,7 +28,7 @@ STYLES = {
 INK = "#333333"
 # Where a label may stand, in half its width and height plus a gap: right, left, above, below, and the corners.
 PLACES = np.array([(1, 0.2), (-1, 0.2), (0, 1), (0, -1), (0.8, 0.9), (-0.8, 0.9), (0.8, -0.9), (-0.8, -0.9)])
-LEGEND = {"special": "[CLS], [SEP]", "context": "context", "question": "question", "answer": "answer (gold)"}
+LEGEND = {"special": "[CLS], [SEP]", "context": "context", "question": "question", "answer": "right answer"}
 PHASES = (
     "equal words together",
     "words of a phrase together",
@@ -133,9 +133,7 @@ def _scatter(ax: Axes, points: Tensor, roles: Roles, scale: float = 1.0) -> None
         width = 0.8 if marker == "x" else 0
         ax.scatter(x[chosen], y[chosen], size * scale, colour, marker=marker, alpha=faint, lw=width, label=LEGEND[name])
     chosen = np.asarray(roles.predicted)
-    ax.scatter(
-        x[chosen], y[chosen], 110 * scale, "none", marker="o", edgecolors="black", lw=1.1, label="predicted answer"
-    )
+    ax.scatter(x[chosen], y[chosen], 110 * scale, "none", marker="o", edgecolors="black", lw=1.1, label="BERT's answer")
     for values, limit in ((x[words], ax.set_xlim), (y[words], ax.set_ylim)):
         low, high = values.min(), values.max()
         room = 0.09 * (high - low) or 1.0
@@ -146,7 +144,10 @@ def _scatter(ax: Axes, points: Tensor, roles: Roles, scale: float = 1.0) -> None
 
 
 def _label(ax: Axes, points: Tensor, reading: Reading, roles: Roles, marked: Tensor, size: float) -> None:
-    """Write the tokens `marked` (T,) beside their points, the answer's first; what finds no free place stays out."""
+    """Write the tokens `marked` (T,) beside their points, the answer's first, and join those to their points.
+
+    What finds no free place stays out, and, but for the answer's, what would hide a point of question or answer.
+    """
     points = np.asarray(points, dtype=np.float64)
     pixels, pixel = ax.transData.transform(points), ax.figure.dpi / 72  # (T, 2); pixels of a point of type
     special, question, answer, predicted = (
@@ -162,16 +163,24 @@ def _label(ax: Axes, points: Tensor, reading: Reading, roles: Roles, marked: Ten
         box = text.get_window_extent()
         gap = np.array([1.0, 0.7]) * pixel * (size * 0.45 + (4, 2, 0)[rank[token]])
         centres = pixels[token] + PLACES * (np.array([box.width, box.height]) / 2 + gap)
-        place = _place(centres, np.array([box.width, box.height]) / 2, taken, pixels, weight, ax.bbox.extents)
+        most = np.inf if rank[token] == 0 else 3
+        place = _place(centres, np.array([box.width, box.height]) / 2, taken, pixels, weight, ax.bbox.extents, most)
         if place is None:
             text.remove()
             continue
         taken = np.vstack([taken, place])
-        text.set_position(ax.transData.inverted().transform((place[:2] + place[2:]) / 2))
+        back = ax.transData.inverted().transform
+        text.set_position(back((place[:2] + place[2:]) / 2))
+        if rank[token] == 0:
+            ends = np.stack([points[token], back(np.clip(pixels[token], place[:2], place[2:]))])
+            ax.plot(*ends.T, color=colour, lw=0.8)
 
 
-def _place(centres, half, taken, pixels, weight, frame) -> np.ndarray | None:
-    """Of boxes around `centres` (K, 2), in the frame and off `taken` (n, 4), the one that hides least: (4,) or None."""
+def _place(centres, half, taken, pixels, weight, frame, most: float) -> np.ndarray | None:
+    """Of boxes around `centres` (K, 2), in the frame and off `taken` (n, 4), the one that hides least: (4,) or None.
+
+    None, too, where that one hides points of a `weight` of `most` or more.
+    """
     low, high = centres - half, centres + half  # (K, 2) each
     inside = (low >= frame[:2]).all(1) & (high <= frame[2:]).all(1)
     apart = (low[:, None] >= taken[:, 2:]) | (high[:, None] <= taken[:, :2])  # (K, n, 2)
@@ -179,5 +188,6 @@ def _place(centres, half, taken, pixels, weight, frame) -> np.ndarray | None:
     if not len(free):
         return None
     covers = ((pixels > low[free, None] - 3) & (pixels < high[free, None] + 3)).all(2)  # a point is not a dot: 3 pixels
-    best = free[np.argmin(covers @ weight)]
-    return np.concatenate([low[best], high[best]])
+    cost = covers @ weight
+    best = free[np.argmin(cost)]
+    return np.concatenate([low[best], high[best]]) if cost.min() < most else None

@@ -50,6 +50,9 @@ def patterns(
         "attention, in per cent,",
         "from 10 on.",
         "",
+        "(Entropy: bits, all of them.)",
+        "Brighter: more.",
+        "",
         "Red frames: the three",
         "highest of each map.",
     ]
@@ -122,13 +125,13 @@ def coreference(accuracy, baselines: dict[str, float], limit: float, *, title: s
         outline(ax, layer, head)
     for layer, head in below:
         outline(ax, layer, head, edgecolor="black")
-    bar = figure.colorbar(picture, ax=ax, pad=0.01)
+    bar = figure.colorbar(picture, ax=ax, pad=0.01, label="sentences in which the head looks more at the right noun")
     names = ["0%", f"{1 - limit:.0%}", "50%\nchance", f"{limit:.0%}\nbest of\n{accuracy.size} coins", "100%"]
     bar.set_ticks([0, 1 - limit, 0.5, limit, 1], labels=names)
     bar.outline.set_visible(False)
-    known = ", ".join(f"always the {name} {value:.0%}" for name, value in baselines.items())
+    known = ", ".join(f"always the {name} noun: {value:.0%}" for name, value in baselines.items())
     note = (
-        f"by place alone: {known}; best of {accuracy.size} coins: {limit:.0%}\n"
+        f"right without looking: {known}; best of {accuracy.size} coins: {limit:.0%}\n"
         f"more than {limit:.0%}: red, {_heads(len(above))}; less than {1 - limit:.0%}: black, {_heads(len(below))}"
     )
     ax.set_title(f"{title}\n{note}" if title else note, fontsize=8.5)

@@ -107,11 +107,11 @@ def curves(found: Curves, *, title: str = "") -> Figure:
     floor, layers = np.asarray(found.anisotropy), np.arange(len(found.within))
     corrected.plot(layers, np.asarray(found.within) - floor, "o-", color=COLOURS[0], ms=4, label="same sense")
     corrected.plot(layers, np.asarray(found.between) - floor, "s-", color=COLOURS[1], ms=4, label="different senses")
-    taken = f"minus that of two random tokens ({floor.min():.2f} to {floor.max():.2f})"
-    corrected.set(ylabel="cosine", title=f"Similarity, {taken}; zoomed in")
+    taken = f"minus that of random pairs of tokens ({floor.min():.2f} to {floor.max():.2f}, by layer)"
+    corrected.set(ylabel="cosine", title=f"Cosine similarity, {taken}; the axis does not begin at 0")
     gap.plot(layers, np.asarray(found.gap), "^-", color=COLOURS[3], ms=4, label="same − different")
     gap.axhline(0, color="black", lw=0.8)
-    gap.set(ylabel="cosine", title="The gap between these two curves")
+    gap.set(ylabel="difference", title="The gap between these two curves")
     accuracy.plot(layers, np.asarray(found.accuracy), "D-", color=COLOURS[2], ms=4, label="nearest neighbour")
     accuracy.axhline(found.chance, color="black", ls=":", lw=1.2, label=f"chance {found.chance:.0%}")
     accuracy.set(ylim=(0, 1.05), xlabel="layer (0: embeddings)", title="The nearest sentence has the same sense")
@@ -130,6 +130,8 @@ def planes(
 ) -> Figure:
     """The sentences' vectors as points (layers, N, 2), numbered from 1 and in their sense's colour, a panel a layer.
 
+    Sentences of both senses at one and the same place are written beside each other, in black.
+
     `variance`: the share of its layer's variance that each plane shows.
     """
     points, tints, ends = np.asarray(points), _tints(senses), np.array([-1, 1])
@@ -139,8 +141,13 @@ def planes(
     for ax in axes.flat[len(points) :]:
         ax.axis("off")
     for ax, plane, layer, share in zip(axes.flat, points, layers, variance, strict=False):
-        for number, ((x, y), sense) in enumerate(zip(plane, senses, strict=True), 1):
-            ax.text(x, y, number, color=tints[sense], ha="center", va="center", fontsize=10)
+        together: dict[tuple, list[int]] = {}  # sentences at one and the same place, as at layer 0
+        for number, place in enumerate(plane):
+            together.setdefault(tuple(np.round(place / (np.ptp(plane) or 1), 4)), []).append(number)
+        for numbers in together.values():
+            text, tint = ", ".join(str(k + 1) for k in numbers), tints[senses[numbers[0]]]
+            mixed = len({senses[k] for k in numbers}) > 1
+            ax.text(*plane[numbers[0]], text, color="black" if mixed else tint, ha="center", va="center", fontsize=10)
         middle, reach = (plane.min(0) + plane.max(0)) / 2, 0.6 * np.ptp(plane, 0).max() or 1.0
         ax.set(xlim=middle[0] + reach * ends, ylim=middle[1] + reach * ends, xticks=[], yticks=[])
         ax.set_aspect("equal")

@@ -44,7 +44,8 @@ def answers(
         named = sorted((unit for unit in units if words[unit[0]]), key=lambda unit: -values[unit[0]])
         for unit in named[:2]:
             outline(ax, row, unit[0], width=len(unit))
-    ax.set_title("each row: white least, dark most; red frames: the two words named first", fontsize=8.5)
+    said = "each row: white least, dark most; red frames: the two words named first; grey: not compared"
+    ax.set_title(said, fontsize=8.5)
     figure.suptitle(title, fontsize=11)
     return figure
 
