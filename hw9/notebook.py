@@ -141,6 +141,11 @@ def show(figure, name: str, *, folder: str | Path | None = None) -> None:
     drawn = io.BytesIO()
     photographs = any(image.get_array().ndim == 3 for ax in figure.axes for image in ax.images)
     figure.draw_without_rendering()  # a legend may lie below the figure's own edge
+    for legend in figure.legends:
+        if legend.get_bbox_to_anchor() is figure.bbox:  # that grows to hold the name, and moves the legend
+            figure.draw_without_rendering()  # once more: square cells move the rest
+            figure.set_layout_engine("none")  # it has made room for the legend
+            legend.set_bbox_to_anchor((0, 0, 1, 1), figure.transFigure)
     below = min(0, figure.get_tightbbox().y0 / figure.get_figheight())
     figure.text(1, below, name, ha="right", va="top", fontsize=6.5, color="0.5")
     figure.savefig(drawn, bbox_inches="tight")

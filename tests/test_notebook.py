@@ -101,6 +101,19 @@ def test_a_figure_is_kept_as_it_is_shown_and_closed(tmp_path, monkeypatch):
         assert picture.width > 100
 
 
+@pytest.mark.parametrize("place", [{"loc": "outside lower right"}, {"loc": "upper right", "bbox_to_anchor": (1, 0)}])
+def test_the_name_of_a_figure_lies_below_its_legend(tmp_path, monkeypatch, place):
+    monkeypatch.setattr("IPython.display.display", lambda shown: None)
+    figure, ax = plt.subplots(layout="constrained")
+    ax.plot([0, 1], color="black", label="a label")
+    figure.legend(**place, facecolor="red", framealpha=1)
+    notebook.show(figure, "some_figure", folder=tmp_path)
+    picture = np.asarray(Image.open(tmp_path / "some_figure.png").convert("RGB")).astype(int)
+    red = ((picture[..., 0] > 200) & (picture[..., 1:] < 50).all(2)).any(1).nonzero()[0]
+    assert (picture[red.max() + 3 :] < 200).any(), "the name, wholly below"
+    assert not (np.abs(picture[red.min() : red.max() + 1] - 128) < 20).all(2).any(), "none of its grey in the legend"
+
+
 def test_a_figure_that_cannot_be_kept_is_shown_all_the_same(tmp_path, monkeypatch, capsys):
     """A read-only folder, seen by anyone but root, or one that is no folder."""
     shown = []

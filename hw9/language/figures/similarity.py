@@ -107,8 +107,8 @@ def curves(found: Curves, *, title: str = "") -> Figure:
     floor, layers = np.asarray(found.anisotropy), np.arange(len(found.within))
     corrected.plot(layers, np.asarray(found.within) - floor, "o-", color=COLOURS[0], ms=4, label="same sense")
     corrected.plot(layers, np.asarray(found.between) - floor, "s-", color=COLOURS[1], ms=4, label="different senses")
-    taken = f"minus that of random pairs of tokens ({floor.min():.2f} to {floor.max():.2f}, by layer)"
-    corrected.set(ylabel="cosine", title=f"Cosine similarity, {taken}; the axis does not begin at 0")
+    taken = f"minus that of random pairs ({floor.min():.2f} to {floor.max():.2f}, by layer)"
+    corrected.set(ylabel="cosine (axis not from 0)", title=f"Cosine similarity, {taken}")
     gap.plot(layers, np.asarray(found.gap), "^-", color=COLOURS[3], ms=4, label="same − different")
     gap.axhline(0, color="black", lw=0.8)
     gap.set(ylabel="difference", title="The gap between these two curves")
@@ -130,9 +130,8 @@ def planes(
 ) -> Figure:
     """The sentences' vectors as points (layers, N, 2), numbered from 1 and in their sense's colour, a panel a layer.
 
-    Sentences of both senses at one and the same place are written beside each other, in black.
-
-    `variance`: the share of its layer's variance that each plane shows.
+    Sentences at one and the same place are written beside each other, those of several senses in black. `variance`: the
+    share of its layer's variance that each plane shows.
     """
     points, tints, ends = np.asarray(points), _tints(senses), np.array([-1, 1])
     columns = min(len(points), 4)
