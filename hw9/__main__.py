@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--methods", default="saliency,smoothgrad,integrated_gradients,lime", help="with commas between"
     )
     explain.add_argument("--out", default="runs/explain", help="where maps and table.csv go; run again, it goes on")
-    explain.add_argument("--device", help="cpu, cuda, cuda:1 ... (by default a GPU where there is one)")
+    explain.add_argument("--device", help="cpu, cuda, cuda:1 ... (by default a CUDA GPU where there is one)")
     _add_quiz(commands)
     chosen = parser.parse_args(arguments)
     call = {"run": _run, "notebooks": _notebooks, "page": _page, "colab": _colab, "data": _data, "explain": _explain}
@@ -55,12 +55,14 @@ def main(arguments: list[str] | None = None) -> int:
 def _add_quiz(commands: argparse._SubParsersAction) -> None:
     grade = commands.add_parser("grade", help="grade hand-ins: a table, feedback for each, and what to look into")
     grade.add_argument("folder", type=Path, help="a folder, also as a platform exports it, a .zip, or one .json")
-    grade.add_argument("--out", type=Path, default=Path("grades.csv"), help="the table; the rest is written beside it")
+    grade.add_argument(
+        "--out", type=Path, default=Path("grades.csv"), help="the table, or a folder; the rest is written beside it"
+    )
     key = commands.add_parser("key", help="print the key of the last run, with the number behind each answer")
     key.add_argument("--student", default="", metavar="NUMBER", help="in the variant of this student")
     quiz = commands.add_parser("quiz", help="write the questions about the last run for a learning platform")
     quiz.add_argument("--to", choices=("gift", "qti", "md"), required=True, help="Moodle, Canvas, or Markdown")
-    quiz.add_argument("--out", type=Path, help="the file (by default build/hw9-quiz with its ending)")
+    quiz.add_argument("--out", type=Path, help="the file, or a folder for it (by default build/)")
     for one in (key, quiz):
         one.add_argument(
             "--facts", type=Path, nargs="+", metavar="FILE", help="facts of a run (by default the newest in runs/facts)"
@@ -136,7 +138,8 @@ def _grade(chosen: argparse.Namespace) -> None:
     for student in grades.students:
         if student.notes:
             print(f"{student.number} {student.name}: {'; '.join(student.notes)}")
-    written = write(grades, chosen.out / "grades.csv" if chosen.out.is_dir() else chosen.out)
+    folder = chosen.out.is_dir() or not chosen.out.suffix  # "results/" may be one that is to be made
+    written = write(grades, chosen.out / "grades.csv" if folder else chosen.out)
     print(f"{len(grades.students)} students graded, {len(grades.problems)} files not. Written:")
     print("\n".join(f"  {path}" for path in written))
 
@@ -159,7 +162,9 @@ def _quiz(chosen: argparse.Namespace) -> None:
     from hw9.quiz.bank import load_bank
     from hw9.quiz.export import ENDINGS, asked_of_all, export
 
-    target = chosen.out or ROOT / "build" / f"hw9-quiz{ENDINGS[chosen.to]}"
+    name = f"hw9-quiz{ENDINGS[chosen.to]}"
+    target = chosen.out or ROOT / "build" / name
+    target = target / name if target.is_dir() else target
     found, left_out = asked_of_all(load_bank(), _facts(chosen))
     left_out += export(chosen.to, found, target)
     print("\n".join([*(f"left out, {line}" for line in left_out), f"{target}"]))

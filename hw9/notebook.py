@@ -209,7 +209,7 @@ def source(*functions) -> None:
     from IPython.display import display
 
     for function in map(inspect.unwrap, functions):  # a context manager's file is contextlib's
-        path = Path(inspect.getsourcefile(function)).relative_to(ROOT).as_posix()
+        path = Path(inspect.getsourcefile(function)).resolve().relative_to(ROOT).as_posix()
         code = _without_docstring(function)
         page = f"<div><code>{path}</code></div>{_coloured(code)}"
         display({"text/html": page, "text/plain": f"{path}\n{code}"}, raw=True)

@@ -31,4 +31,5 @@ def _files(part: Path) -> list[Path]:
         return [part]
     inside = (path for path in part.rglob("*") if path.is_file())
     # Large or private things that may lie there: byte code, resumable training state, a course checkpoint of 170 MB.
-    return sorted(p for p in inside if "__pycache__" not in p.parts and p.suffix not in {".resume", ".part", ".pth"})
+    left_out = {"__pycache__", ".ipynb_checkpoints"}
+    return sorted(p for p in inside if left_out.isdisjoint(p.parts) and p.suffix not in {".resume", ".part", ".pth"})

@@ -9,10 +9,10 @@
 # 中文：BERT 一層一層地把每個字變成向量，每一層都會參考句子裡所有的字。本課看它「注意哪裡」，以及向量「知道什麼」：
 # 「蘋果」的「果」，是水果還是公司？
 #
-# **How to use it.** Run all cells from top to bottom (*Run all*). Below the figures stand the questions of the **quiz**; each
-# belongs to a figure (some ask what it means). Where the right answer depends on the figures, it is computed from *your* run.
-# *Look and think* is not graded. There is one thing to write, in section 7; everything runs without it. On two CPU cores it takes
-# a minute or two, without network and without a GPU.
+# **How to use it.** Run all cells from top to bottom (*Run all*). The **quiz** questions stand below the figures, and each
+# names its figure. Where the answer depends on the figures, it is computed from *your* run. *Look and think* is not graded. There
+# is one thing to write, in section 7; everything runs without it. On two CPU cores it takes a minute or two, without an internet
+# connection and without a GPU.
 #
 # 中文：由上往下執行所有儲存格。圖的下面有測驗題，每一題都對應一張圖；答案若取決於圖，就依你自己跑出的結果計算。「看一看、想一想」
 # 不計分。第 7 節有一小段程式要寫，沒寫也能執行。
@@ -35,14 +35,16 @@ from hw9 import notebook
 device = notebook.setup(seed=0)
 
 # %% [markdown]
-# **Settings.** Leave them as they are for the first run: `""` is the small BERT that ships with this lesson
+# **Settings.** Write in your `NAME` and `NUMBER` before you run anything: some questions of the quiz differ from number to
+# number. Leave the rest as it is for the first run: then the small BERT that ships with this lesson does everything
 # (`checkpoints/bert-mini-zh-en`, 12 layers, 12 heads, Chinese character by character, and English). With a network, a
 # name on the Hugging Face hub, or the path of a folder, takes another model through the same cells:
 #
 # - `MODEL`: reads the Chinese sentences and fills masks, for instance `"google-bert/bert-base-chinese"`.
-# - `ANSWERS`: answers questions, for instance `"uer/roberta-base-chinese-extractive-qa"`.
-# - `ENGLISH`: reads the English sentences, for instance `"google-bert/bert-base-cased"`.
-# - `NAME`, `NUMBER`: you, for the quiz. Some questions differ from number to number.
+# - `ANSWERS`: answers questions, for instance `"uer/roberta-base-chinese-extractive-qa"` (empty: `MODEL`, if it can).
+# - `ENGLISH`: reads the English sentences, for instance `"google-bert/bert-base-cased"` (empty: `MODEL`, if it can).
+#
+# 中文：先填姓名與學號再執行（題目因學號而異），其他設定第一次先不要改。
 
 # %%
 MODEL = ""
@@ -79,14 +81,14 @@ quiz.begin("bert", "texts", notebook.weights_hash(*(bert.model for bert in (fill
 #
 # $$\text{Attention}(Q, K, V) = \text{softmax}\!\left(\frac{QK^\top}{\sqrt{d}}\right) V$$
 #
-# $Q$, $K$ and $V$ (queries, keys, values) are made of the vectors by learned matrices; $d$ is how many numbers a key has.
+# $Q$, $K$ and $V$ (queries, keys, values) are computed from the vectors with learned matrices; $d$ is how many numbers a key has.
 # Each layer does this several times side by side, with different matrices (12 times in the BERT that ships with the lesson); each
 # of them is called a **head**. Row $i$ of the softmax says where token $i$ looks: numbers from 0 to 1 that add up to 1, for each
 # head of each layer.
 # *Vaswani et al. 2017, "Attention Is All You Need", section 3.2; Devlin et al. 2019, "BERT".*
 #
 # 中文：句子先切成 token（詞元；中文一字一個）。第 0 層只看「字、位置、句段」；之後每一層用注意力把所有字的資訊混合起來（$d$ 是一個
-# key 有幾個數字）。同一層裡有好幾組不同的矩陣同時這樣做，每一組叫一個「頭」（head，注意力頭）。
+# key 向量的維度）。同一層裡有好幾組不同的矩陣同時這樣做，每一組叫一個「頭」（head，注意力頭）。
 
 # %%
 for model, text in ((reader, sentences.APPLE_TRADITIONAL.texts[2]), (english, "She peeled two apples and ate them.")):
@@ -103,8 +105,7 @@ for model, text in ((reader, sentences.APPLE_TRADITIONAL.texts[2]), (english, "S
 
 # %%
 MINE = "王小明 and Chen Meiling love bubble tea!"
-for model in dict.fromkeys((reader, english)):
-    reading = model.read(MINE)
+for model, reading in lesson.each(lambda model: model.read(MINE), dict.fromkeys((reader, english)), name=lambda model: model.name):
     print(f"{model.name}: {reading.special.count(False)} tokens, without [CLS] and [SEP]")
     for number, piece, alike in zip(reading.ids.tolist(), reading.tokens, most_alike(model, reading)):
         print(f"{number:7d}  {piece}   {'  '.join(alike)}")
@@ -156,6 +157,7 @@ notebook.fact("masked", {"probability": guessed, "left": guessed[1] / guessed[0]
 
 # %% [markdown]
 # Which word did the guess rest on? Hide each of the others in its turn, and watch the probability of the right word.
+# 中文：這個猜測靠的是哪個字？輪流遮住其他每個字，看正確的字的機率變化。
 
 # %%
 def others_hidden(gap):
@@ -177,7 +179,7 @@ for one, (figure, most, without) in lesson.each(others_hidden, [english_gap]):
 # well? The line below the figure gives the guesses without the word that matters most: what did that word tell the model about
 # the one that is hidden, a person, a man, or something else?
 #
-# 中文：哪個字對代名詞最重要？圖下那一行是連最重要的字也遮住時的猜測：那個字原本告訴模型什麼（是人？是男的？還是別的）？
+# 中文：哪個字對代名詞最重要？影響小的字，你也覺得不重要嗎？圖下那一行是連最重要的字也遮住時的猜測：那個字原本告訴模型什麼（是人？是男的？還是別的）？
 
 # %%
 quiz.ask("masked")
@@ -203,8 +205,8 @@ three = {f"{habit}: layer {l + 1}, head {h + 1}": first.attentions[l, h] for hab
 show(attention_figures.matrices(first.tokens, three, title=first.text), "bert_04_three_heads")
 
 # %% [markdown]
-# In late layers `[CLS]` and `[SEP]` may get the same share from every head. That is no mistake: where their vectors have become
-# nearly alike, no head can tell them apart. 中文：在後面的層，[CLS] 與 [SEP] 的份量可能一樣：兩者的向量幾乎相同時，任何頭都分不出來。
+# In the upper half of the layers `[CLS]` and `[SEP]` may get the same share from every head. That is no mistake: where their vectors have become
+# nearly alike, no head can tell them apart. (A habit of this small model; other BERTs look mostly at `[SEP]` there.) 中文：在上半部的層，[CLS] 與 [SEP] 得到的注意力可能一樣多：兩者的向量幾乎相同時，任何頭都分不出來。
 
 # %%
 title = "All heads, one sentence (framed: the three above)"
@@ -238,10 +240,10 @@ clear = [layer for layer, (first_, second, *_) in enumerate(most, 1) if first_ >
 notebook.fact("head", {"shares": [[], *shares], "clear": clear, "number": reader.heads})
 
 # %% [markdown]
-# **Look and think.** From which layer on, if any, do nearly all heads look at `[SEP]`? Take two heads with low entropy: what do the other
-# maps say that they look at?
+# **Look and think.** In which layers do most heads look at `[CLS]`, and from which layer on, if any, at `[CLS]` and `[SEP]` alike? Take
+# two heads with low entropy: what do the other maps say that they look at?
 #
-# 中文：從哪一層起，幾乎所有的頭都在看 [SEP]？挑兩個熵很低的頭：其他幾張圖說它們在看什麼？
+# 中文：哪幾層多數的頭看 [CLS]？從哪一層起同時看 [CLS] 與 [SEP]？挑兩個熵很低的頭：其他幾張圖說它們在看什麼？
 
 # %%
 quiz.ask("attention")
@@ -255,7 +257,7 @@ quiz.ask("attention")
 #
 # $$\tilde A^{(\ell)} = \left(\tfrac12 \bar A^{(\ell)} + \tfrac12 I\right) \tilde A^{(\ell - 1)}, \qquad \tilde A^{(0)} = I$$
 #
-# 中文：高層的字向量早已混合了別的字，所以要把每一層的注意力連乘起來，估計資訊從哪裡來。
+# 中文：高層的字向量早已混合了別的字，所以要把每一層的注意力連乘起來（每層先和單位矩陣各半相加，代表殘差連接），估計資訊從哪裡來。
 
 # %%
 source(attention.rollout)
@@ -296,15 +298,15 @@ for one, effects in lesson.each(without_heads, [english_gap]):
 # %% [markdown]
 # ### Which head knows who “she” is?
 #
-# The classic question: which head sends a pronoun to the word it stands for? On one sentence some head nearly always does, by
-# luck. So take a set in which every sentence comes twice, once for each **antecedent** (the noun that the pronoun stands for);
+# The classic question: which head sends a pronoun to the word it stands for? On a single sentence, some head nearly always looks at
+# the right noun by luck. So take a set in which every sentence comes twice, once for each **antecedent** (the noun that the pronoun stands for);
 # then "always the nearest noun" is right in exactly half. And if you tossed one *coin* per head, the best coin would be right
-# well above half the time. A red frame marks a head above the score that even the best coin passes in at most 5 of 100 tries:
+# well above half the time. A red frame marks a head above a score that the best of the coins would beat in at most 5 of 100 tries:
 # evidence that it finds the antecedent. A black frame is as far below one half, and as hard to explain by luck: this head
-# prefers the *other* noun.
+# tells the two nouns apart as well, but looks at the *other* one.
 #
 # 中文：哪個頭會讓代名詞看向它所指的人？只看一句話會被運氣騙；要用成對的句子，並和「同樣多枚硬幣中最好的一枚」比較。紅框（100 次中有 95 次，
-# 最好的硬幣都達不到）表示這個頭真的找得到對的人；黑框同樣不能用運氣解釋：它偏向另一個人。
+# 最好的硬幣都達不到）表示這個頭真的找得到對的人；黑框同樣不能用運氣解釋：這樣的頭也分得出兩個人，只是看向另一個。
 
 # %%
 source(probes.coreference_choices)
@@ -338,14 +340,15 @@ quiz.ask("heads")
 # %% [markdown]
 # ## 5. The attention explorer
 #
-# Everything of section 3, to play with. It replaces the course's exBERT, whose site cannot be reached. Two columns of tokens are
+# The attention matrices of section 3, to play with. It replaces the course's exBERT, whose site cannot be reached. Two columns of tokens are
 # joined by curves, the wider the more attention; the blue squares beside them say how much attention each token gives (left) and
-# gets (right), a column for each head.
+# gets (right), a column for each head; once a token is selected, they count only its own curves. *Top* draws the strongest curves that
+# together make up this share of what a token gives; *renormalise* scales what is left of each row so that it adds up to 1.
 # Choose a layer and any heads; point at a token, click to pin it, double-click to **mask** it and see what BERT expects
 # there; below are all heads, to be ordered by what they do, and a **corpus search** for tokens with a similar vector.
 #
 # 中文：互動式的注意力瀏覽器，取代課堂用的 exBERT（網站已連不上）：選層、選頭、點字固定、雙擊遮字、在語料庫裡找相似的字。
-# 藍色小格：每個字給出（左）與得到（右）多少注意力，一欄一個頭。
+# 藍色小格：每個字給出（左）與得到（右）多少注意力，一欄一個頭；選了某個字之後，只算和它相連的注意力。
 #
 # ![For example: 果 masked in another sentence](figures/attention_explorer.png)
 #
@@ -401,9 +404,10 @@ asked, readings, parts = [item for item, _ in answers], [a[1] for _, a in answer
 # ◆ right answer, ▲ question, ● context, × `[CLS]` and `[SEP]`; a black ring marks what BERT answered. Each layer's plane is turned
 # and mirrored to fit that of the layer before, so that the picture does not spin; but every layer has a plane of its own, and a
 # point may also move because another direction is shown. Only the word at the answer's place is marked, not the same word elsewhere.
+# Only words of the question and of the answer are named, and labels that would overlap are left out.
 #
 # 中文：◆ 正確答案，▲ 問題，● 文章；黑圈是 BERT 的答案。各層的平面都轉到和前一層最吻合，畫面才不會亂轉；但各層的平面不同，點的移動也
-# 可能只是因為換了方向。只有答案位置上的字才標成答案，別處相同的字不算。
+# 可能只是因為換了方向。只有答案位置上的字才標成答案，別處相同的字不算。只標問題與答案的字；會互相重疊的標籤省略。
 
 # %%
 planes, variance = embeddings.project(readings[0], "pca"), embeddings.explained_variance(readings[0])
@@ -413,7 +417,10 @@ show(plane_figures.grid(planes, readings[0], parts[0], variance=variance, title=
 stepper(planes, readings[0], parts[0], variance=variance, title=asked[0].question)
 
 # %% [markdown]
-# The last layer of the second question, with as many words labelled as fit. 中文：第二題的最後一層，盡量標出每個字。
+# Play it above, or drag the slider: in which layer do the answer's words leave the crowd? Below: the last layer of the second question,
+# with as many words labelled as fit. Which words of the text lie nearest to the answer: those of its own sentence?
+#
+# 中文：播放上圖或拖動滑桿：答案的字在哪一層離開其他字？下圖是第二題的最後一層，盡量標出每個字：離答案最近的，是同一句的字嗎？
 
 # %%
 k, last = len(asked[:2]) - 1, answerer.layers
@@ -424,30 +431,31 @@ show(plane_figures.plane(plane, readings[k], parts[k], title=title), "bert_13_la
 # %% [markdown]
 # ### t-SNE
 #
-# Distances between far groups, and the sizes of groups, mean nothing here; only which points are neighbours does.
+# **t-SNE** keeps near neighbours near, and nothing else.
 #
-# 中文：t-SNE 只有「誰和誰靠近」有意義；群與群的距離、群的大小都沒有意義。
+# 中文：t-SNE 只保留「誰和誰靠近」。
 
 # %%
-near = embeddings.project(readings[0], "tsne", seed=0)
+near = embeddings.project(readings[0], "tsne")
 show(plane_figures.grid(near, readings[0], parts[0], title=f"t-SNE: {asked[0].question}"), "bert_14_tsne")
 
 # %% [markdown]
 # ### The four phases in numbers
 #
-# A plane shows only a part of the differences. The four numbers below use all dimensions. They are simple stand-ins for the phases:
+# A plane shows only a part of the differences. The four numbers below use all dimensions. They are simple stand-ins for the phases.
+# "Near" means: a high cosine, after the layer's mean vector has been subtracted (section 7 says why).
 #
 # | phase | number | chance |
 # |---|---|---|
 # | 1. equal words together | of the words that occur more than once, how many have a copy of themselves as their nearest word | a few per cent (layer 0 is high by construction: equal words, equal token vectors) |
 # | 2. words of a phrase together | how many words have one of the three words before or after them as their nearest (their copies left out) | a few per cent |
-# | 3. question beside the answer's sentence | how often a word of the answer's sentence is nearer to a word of the question than a word of another sentence is (equal words left out) | one half (dotted line) |
+# | 3. question beside the answer's sentence | take a word of the question, one of the answer's sentence and one of another sentence: how often is the answer's sentence the nearer? (equal words left out) | one half (dotted line) |
 # | 4. answer apart | distance of the answer from the other words, divided by that of other spans of the same length | 1, just as far (dotted line) |
 #
 # Thin lines are single questions, the thick one is their mean. Shaded are the layers whose mean, rounded to two decimals (1 and 2:
 # to whole per cent), is the highest; none where that is no more than chance.
 #
-# 中文：四個數字是各階段的簡單替代：(1) 相同的字在一起，(2) 同一片語（前後三個字）在一起，(3) 問題靠近答案所在的句子，(4) 答案遠離其他字。
+# 中文：四個數字是各階段的簡單替代：(1) 相同的字在一起，(2) 同一片語（前後三個字）在一起，(3) 問題靠近答案所在的句子，(4) 答案遠離其他字。亂猜的水準：(1)(2) 百分之幾，(3) 一半，(4) 1。
 # 細線是單題，粗線是平均；有底色的層，平均（取到小數第二位）最高。第 0 層的第 1 格一定很高：相同的字，字向量本來就相同。
 
 # %%
@@ -468,14 +476,16 @@ show(plane_figures.phase_curves(measured, title="The same in English"), "bert_16
 
 # %% [markdown]
 # **Look and think.** How far above chance is the top of panel 3, and is that much for so few questions and so many layers? If it
-# falls *below* chance in the last layers, panel 4 says why: how? If it does so in the first layers too (compare both languages),
-# where panel 4 stays near 1, what else could draw the words of a question to other sentences? (Equal words are left out; what
+# falls *below* chance in the last layers: the answer has gone apart (panel 4), but it is only a few words of its sentence. Which others
+# have moved away from the question, too? (Look at the plane of the second question.) If it does so in the first layers as well
+# (compare both languages), what could draw the words of a question to other sentences? (Equal words are left out; what
 # of words of the same kind, or of position?)
-# Is an answer that is wrong or incomplete less sure than the right ones? Which of the four phases would you claim for this model,
+# Is BERT less sure where its answer is wrong or incomplete? Answer for each language. Which of the four phases would you claim for this model,
 # and for which is the evidence too thin?
 #
-# 中文：第 3 格的最高點比亂猜高多少？只有幾題、卻有這麼多層，這算多嗎？最後幾層若低於亂猜，對照第 4 格就知道原因；前幾層呢，還有什麼會把
-# 問題的字拉向別的句子？答錯或答得不完整時，BERT 的把握比答對時低嗎？四個階段中，你會主張這個模型有哪幾個？哪幾個證據太薄弱？
+# 中文：第 3 格的最高點比亂猜高多少？只有幾題、卻有這麼多層，這算多嗎？最後幾層若低於亂猜：答案雖然走遠了（第 4 格），但它只佔那一句的幾個字；
+# 還有哪些字也離開了問題（看第二題的平面圖）？前幾層呢，還有什麼會把問題的字拉向別的句子？答錯或答得不完整時，BERT 的把握比較低嗎
+# （兩種語言分別回答）？四個階段中，你會主張這個模型有哪幾個？哪幾個證據太薄弱？
 
 # %%
 quiz.ask("phases")
@@ -608,9 +618,10 @@ title, names = f"“bank” at layer {above}: river or money?", [snippet(text, b
 show(similarity_figures.heat_maps(both, names, banks.senses, title=title), "bert_21_bank")
 
 # %% [markdown]
-# **Look and think.** Which sets of the table reach 100 % in some layer, and which never do?
+# **Look and think.** The twenty new sentences were written before any model was tried on them. Do they reach 100 %? What does that say
+# about a result on ten? And in the figure: in which rows is a sentence of the other sense nearer than some of its own?
 #
-# 中文：表中哪幾組句子在某一層達到 100 %？哪幾組始終沒有？
+# 中文：「twenty new」是在試任何模型之前寫好的。它們達到 100 % 嗎？這說明只用十句得到的結果有多可靠？圖中哪幾列，另一個意思的句子比某些同義的句子更近？
 
 # %%
 quiz.ask("comparison")
@@ -619,7 +630,7 @@ quiz.ask("comparison")
 # ## 8. Can you believe it?
 #
 # Attention, rollout, gradients: each gives a pretty picture of *which word mattered*, and they differ. So put them to the
-# test. The question is always the same: one word is hidden, on which of the others does its guess rest? Each **method** answers
+# test. The question is always the same: one word is hidden. Which of the other words does the model's guess rest on? Each **method** answers
 # with a number for every other word.
 #
 # ### Which word mattered? Ask by experiment
@@ -632,12 +643,12 @@ quiz.ask("comparison")
 #
 # $$C^{(\ell)}_{i,t} = 1 - \cos\bigl(h^{(\ell)}_{i,\,\text{without } t},\, h^{(\ell)}_{i}\bigr), \quad \text{each row divided by its sum}$$
 #
-# **Integrated gradients** go from the sentence of nothing but `[MASK]` to the real one, as for pictures in part 1; the
+# **Integrated gradients** start from the sentence with every word replaced by `[MASK]` and go to the real one, as for pictures in part 1; the
 # shares of all words add up to the change of $\log P$ (completeness).
 # *Mohebbi et al. 2023, "Quantifying Context Mixing in Transformers", section 3; Sundararajan et al. 2017, section 3.*
 #
 # 中文：哪個字重要？最直接的答案是實驗：再多遮一個字，看機率降多少（當作「真相」）。其他方法只是推測，要拿來和真相比較。Value
-# zeroing：在某一層拿掉一個字能給的東西（value），看其他字的向量轉了多少。積分梯度：從全是 [MASK] 的句子走到原句，各字的份加起來等於
+# zeroing：在某一層拿掉一個字能給的東西（value），看其他字的向量轉了多少。積分梯度：從全是 [MASK] 的句子走到原句，各字分到的量加起來，等於
 # log P 的變化。
 
 # %%
@@ -668,11 +679,12 @@ show(trust_figures.answers(tokens, table, spot, units=others, title=title), "ber
 # to the mask, and *random* numbers. A method that is not better than nearness has shown little.
 #
 # The sentences are the same for every method, and some are hard for all of them. So compare in **pairs** (right panel): the tau
-# of a method minus that of nearness *in the same sentence*. A bar of two standard errors that stays clear of 0 would be rare
-# if there were no difference.
+# of a method minus that of nearness *in the same sentence*. If one method had been chosen beforehand and there were no
+# difference, a bar of two standard errors would seldom stay clear of 0. The best of several, picked after looking, does so more often
+# (think of the coins in section 4).
 #
 # 中文：Kendall's tau 比較兩種排序：1 完全相同，0 等於亂猜，−1 完全相反。沒有勝過「離得近」的方法，就沒證明什麼。每種方法用的是
-# 同一批句子，所以要「成對」比較（右圖）：同一句裡，該方法的 tau 減去「離得近」的 tau。
+# 同一批句子，所以要「成對」比較（右圖）：同一句裡，該方法的 tau 減去「離得近」的 tau。看完結果才挑出的「最好的一個」，比較容易碰巧離開 0（想想第 4 節的硬幣）。
 
 # %%
 taus = {name: [trust.kendall(answers[name], truth, words) for _, (_, truth, answers, words) in tested] for name in claims}
@@ -696,7 +708,8 @@ quiz.ask("mattered")
 # %% [markdown]
 # ### Are the words it names needed, and are they enough?
 #
-# **Comprehensiveness**: hide the words a method names first (the top 1, 2, ... up to half); how much probability is lost?
+# **Comprehensiveness**: hide the words a method names first (the top 1, 2, ... up to half of them; the figure shows the mean); how much
+# probability is lost?
 # **Sufficiency**: hide all *but* them; how much is lost now? Hidden words become `[MASK]`, they are never cut out. Bars are
 # two standard errors again. The truth, “hidden one by one”, takes part as a method, and its order reversed as a control.
 # *DeYoung et al. 2020, "ERASER", section 4.*
@@ -717,8 +730,8 @@ show(trust_figures.erasure(needed, enough, title=title), "bert_24_erasure")
 
 # %% [markdown]
 # **Look and think.** Does “hidden one by one” win both? (It need not: words work together.) Which methods are no better than random
-# order? These bars are not paired (compare the right panel of the figure before), so they can hide a small lead: is any method
-# that looks into the model so far ahead of nearness that you see it even here?
+# order? These bars are not paired (compare the right panel of the figure before), so they can hide a small lead: do you see any
+# method that looks into the model clearly ahead of nearness even here?
 #
 # 中文：「逐一遮住」兩邊都贏嗎？哪些方法不比亂排好？這些橫條不是成對比較（對照前一張的右圖），小的領先看不出來：有哪個看進模型的方法，
 # 領先「離得近」到連這裡都看得出來？
@@ -728,7 +741,7 @@ show(trust_figures.erasure(needed, enough, title=title), "bert_24_erasure")
 # **Idea.** A picture of a head explains something only if the head's *weights* matter. Three interventions on each head:
 # give nothing (**zeroed**), look at all words alike (**uniform**), shuffle where it looks, row by row (**permuted**, the
 # median of many draws). If shuffling changes nothing, where that head looks was not used here. A large change alone does not
-# show that the head was needed: one that rested on `[CLS]` or `[SEP]` now brings in noise. It counts where zeroing hurts too.
+# show that the head was needed: one that rested on `[CLS]` or `[SEP]` now brings in noise. Such a change counts only where zeroing the head hurts as well.
 # *Jain & Wallace 2019, "Attention is not Explanation"; Wiegreffe & Pinter 2019, "Attention is not not Explanation".*
 #
 # 中文：把某個頭的注意力打亂，答案若不變，表示「它看哪裡」根本沒被用到；那張注意力圖就不是解釋。變化大也不一定表示它有用：
@@ -744,10 +757,11 @@ print(f"shuffling changes P({case.word}) by less than 2.5 points in {idle:.0%} o
 notebook.fact("used", {"idle": idle})
 
 # %% [markdown]
-# **Look and think.** Is the head that matters most (framed) the same under all three? For which heads does shuffling lower the
-# probability *more* than switching them off, and where do they look (section 3)?
+# **Look and think.** Find the three heads of the first figure of section 3 in the panel *permuted*: was where they look used for this
+# guess? Is the head that matters most (framed) the same under all three? For which heads does shuffling lower the probability
+# *more* than switching them off, and where do they look (section 3, there in Chinese sentences)?
 #
-# 中文：影響最大的頭（黑框）在三格裡是同一個嗎？哪些頭被打亂時，機率比整個關掉降得更多？它們看哪裡（第 3 節）？
+# 中文：在 permuted 那一格找第 3 節第一張圖的三個頭：它們看哪裡，這次有用到嗎？影響最大的頭（黑框）在三格裡是同一個嗎？哪些頭被打亂時，機率比整個關掉降得更多？它們看哪裡（第 3 節）？
 
 # %%
 quiz.ask("used")
@@ -770,7 +784,7 @@ for (model, gap), (place, *_) in (row for row in tested if row[0][1] != case):
     print(f"{gap.text}  {trust.told(steps, gap.word)}")
 
 # %% [markdown]
-# **Look and think.** In the list below the figure: are the words on top before the last one of the same kind (a pronoun before a
+# **Look and think.** In the list below the figure (*for good*: it had been on top before, but lost the place again): are the words on top before the last one of the same kind (a pronoun before a
 # pronoun, part of another foreign name before 巴)? Which sentences end with a wrong word?
 #
 # 中文：看圖下的清單：最後那個字之前，排第一的字是同一類嗎（代名詞之前也是代名詞？「巴」之前也是外國名字用的字？）哪幾句最後還是猜錯？
@@ -781,9 +795,10 @@ quiz.ask("by-layer")
 # %% [markdown]
 # ## 9. Your own sentences
 #
-# Replace these by your own: any sentences, any word that they share.
+# Replace these by your own: any sentences, any word that they share. (The figure puts those of one sense together.) Is the nearest
+# sentence always of the same sense? Try a word for which it is not.
 #
-# 中文：換成你自己的句子與詞，看看同一個詞在意思不同時會不會分開。
+# 中文：圖中同義的句子排在一起。最近的句子總是同一個意思嗎？換成你自己的句子與詞，看看同一個詞在意思不同時會不會分開。
 
 # %%
 WORD = "打"
@@ -798,10 +813,11 @@ if len(own.texts) > 1:
 # %% [markdown]
 # ## Hand in your answers
 #
-# Write your name and student number into the settings at the top, run that cell again, then this one. It writes one file with
-# your answers and the numbers of your figures, says where it lies, and shows what will be graded.
+# This cell writes one file with your answers and the numbers of your figures, says where it lies, and shows what will be
+# graded. If your name and number are not yet in the settings at the top, write them there, run the notebook again from
+# that cell on, and look at the questions once more: your answers are kept.
 #
-# 中文：在最上面的設定填好姓名與學號，重新執行設定那一格，再執行下面這一格，就會產生要繳交的檔案，並列出會被計分的答案。
+# 中文：執行下面這一格就會產生要繳交的檔案，並列出會被計分的答案。若還沒填姓名與學號，請在最上面填好，從那一格起重新執行，再看一次題目（答案會保留）。
 
 # %%
 quiz.hand_in(NAME, NUMBER)

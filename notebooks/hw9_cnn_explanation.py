@@ -6,11 +6,11 @@
 # SmoothGrad, filter visualisation and integrated gradients. At the end you compare the five answers, test them, and
 # apply them to photographs of your own.
 #
-# 中文：網路看到一張食物照片就說出類別。它是根據圖片的哪一部分決定的？本課用五種方法回答，最後互相比較並加以檢驗。
+# 中文：神經網路（以下簡稱「網路」）看到一張食物照片，就說出類別。它是根據圖片的哪一部分決定的？本課用五種方法回答，最後互相比較並加以檢驗。
 #
 # **How to use it.** Run all cells from top to bottom (*Run all*). With two CPU cores it takes six to thirteen minutes, without
-# network and without a GPU. Below the figures stand the questions of the **quiz**; each belongs to a figure: some you read off
-# it, others ask what it means (the text above helps). Where the right answer depends on the figures, it is computed from *your*
+# an internet connection and without a GPU. The questions of the **quiz** follow the figures: some answers you read off the
+# figure, others ask what it means (the text above helps). Where the right answer depends on the figures, it is computed from *your*
 # run. *Look and think* is not graded.
 #
 # 中文：由上往下執行所有儲存格。圖的下面有測驗題，每一題都對應一張圖；有的看圖就能作答，有的要配合上面的說明。答案若取決於圖，就依你
@@ -34,7 +34,8 @@ from hw9 import notebook
 device = notebook.setup(seed=0)
 
 # %% [markdown]
-# **Settings.** Leave them as they are for the first run.
+# **Settings.** Write in your `NAME` and `NUMBER` before you run anything: some questions of the quiz differ from number to
+# number. Leave the rest as it is for the first run.
 #
 # - `DATA`: `"auto"` takes Food-11 where it is found (folder `data/food11`, or the path in the environment variable
 #   `HW9_FOOD11`), downloads it on Colab or a GPU, and otherwise uses the embedded scenes. `"sprites"` always takes the
@@ -44,7 +45,8 @@ device = notebook.setup(seed=0)
 #   otherwise. `"course"` trains the course's own network on a GPU (with Food-11 about 80 %), so that the layers 6, 15, 21
 #   and 23 of its quiz are there; without a GPU it says how long that would take. A path loads a finished network: `"checkpoints/compact-food11.safetensors"`, or the course's own `checkpoint.pth`.
 # - `PHOTOS`: a folder with photographs of your own, used in the last section.
-# - `NAME`, `NUMBER`: you, for the quiz. Some questions differ from number to number.
+#
+# 中文：先填姓名與學號再執行（題目因學號而異），其他設定第一次先不要改。
 
 # %%
 DATA = "auto"
@@ -72,8 +74,8 @@ show = partial(notebook.show, folder=food.figures)
 # food, meat, noodles/pasta, rice, seafood, soup, vegetable/fruit.
 #
 # The embedded pictures are **composed scenes**: photographed food, cut out and laid on a table, in a bowl or on a plate,
-# among things that are no food (keys, toys, cutlery). They have one advantage over plain photographs: we know exactly which pixels
-# are food, so an explanation can be *checked*. Among the training scenes some free photographs are mixed, three times each.
+# among things that are not food (keys, toys, cutlery). They have one advantage over plain photographs: we know exactly which pixels
+# are food, so an explanation can be *checked*. Some free photographs are mixed in among the training scenes, each three times.
 # With Food-11 in place the same cells show its photographs.
 #
 # 中文：先看資料。內建圖片是合成的場景：把真實食物的照片去背，放到桌上。好處是我們確切知道哪些像素是食物，因此可以檢驗解釋。
@@ -89,14 +91,15 @@ for name, (_, of) in food.splits.items():
 # ## 2. Train a network, or load one
 #
 # The network is a stack of convolutions in stages, each seeing the picture at half the resolution of the one before (ours
-# has four, and 2.4 million weights). Training shows it the pictures again and again, each time cropped, flipped and
+# has four, and 2.3 million weights). Training shows it the pictures again and again, each time cropped, flipped and
 # recoloured a little, and changes the weights so that the right class scores higher.
 #
 # Two or three minutes on two CPU cores are not enough to learn to see from scratch. So there the network starts from weights that
 # know *photographs* of food but have never met a dish of these scenes (**transfer learning**): its first layers, which see
-# edges and colours, stay as they are; the later ones learn. At the end the new weights are averaged with the old, four
-# parts to one, which usually costs a little on dishes it has practised (so the accuracy printed below may lie under the end
-# of the validation curve) and helps with dishes it has never seen.
+# edges and colours, stay as they are; the later ones learn. At the end the new weights are averaged with
+# the old ones (four parts new, one part old). This usually costs a little accuracy on dishes it has practised, and helps with
+# dishes it has never seen. So the accuracy printed below, and the dotted line in the figure, may lie under the validation curve,
+# which was drawn before the averaging.
 # *Yosinski et al. 2014, "How transferable are features in deep neural networks?"; Wortsman et al. 2022, "Robust
 # fine-tuning of zero-shot models".*
 #
@@ -184,8 +187,11 @@ notebook.fact("lime", {"score": [e.score for e in explained], "both": [visible.b
 
 # %% [markdown]
 # Blue patches speak **for** the label's class (first line above the picture), orange ones **against** it; the stronger the
-# colour, the larger the weight. Only the eight patches with the largest weights, for or against, are painted. $R^2$ below says how well the
-# linear model fits the thousand answers: where it is low, do not trust the colours.
+# colour, the larger the weight (each picture on a scale of its own). Only the eight patches with the largest weights, for or
+# against, are painted. $R^2$ below says how well the linear model fits the thousand answers: where it is low, do not trust the colours.
+#
+# 中文：藍色支持標籤的類別，橘色反對；顏色越強，權重越大（每張圖各用自己的尺度）。只塗權重絕對值最大的八塊。R² 表示線性模型和一千次
+# 回答有多吻合；太低時，不要相信顏色。
 #
 # **Look and think.** On which pictures does the network use something that is not food?
 
@@ -208,7 +214,8 @@ show(figures_lime.stability(images[picked], stable.explanations, stable.overlap,
 
 # %% [markdown]
 # The dots of one column are the weights of one patch under five seeds: on the left the patches whose weights lie furthest from 0, on
-# the right those nearest to it. **Look and think.** Which weights lie clearly on one side of 0 under all five seeds? Which patches
+# the right those nearest to it (those between are left out). Painted in the pictures are each seed's own five strongest patches;
+# the overlap is what two seeds share of these, divided by all that either has. **Look and think.** Which weights lie clearly on one side of 0 under all five seeds? Which patches
 # would you mention in a report, and which not?
 #
 # 中文：每一欄的點是同一塊在五個種子下的權重。哪幾塊五次都明顯在 0 的同一側？報告裡你會提哪幾塊？
@@ -330,7 +337,8 @@ notebook.fact("smoothgrad", {"kept": kept})
 
 # %% [markdown]
 # Below each map: the share of the fifty noisy pictures to which the network still gives the answer it gave to the clean one.
-# Where that share is low, the average explains pictures the network *misreads*. So the noise has to be chosen with care.
+# Where that share is low, most copies get another answer than the clean picture: the average then describes a network that has
+# changed its mind. (On a picture that was wrong from the start, the new answer may even be right.) So the noise has to be chosen with care.
 #
 # 中文：圖下數字：五十張雜訊圖中答案不變的比例；太低時，這張圖解釋的是看錯的圖片。
 
@@ -360,7 +368,7 @@ quiz.ask("smoothgrad")
 #
 # $$x^* = \arg\max_x \; a_{\ell,c}\bigl(T(x)\bigr)$$
 #
-# $a_{\ell,c}$ is the mean activation of filter $c$ in layer $\ell$; $T$ shifts, turns and scales the picture at random, so
+# $a_{\ell,c}$ is the mean *positive* activation of filter $c$ in layer $\ell$ (what lies below 0 counts as 0), less a small price on roughness; $T$ shifts, turns and scales the picture at random, so
 # that only patterns survive which do not depend on single pixels. The picture is described by its Fourier coefficients in
 # decorrelated colours, which keeps it free of the high-frequency patterns that otherwise win.
 # *Erhan et al. 2009; Olah, Mordvintsev & Schubert 2017, "Feature Visualization".*
@@ -383,15 +391,16 @@ bright = visible.follows_brightness(respond[f"layer {early}, filter 0"], images)
 notebook.fact("filters", {"rows": list(respond), "bottom": bottom, "bright": bright})
 
 # %% [markdown]
-# Each row has one scale: yellow where the filter responds most, dark violet where least.
+# Each row has one scale: yellow where the filter responds most, dark violet where least. A layer's number is its place in
+# `model.features`, from the picture (low) to the answer (high).
 #
 # ### What does a filter like to see?
 #
-# Read the figure from top to bottom. A filter of an early layer sees a few pixels only and can ask for no more than a colour or
-# fine stripes; a later one (further down in the figure) sees a larger part of the picture, and can ask for larger patterns, made
+# Read the figure from top to bottom. A filter of an early layer sees a few pixels only and can ask for no more than a colour, an
+# edge or fine stripes (larger blotches there come from the random start, not from the filter); a later one (further down in the figure) sees a larger part of the picture, and can ask for larger patterns, made
 # of several parts. Where two drawings of a row look alike, two filters want nearly the same.
 #
-# 中文：由上往下看：前面的層只看得到幾個像素，要的是顏色或細條紋；後面的層（圖的下方）看得到更大的範圍，要的圖樣可以更大、由更多
+# 中文：由上往下看：前面的層只看得到幾個像素，要的是顏色、邊緣或細條紋（那裡的大斑塊來自隨機的起點，不是濾波器的要求）；後面的層（圖的下方）看得到更大的範圍，要的圖樣可以更大、由更多
 # 部分組成。
 
 # %%
@@ -406,9 +415,9 @@ show(figures.strip(frames, at, title=f"Layer {late}, filter 0: the picture while
 # %% [markdown]
 # ### Is the visualisation right? Compare it with real crops
 #
-# Beside the middle of each drawing, on the same scale: the crops of training pictures that activate the same filter most. Below
-# a crop stands its highest activation, below the drawing the highest anywhere in the *whole* drawing. (That is made for the mean over
-# its surface, so at its best place a real crop may have more.) If both show the same thing, believe it. A drawing that looks like none of the crops tells what the filter *could*
+# Beside the middle of each drawing, on the same scale: the crops of training pictures that activate the same filter most. The
+# number is the highest activation: in the crop, or anywhere in the *whole* drawing. (The drawing was made for a high *mean*, so
+# a crop may beat it at one place.) If both show the same thing, believe it. A drawing that looks like none of the crops tells what the filter *could*
 # react to, not what it is used for.
 #
 # 中文：右邊是真實圖片中最能激發該濾波器的區塊（和左邊的圖同一比例，數字是最高的活化值）。兩者相符，視覺化才可信；如果和哪一塊都
@@ -428,6 +437,8 @@ figure = figures.filter_and_crops(channels[:5], wanted, excited, *rest, title=ti
 show(figure, "cnn_16_filters_and_crops")
 
 # %% [markdown]
+# **Look and think.** For which filter do the real crops show what the drawing shows, so that you would believe it?
+#
 # ### As the course drew it: starting from the photograph
 #
 # Started from the photograph and without $T$ or Fourier coefficients, the climb ends in the same kind of fine, high-frequency
@@ -440,9 +451,6 @@ start = filters.visualize(model, middle, 0, start=images, recipe="course")
 table = {"picture": (images, None), "activation": (figures.unit(respond[f"layer {middle}, filter 0"]), "viridis")}
 table["after 100 steps"] = (start, None)
 show(figures.rows(columns, table, title=f"Layer {middle}, filter 0, recipe course"), "cnn_17_filters_course")
-
-# %% [markdown]
-# **Look and think.** For which filter do the real crops show what the drawing shows, so that you would believe it?
 
 # %%
 quiz.ask("filters")
@@ -490,7 +498,8 @@ show(figures.rows(columns, table, title="Integrated gradients, 64 steps from bla
 # your tolerance (its median is printed below the figure; dotted: one thousandth). Where black scores nearly as high as the picture
 # (a sum near 0 in the figure above), a tiny miss is already a large percentage. Steps are placed and weighted by the rule of
 # Gauss and Legendre, the most exact one for smooth curves; but a network of ReLUs has a kink wherever a unit switches on or off
-# along the way, so some gap stays. The figure shows it for five pictures: the line is their median, the band reaches from the
+# along the way, so some gap stays (your network may
+# not get below one thousandth even with 128). The figure shows it for five pictures: the line is their median, the band reaches from the
 # smallest to the largest. (`settle=False` leaves the sum as it is; by default the library shares out the rest over the pixels, at
 # most 1 % of each.)
 #
@@ -509,6 +518,8 @@ notebook.fact("steps", {"median": medians, "falls": (medians[0] / medians[-1]).l
 #
 # "Nothing" can be black, white, a blurred copy, or the picture's mean colour. Pixels that equal the baseline get no share,
 # whatever they show.
+#
+# 中文：「什麼都沒有」可以是全黑、全白、模糊的副本，或整張圖的平均色。和基準相同的像素分不到貢獻，不管它是什麼。
 
 # %%
 table = {"picture": (images[few], None), "black": (maps["integrated gradients"][few], "hot")}
@@ -526,9 +537,9 @@ quiz.ask("gradients")
 # %% [markdown]
 # ## 9. Five answers side by side
 #
-# Do the methods agree? First look, then count. (The filters of section 7 explain a *part of the network*; beside the
-# others stands not filter 0, but the activation of the last layer's filter that this class uses most: whose activation times
-# gradient, summed over the map, is largest. This is a close relative of Grad-CAM, Selvaraju et al. 2017, which adds up all filters, weighted by their gradients.) Below LIME: the rank
+# Do the methods agree? First look, then count. (A filter drawing explains a *part of the network*, not a picture. So what is
+# called "filters" from here on is something else: where the last layer's most useful filter responds, the one whose activation
+# times gradient, summed over the map, is largest for this class. This is a close relative of Grad-CAM, Selvaraju et al. 2017, which adds up all filters, weighted by their gradients.) Below LIME: the rank
 # correlation of its map (all patches) with the saliency map. Maps are compared without sign, averaged to 16 x 16 cells.
 #
 # 中文：把五種方法的結果並排比較，再用等級相關係數計算它們有多一致（不分正負，先平均成 16 × 16 格）。「filters」不是第 7 節的濾波器 0，
@@ -562,7 +573,7 @@ quiz.ask("agreement")
 # and ends with a better question. Each test has some **controls**, maps that make no use of the network: a random one, a uniform
 # one (equally bright everywhere), the edges of the picture (Sobel filter), the food pixels where known (food mask). A method
 # no better than the random, uniform or edge map has shown nothing in that test; one that stays below the food mask has shown no
-# more than "look at the food". And no test stands alone: you will see a map without any content pass one of them.
+# more than "look at the food". (Test 2 is read differently, see there.) And no test stands alone: you will see a map without any content pass one of them.
 #
 # 中文：漂亮的圖不一定是對的。這一節用四種方法檢驗五種解釋，最後換一個更好的問法。每個檢驗都有「對照組」（隨機圖、均勻圖、邊緣圖、
 # 食物遮罩）：它們完全沒用到模型。比不過隨機圖、均勻圖或邊緣圖，在該檢驗中就什麼也沒證明；只輸給食物遮罩，則表示它告訴我們的不比
@@ -601,6 +612,18 @@ show(figures_trust.srg(gains, "LIME", *curves["LIME"]["mean"], baselines=baselin
 ranked = [*order, "|integrated gradients|"]
 notebook.fact("removal", {"names": ranked, "gain": [sum(v.mean() for v in gains[name].values()) / 3 for name in ranked]})
 
+# %% [markdown]
+# Thin black lines: one standard error to either side of the mean; with ten pictures small differences mean nothing.
+#
+# Integrated gradients come twice, with their sign and without (|…|). Is the sign of any use here? Neighbouring pixels often have
+# shares of opposite sign, which cancel in the sum. Taking away the positive ones alone tears these pairs apart.
+#
+# 中文：細黑線：平均 ± 一個標準誤（十張圖）；差距很小時沒有意義。相鄰像素的貢獻常一正一負、互相抵消；只移除正的會拆散它們。那麼在這個
+# 檢驗中，正負號有用嗎？
+
+# %%
+quiz.ask("removal")
+
 # %%
 falls = {name: {kind: float(both[0].mean()) for kind, both in curves[name].items()} for name in ranked}
 for way in baselines:
@@ -610,27 +633,15 @@ reverse = trust.srg(model, images, targets, -judged["LIME"], steps=10)
 print(f"LIME upside down: SRG {reverse.mean():+.3f} instead of {gains['LIME']['mean'].mean():+.3f}")
 
 # %% [markdown]
-# Thin black lines: one standard error to either side of the mean; with ten pictures small differences mean nothing.
-#
-# Integrated gradients come twice, with their sign and without (|…|). Is the sign of any use here? Neighbouring pixels often have
-# shares of opposite sign, which cancel in the sum. Taking away the positive ones alone tears these pairs apart.
-#
-# 中文：細黑線：平均 ± 一個標準誤（十張圖）；差距很小時沒有意義。相鄰像素的貢獻常一正一負、互相抵消；只移除正的會拆散它們。那麼在這個
-# 檢驗中，正負號有用嗎？
-#
 # **Look and think.** Which order of the methods depends less on the baseline: that of one curve, or that of SRG?
-
-# %%
-quiz.ask("removal")
-
-# %% [markdown]
+#
 # ### Test 2. Destroy the network: does the map notice?
 #
 # **Idea.** A map that explains *this network* must change when the network's weights are replaced by random ones. Layers are
-# randomised one after the other, from the input upwards; below each map stands how alike it still is to the first (rank correlation on
-# a 16 x 16 grid, mean over the pictures; every second of the layers that have weights is shown). LIME draws its samples by chance (only 150 here, against
-# 1,000 above), so its number has a ceiling below 1: how alike two maps of *one* network are, drawn with two seeds (in the figure's
-# title). Only a value clearly below this ceiling shows that LIME has reacted. Adebayo et al. began at the output; but then the layers below still compute the same, and maps look alike
+# randomised one after the other, from the input upwards (every second layer with weights is shown). The number below a map says how
+# similar it still is to the map of the trained network (rank correlation on a 16 x 16 grid, mean over the ten pictures). LIME is random
+# (only 150 samples here, against 1,000 above): even for the *same* network, two seeds give maps that are only as similar as the
+# figure's title says. Only a value clearly below this ceiling shows that LIME has reacted. Adebayo et al. began at the output; but then the layers below still compute the same, and maps look alike
 # for that reason alone (Binder et al. 2023). So we begin at the input.
 # *Adebayo et al. 2018, "Sanity Checks for Saliency Maps"; Binder et al. 2023, "Shortcomings of Top-Down Randomization".*
 #
@@ -671,6 +682,9 @@ title += f"\n(mean over {len(images)} pictures, without sign; LIME's ceiling, tw
 show(figures_trust.strip(steps, shown, alike, picture=images[picked], title=title), "cnn_24_randomised")
 
 # %% [markdown]
+# (A regular grid of dots in the right columns is made by the strided convolutions: with random weights the gradient does not reach
+# all pixels equally.)
+#
 # **Look and think.** What does a method still show of the picture when the whole network is random? And does any number *clearly*
 # rise from one column to the next (ups and downs near 0, or far below LIME's ceiling, may be chance)? A map that comes back
 # although more of the network is random shows what it takes from the picture.
@@ -683,7 +697,8 @@ quiz.ask("randomised")
 # %% [markdown]
 # ### Test 3. A detective story
 #
-# A colleague sends you a second network. "Fine-tuned like yours, on the same pictures, and look how well it does on desserts!" The
+# A colleague sends you a second network. "Fine-tuned from the same start, for a shorter time, on some of the same
+# pictures, and look how well it does on desserts!" The
 # cell below has her numbers, on her validation pictures. Before you use it, you explain it: three of her dessert
 # pictures, your network beside hers.
 #
@@ -764,7 +779,7 @@ notebook.fact("square", {"names": order, "hits": [finds["highest pixel in the sq
 
 # %% [markdown]
 # **Look and think.** SmoothGrad is only saliency averaged over noise. How far apart are the two here, and what may the noise have
-# done to the speckles outside the square? And which is nearer to the square, integrated gradients with their sign or without?
+# done to the speckles outside the square? And which points at the square more often, integrated gradients with their sign or without?
 
 # %%
 quiz.ask("square")
@@ -774,13 +789,15 @@ quiz.ask("square")
 #
 # **Idea.** Our scenes are composed, so every object can be taken away and the scene rendered again: the table is where it was, the
 # shadow gone. No grey patch, nothing that is strange to the network. How far does the score (logit) of the class fall without object $k$?
-# That is $d_k$; the map gives object $k$ the number $m_k$, the sum over its visible pixels. Do both put the objects in the same order?
+# That is $d_k$; the map gives object $k$ the number $m_k$, the sum over its visible pixels. Do both put the objects in the same order? A map without sign gives
+# every object a positive number, so it cannot say that an object speaks *against* the class; only LIME and integrated gradients can.
 #
 # $$\text{single deletion} = \tfrac12\,\rho_{\text{Spearman}}(d, m) + \tfrac12 \qquad\text{(1: same order, 0.5: objects in random order)}$$
 #
 # *After Hesse, Schaub-Meyer & Roth 2023, "FunnyBirds", section 4.*
 #
-# 中文：把場景裡的某個物體真的拿掉、重新合成一張圖，分數降多少？解釋圖給每個物體的份量，順序應該和它一致。
+# 中文：把場景裡的某個物體真的拿掉、重新合成一張圖，分數降多少？解釋圖給每個物體的份量，順序應該和它一致。沒有正負號的圖，每個物體的
+# 份量都是正的，無法表示某個物體「反對」該類別。
 
 # %%
 there, loses = [], []  # objects, and what the score loses without each
@@ -804,7 +821,7 @@ if food.objects is not None:
     show(figures_trust.spread(ordered | whole, chance=0.5, xlabel="single deletion (1: same order, 0.5: objects in random order)", title=title), "cnn_29_objects")
 
 # %% [markdown]
-# Thick black strokes: the mean, with one standard error to either side. (What lay beneath an object comes to light without it, and counts as well.) A sum grows with the size
+# Each dot is one scene, the number on the right their mean. Thick black strokes: the mean, with one standard error to either side. (What lay beneath an object comes to light without it, and counts as well.) A sum grows with the size
 # of an object, whatever the map, so that even the random map may lie above 0.5: the uniform map (size alone) is the control to
 # beat.
 #
@@ -885,14 +902,14 @@ for test, row in tests.items():
 # %% [markdown]
 # "Clearly above": picture by picture the method is ahead of the control, by more than two standard errors of these differences in
 # the mean. There is no winner to crown: the tests ask different questions, on one network and a few pictures. In the randomisation
-# test the control to beat is the edge map (the random map passes by construction), and LIME's number is low in part because its
-# samples are few. A method not clearly above the random, uniform or edge map has shown *nothing* in that test; one not clearly
+# test both controls are fixed by construction (edges at 1, random near 0): to be above the edges says only that a map changed at
+# all, so read the size of the number; LIME's is low in part because its samples are few. A method not clearly above the random, uniform or edge map has shown *nothing* in that test; one not clearly
 # above the food mask has shown no more than "look at the food". One that holds up in several tests of different kind deserves some
 # trust, for networks and pictures *like these*. The same functions take your own maps, from any library:
 # `from hw9.vision import trust`, then `trust.srg(model, images, targets, maps)`.
 #
-# 中文：「明顯高於」＝逐張圖相減，平均差大於兩個標準誤。沒有「最好」的方法：每個檢驗問的問題不同。隨機化檢驗要比的對照組是邊緣圖；
-# 隨機圖必然通過，不能拿來當門檻。沒有明顯高於隨機圖、均勻圖或邊緣圖的，在該檢驗中就什麼也沒證明；在幾種不同檢驗都站得住腳的，
+# 中文：「明顯高於」＝逐張圖相減，平均差大於兩個標準誤。沒有「最好」的方法：每個檢驗問的問題不同。隨機化檢驗的兩個對照組數值是
+# 固定的（邊緣圖 1、隨機圖接近 0）：勝過邊緣圖只表示圖有變，要看數值的大小。沒有明顯高於隨機圖、均勻圖或邊緣圖的，在該檢驗中就什麼也沒證明；在幾種不同檢驗都站得住腳的，
 # 才值得一些信任。
 #
 # **Look and think.** Where a control is best in its column, what does that say about the *test*? Which method would you show a
@@ -947,10 +964,11 @@ show(figures.side_by_side(captions, table), "cnn_32_photographs", folder=noteboo
 #
 # ## Hand in your answers
 #
-# Write your name and student number into the settings at the top, run that cell again, then this one. It writes one file with
-# your answers and the numbers of your figures, says where it lies, and shows what will be graded.
+# This cell writes one file with your answers and the numbers of your figures, says where it lies, and shows what will be
+# graded. If your name and number are not yet in the settings at the top, write them there, run the notebook again from
+# that cell on, and look at the questions once more: your answers are kept.
 #
-# 中文：在最上面的設定填好姓名與學號，重新執行設定那一格，再執行下面這一格，就會產生要繳交的檔案，並列出會被計分的答案。
+# 中文：執行下面這一格就會產生要繳交的檔案，並列出會被計分的答案。若還沒填姓名與學號，請在最上面填好，從那一格起重新執行，再看一次題目（答案會保留）。
 
 # %%
 quiz.hand_in(NAME, NUMBER)
@@ -963,7 +981,8 @@ quiz.hand_in(NAME, NUMBER)
 # | LIME | which patches speak for the class? | only the output | 1,000 forward passes | random; low $R^2$ |
 # | saliency | which pixel changes the score now? | gradient | 1 backward pass | noisy; near zero where saturated |
 # | SmoothGrad | the same, averaged over noise | gradient | 50 backward passes | noise that changes the answer |
-# | filters | what does a part of the network look for? | inside of the network | 100 steps a filter | pretty is not proven: compare with crops |
+# | filter visualisation | what does a part of the network look for? | inside of the network | 100 steps a filter | pretty is not proven: compare with crops |
+# | strongest filter ("filters" in sections 9 to 11) | where does the filter respond that this class uses most? | inside of the network, gradient | 1 backward pass | coarse; one filter of many |
 # | integrated gradients | how is the score shared out? | gradient | 64 backward passes | the baseline decides |
 #
 # No method shows "the" reason. Where several agree, and a test supports them, you may start to believe it.

@@ -137,6 +137,15 @@ def test_source_shows_the_code_without_its_docstring(monkeypatch):
     assert read.find("pre").text.strip() == code.partition("\n")[2].strip()
 
 
+def test_source_is_shown_of_a_lesson_behind_a_link(monkeypatch, tmp_path):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda data, raw: shown.append(data))
+    (tmp_path / "link").symlink_to(notebook.ROOT)
+    monkeypatch.setattr(notebook.inspect, "getsourcefile", lambda _: str(tmp_path / "link" / "hw9" / "notebook.py"))
+    notebook.source(notebook.seed_everything)
+    assert shown[0]["text/plain"].startswith("hw9/notebook.py\n")
+
+
 def test_the_colours_of_code_are_read_on_white_and_on_black():
     page = notebook._coloured("class A:  # note\n    def f(self): return 'a' and 3")
     tints = {tint for tint in re.findall(r"color: (#\w{6})", page)}

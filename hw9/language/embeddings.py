@@ -21,24 +21,22 @@ METHODS = ("pca", "tsne")
 FEWEST = 4  # tokens; a perplexity of 1 needs that many
 
 
-def project(
-    reading: Reading | Tensor, method: str = "pca", layers: int | Sequence[int] | None = None, seed: int = 0
-) -> Tensor:
+def project(reading: Reading | Tensor, method: str = "pca", layers: int | Sequence[int] | None = None) -> Tensor:
     """Every token in 2-D in every layer of `layers` (None: 0, the embedding layer, to L); float32 (layers, T, 2).
 
     Instead of a reading, vectors (L + 1, T, D) of any T tokens, one from each of several sentences for instance. Each
     layer is projected by itself, specials included, and then turned and mirrored, never scaled, onto the layer before
     it (orthogonal Procrustes), so that no point moves with the arbitrary axes alone; a later plane may show other
     directions. Points are centred on 0. t-SNE starts from the plane of the PCA, a later layer from the one before
-    it, so that nothing is left to chance and any `seed` gives the same points; its perplexity is 30, or a third of the
-    tokens where they are few. Raises ValueError or IndexError with one line.
+    it, so that nothing is left to chance; its perplexity is 30, or a third of the tokens where they are few. Raises
+    ValueError or IndexError with one line.
     """
     if method not in METHODS:
         raise ValueError(f"the method must be one of {', '.join(METHODS)}, not {method!r}")
     points = None
     aligned = []
     for states in _states(reading, layers):
-        new = _pca(states)[0] if method == "pca" else _tsne(states, points, seed)
+        new = _pca(states)[0] if method == "pca" else _tsne(states, points)
         points = new if points is None else new @ orthogonal_procrustes(new, points)[0]
         aligned.append(points)
     return torch.from_numpy(np.stack(aligned)).float()
@@ -54,7 +52,7 @@ def _pca(states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return model.fit_transform(states), model.explained_variance_ratio_
 
 
-def _tsne(states: np.ndarray, previous: np.ndarray | None, seed: int) -> np.ndarray:
+def _tsne(states: np.ndarray, previous: np.ndarray | None) -> np.ndarray:
     # A layer that starts from the one before it needs neither a coarse phase (exaggeration) nor many steps: the same
     # divergence and neighbours as 1000 steps from a small start, with a third of the movement and of the time.
     start = (
@@ -63,7 +61,7 @@ def _tsne(states: np.ndarray, previous: np.ndarray | None, seed: int) -> np.ndar
         else {"init": previous.astype(np.float32), "max_iter": 300, "early_exaggeration": 1.0}
     )
     # Barnes-Hut adds its threads' sums in any order, which chaos then makes visible; "exact" repeats itself.
-    model = TSNE(2, perplexity=min(30.0, (len(states) - 1) / 3), method="exact", random_state=seed, **start)
+    model = TSNE(2, perplexity=min(30.0, (len(states) - 1) / 3), method="exact", random_state=0, **start)
     points = model.fit_transform(states).astype(np.float64)
     return points - points.mean(0)
 

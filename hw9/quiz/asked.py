@@ -93,10 +93,10 @@ def parse(asked: Asked, given: Any) -> Answer | None:
     if hasattr(given, "tolist"):
         given = given.tolist()
     if isinstance(given, list | tuple | set | frozenset):
-        given = " ".join(str(one) for one in given)
+        given = " ".join(map(_word, given))
     if given is not None and not isinstance(given, str | int | float):
         raise ValueError(f"{asked.question.id} cannot be answered with {type(given).__name__}: {_how(asked)}")
-    text = unicodedata.normalize("NFKC", "" if given is None else str(given)).strip().lower()
+    text = unicodedata.normalize("NFKC", "" if given is None else _word(given)).strip().lower()
     if not text:
         return None
     if asked.question.kind == "number":
@@ -118,7 +118,15 @@ def parse(asked: Asked, given: Any) -> Answer | None:
     return tuple(names[word] for word in words) or None
 
 
+def _word(given: Any) -> str:
+    """One option as a word; 2.0, out of a tensor, is 2."""
+    return f"{given:.0f}" if isinstance(given, float) and given.is_integer() else str(given)
+
+
 def _number(asked: Asked, text: str) -> float:
+    if re.fullmatch(r"-?[1-9]\d{0,2},\d{3}", text):  # a thousand to some, between one and two to others
+        whole, part = text.replace(",", ""), text.replace(",", ".")
+        raise ValueError(f"{asked.question.id}: {text} can be read in two ways: write {whole} or {part}")
     try:
         number = float(re.sub(r"^(-?\d+),(\d+)$", r"\1.\2", text))
     except ValueError:
@@ -183,9 +191,8 @@ def _options(options: Mapping[str, Text] | Made, varied: Mapping[str, str], fact
         for key, text in options.items():
             yield Option(key, key, _filled(text, varied, facts))
         return
-    found = _at(options.each, facts) if options.each else options.count
-    if isinstance(found, str):
-        found = _at(found, facts)
+    path = options.each or options.count
+    found = _at(path, facts) if isinstance(path, str) else path
     if isinstance(found, int) and not isinstance(found, bool) and 0 < found <= MOST:
         found = [*range(options.first, options.first + found)]
     if not isinstance(found, list) or not 2 <= len(found) <= MOST:

@@ -131,6 +131,8 @@ def load_bank(path: str | Path | None = None) -> Bank:
             wrong += [f"{file.name}, {name}, {one}" for one in about]
             if not about:
                 found[name] = _question(raw)
+    if len(set(salts)) > 1:
+        wrong.append(f"salt: the files name several ({', '.join(sorted(set(salts)))}): name one")
     if wrong:
         raise ValueError("\n".join(wrong))
     return Bank(tuple(found.values()), *salts[:1])

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from hw9.quiz import cards, written
+from hw9.quiz import cards, handin, written
 from hw9.quiz.bank import load_bank
 from hw9.quiz.facts import Facts, runs_folder
 from hw9.quiz.session import Session, where
@@ -47,7 +47,7 @@ def begin(part: str, data: str, weights: str, *, student: Any = "") -> str:
     global _current
     before, _current = _current, None
     found = Facts(part, re.sub(r"[^\w.+-]+", "-", str(data))[:80], weights)
-    session = Session(found, load_bank(), student=str(student or "").strip()[:40], folder=runs_folder())
+    session = Session(found, load_bank(), student=handin.tidy(student or "")[:40], folder=runs_folder())
     # Where nobody is there, what is stored depends on no one's earlier answers.
     line = "" if os.environ.get("HW9_STATIC") == "1" else session.restore(before)
     _current = session
@@ -109,6 +109,10 @@ def hand_in(name: Any = "", number: Any = "") -> str:
     rows = session.summary(found)
     cards.display(*written.table([("question 題目", "your answer 你的答案", ""), *rows]))
     lines = [f"{found.name} ({found.number}), {len(found.answers)} of {len(rows)} questions answered: hand in {path}"]
-    if session.student and session.student != found.number:
-        lines.append(f"You were asked as {session.student}: give that number, or begin again with {found.number}.")
+    if session.student != found.number:
+        how = f"as {session.student}: give that number, or" if session.student else "without a number:"
+        again = f"run quiz.begin and the questions again with {found.number}"
+        lines.append(f"You were asked {how} {again}. 題目因學號而異，請用同一個學號重新執行。")
+    if changed := session.changed(session.section("")):
+        lines.append(f"{len(changed)} answers are from before your run or number changed: look again. 請再看一次。")
     return "\n".join(lines)

@@ -166,9 +166,9 @@ class _Card:
 
     def keep(self) -> Asked | None:
         """Keep what is chosen or written now; None, with a line, where it is no answer."""
-        if (now := self.current()) is None:
-            return None
         try:
+            if (now := self.current()) is None:
+                return None
             self.say(self.session().answer(now, self.read()))
         except ValueError as error:
             self.say(str(error))

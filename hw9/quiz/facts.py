@@ -42,7 +42,7 @@ class Facts:
         for step in rest:
             if isinstance(found, Mapping) and step in found:
                 found = found[step]
-            elif isinstance(found, list) and step.isdecimal() and int(step) < len(found):
+            elif isinstance(found, list) and step.isdecimal() and len(step) < 10 and int(step) < len(found):
                 found = found[int(step)]
             else:
                 raise KeyError(path)

@@ -24,6 +24,7 @@ p { margin: .4em 0; } ul, ol { margin: .4em 0; padding-left: 1.6rem; }
 .good, .bad { font-weight: 600; } h3 [lang=zh-Hant] { display: block; } ul { list-style: none; }
 .note { background: var(--soft); border-radius: .3rem; padding: .3rem .7rem; } small { opacity: .8; }
 """
+PAGE = "<title>Homework 9: "  # by which a page of feedback is known
 # Nothing is fetched or run, whatever the page may hold.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
@@ -38,7 +39,7 @@ def page(student: Student) -> str:
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>Homework 9: {who}</title>\n<style>{STYLE}</style></head>\n"
+        f"{PAGE}{who}</title>\n<style>{STYLE}</style></head>\n"
         f'<body><h1>Homework 9 <span lang="zh-Hant">作業九</span></h1>\n'
         f"<p>{who}<br><strong>{points:g} of {of:g} points</strong> "
         f'<span lang="zh-Hant">（{of:g} 分中得 {points:g} 分）</span></p>\n{parts}</body></html>\n'

@@ -5,6 +5,7 @@ import hashlib
 import importlib.metadata
 import platform
 import re
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,19 +34,26 @@ class HandIn:
     hashes: dict[str, str]  # data, weights, package
     versions: dict[str, str]
     time: str  # ISO 8601, UTC
-    nonce: str  # drawn as the first answer of this run was given; the same in two files where one is a copy
+    nonce: str  # drawn with the answers; the same in two files where one is a copy or both are from one run
     intact: bool = True
 
 
 def who(name: Any, number: Any) -> tuple[str, str]:
     """A name and a student number, tidied; raises ValueError with one line for what is none."""
     name = " ".join(str("" if name is None else name).split())
-    number = str("" if number is None else number).strip()
+    number = tidy(number)
     if not name or len(name) > 100 or not name.isprintable():
-        raise ValueError('the name is missing or none: quiz.hand_in("your name", "your student number")')
+        raise ValueError(
+            "there is no name yet: write yours into NAME in the settings at the top, and run from there on"
+        )
     if not NUMBER.fullmatch(number):
         raise ValueError(f"{number[:50]!r} is no student number: give up to 40 letters, digits, - _ or .")
     return name, number
+
+
+def tidy(number: Any) -> str:
+    """A student number as it is kept, with full-width letters and digits made plain."""
+    return unicodedata.normalize("NFKC", str("" if number is None else number)).strip()
 
 
 def write(handin: HandIn, folder: Path) -> Path:
@@ -76,7 +84,8 @@ def package_hash() -> str:
     """The SHA-256 of the package's sources, the same with the line ends of any system."""
     found = hashlib.sha256()
     package = ROOT / "hw9"
-    for path in sorted(p for p in package.rglob("*") if p.suffix in {".py", ".yaml", ".js", ".css", ".html"}):
+    sources = (p for p in package.rglob("*") if p.suffix in {".py", ".yaml", ".js", ".css", ".html"})
+    for path in sorted(p for p in sources if ".ipynb_checkpoints" not in p.parts):  # JupyterLab's copies
         found.update(path.relative_to(package).as_posix().encode() + b"\0")
         found.update(path.read_bytes().replace(b"\r\n", b"\n") + b"\0")
     return found.hexdigest()

@@ -23,9 +23,10 @@ MAX_PACKED = 20 * 2**20  # of a student's own archive inside the platform's; the
 MAX_VALUES = 200_000  # in one hand-in
 MAX_DEPTH = 40  # lists and objects inside each other; a hand-in has less than ten
 MAX_MEMBERS = 10_000  # of one student; the lesson with all its files has 1,500
-MAX_UNPACKED = (60 * 2**20, 20 * 2**20)  # what is read of one student in the platform's archive, and in his own
-MAX_COURSE = 2**30  # of hand-ins in the platform's archive; a course of 500 has about 200 MB
+MAX_UNPACKED = (60 * 2**20, 20 * 2**20)  # what is read of one student in the platform's archive, and in one of his own
+MAX_COURSE = 2**30  # of hand-ins in all archives together; a course of 500 has about 200 MB
 MAX_RATIO = 200  # unpacked to packed size of anything above 100 KB; a hand-in has about 5
+TOO_MUCH = "unpacks to more than {}, as no student's files do: not read"
 NAMED = 10  # files of other kinds that are named in one line
 JUNK = {"__macosx", ".ds_store", "thumbs.db", "desktop.ini", ".git", ".ipynb_checkpoints"}
 BROKEN = {"Cc", "Cf", "Cs"}  # categories of characters: control, invisible, half of a pair
@@ -55,9 +56,34 @@ class Incoming:
 
 @dataclass(frozen=True)
 class _File:
-    where: str
+    where: str  # for people, and cut where it is long
+    name: str
     size: int
     open: Callable[[], IO[bytes]]
+
+
+@dataclass
+class _Reading:
+    """What one call of `collect` has come upon: beside hand-ins and problems the files of other kinds, and how many
+    bytes of hand-ins were in archives: of the student at hand, and of all."""
+
+    incoming: Incoming = field(default_factory=Incoming)
+    others: list[str] = field(default_factory=list)
+    student: int = 0
+    course: int = 0
+
+    def charge(self, size: int, whose: str) -> None:
+        """Count bytes about to be read; raises ValueError for a student with too much, _Full for a course."""
+        self.student += size
+        if self.student > MAX_UNPACKED[0]:
+            raise ValueError(TOO_MUCH.format(_size(MAX_UNPACKED[0])))
+        self.course += size
+        if self.course > MAX_COURSE:
+            raise _Full(f"holds more than {_size(MAX_COURSE)} of hand-ins: from {whose} on, not read")
+
+
+class _Full(ValueError):
+    """There is more in archives than is read of a whole course."""
 
 
 def collect(source: str | Path) -> Incoming:
@@ -68,14 +94,15 @@ def collect(source: str | Path) -> Incoming:
     source = Path(source).expanduser()
     if not source.exists():
         raise FileNotFoundError(f"{source}: there is no such folder, archive or file")
-    incoming, others = Incoming(), []
+    reading = _Reading()
     if source.is_dir():
-        for file in _walk(source, incoming):
-            _take(file, incoming, others)
+        for file in _walk(source, reading.incoming):
+            _take(file, reading)
     else:
-        _take(_File(clean(source.name), source.stat().st_size, lambda: source.open("rb")), incoming, others)
-    _say_others(incoming, others)
-    return incoming
+        size = source.stat().st_size
+        _take(_File(clean(source.name), source.name, size, lambda: source.open("rb")), reading)
+    _say_others(reading)
+    return reading.incoming
 
 
 def clean(value: object, limit: int = 120) -> str:
@@ -104,88 +131,88 @@ def _walk(folder: Path, incoming: Incoming) -> Iterator[_File]:
                 continue
             where = clean(path.relative_to(folder).as_posix(), 300)
             if stat.S_ISREG(status.st_mode):
-                yield _File(where, status.st_size, lambda path=path: path.open("rb"))
+                yield _File(where, path.name, status.st_size, lambda path=path: path.open("rb"))
             else:
                 incoming.problems.append((where, "a link or a device, not a file: not read"))
 
 
-def _take(file: _File, incoming: Incoming, others: list[str], level: int = 0) -> None:
+def _take(file: _File, reading: _Reading, level: int = 0) -> None:
     """Read one file if it can be a hand-in or an archive of some; any other joins `others`."""
-    if _left_behind(file.where):
+    if _left_behind(file):
         return
-    if not _wanted(file.where):
-        others.append(file.where)
+    if not _wanted(file):
+        reading.others.append(file.where)
         return
     try:
-        if _packed(file.where):
-            _take_archive(file, incoming, others, level)
+        if _packed(file):
+            _take_archive(file, reading, level)
         else:
-            incoming.found.append(_parse(_read(file), file.where))
+            reading.incoming.found.append(_parse(_read(file), file.where))
     except ValueError as error:
-        incoming.problems.append((file.where, clean(str(error), 300)))
+        reading.incoming.problems.append((file.where, clean(str(error), 300)))
     except DAMAGED as error:
         reason = getattr(error, "strerror", None) or clean(str(error)) or type(error).__name__
-        incoming.problems.append((file.where, f"cannot be read ({reason})"))
+        reading.incoming.problems.append((file.where, f"cannot be read ({reason})"))
 
 
-def _left_behind(name: str) -> bool:
+def _left_behind(file: _File) -> bool:
     """Whether a file is one that systems leave behind."""
-    parts = name.lower().split("/")
-    return bool(JUNK & set(parts)) or parts[-1].startswith("._")
+    return bool(JUNK & set(file.where.lower().split("/"))) or file.name.startswith("._")
 
 
-def _wanted(name: str) -> bool:
-    return name.lower().endswith((".json", ".json.txt", ".zip"))
+def _wanted(file: _File) -> bool:
+    return file.name.lower().endswith((".json", ".json.txt", ".zip"))
 
 
-def _packed(name: str) -> bool:
-    return name.lower().endswith(".zip")
+def _packed(file: _File) -> bool:
+    return file.name.lower().endswith(".zip")
 
 
-def _most(name: str) -> tuple[str, int]:
-    """What a file of that name is, and how many bytes of it are read at most."""
-    return ("a student's archive", MAX_PACKED) if _packed(name) else ("a hand-in", MAX_BYTES)
+def _most(file: _File) -> tuple[str, int]:
+    """What such a file is, and how many bytes of it are read at most."""
+    return ("a student's archive", MAX_PACKED) if _packed(file) else ("a hand-in", MAX_BYTES)
 
 
 def _read(file: _File) -> bytes:
-    what, most = _most(file.where)
+    what, most = _most(file)
     if file.size > most:
         raise ValueError(f"{_size(file.size)}, and {what} has less than {_size(most)}: not read")
     with file.open() as opened:
         return opened.read(most)
 
 
-def _take_archive(file: _File, incoming: Incoming, others: list[str], level: int) -> None:
+def _take_archive(file: _File, reading: _Reading, level: int) -> None:
     if level >= len(MAX_UNPACKED):
         raise ValueError("an archive in an archive in an archive: not read")
     # The first archive is the platform's, may be large, and stays on the disk; one inside it is a student's.
     with io.BytesIO(_read(file)) if level else file.open() as packed, zipfile.ZipFile(packed) as archive:
         files = [_member(archive, member, file.where) for member in archive.infolist() if not member.is_dir()]
         shares = {file.where: files} if level else _by_student(files, file.where)
-        course = 0
         for whose, share in shares.items():
+            if not level:
+                reading.student = 0
             try:
-                course += _checked_size(share, level)
+                reading.charge(_checked_size(share, level), whose)
+            except _Full:
+                raise
             except ValueError as error:
-                incoming.problems.append((whose, str(error)))
+                reading.incoming.problems.append((whose, str(error)))
                 continue
-            if course > MAX_COURSE:
-                raise ValueError(f"holds more than {_size(MAX_COURSE)} of hand-ins: from {whose} on, not read")
             for one in share:
-                _take(one, incoming, others, level + 1)
+                _take(one, reading, level + 1)
 
 
 def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, within: str) -> _File:
     name = posixpath.normpath("/" + member.filename.replace("\\", "/")).lstrip("/")
     where = f"{within}/{name}"  # to be read by people: nothing is ever written there
-    return _File(clean(where, 300), member.file_size, _opener(archive, member))
+    return _File(clean(where, 300), posixpath.basename(name), member.file_size, _opener(archive, member))
 
 
 def _by_student(files: list[_File], archive: str) -> dict[str, list[_File]]:
     """The files of a platform's archive by whose they are, so that what one hands in costs no other: by the first
     folder that they do not all share (Moodle, Gradescope), or by their beginning, up to a _ (Canvas: "ada_12_34_...").
     """
-    files = [file for file in files if not _left_behind(file.where)]
+    files = [file for file in files if not _left_behind(file)]
     common = posixpath.commonpath([posixpath.dirname(file.where) for file in files] or [archive])
     shares: dict[str, list[_File]] = {}
     for file in files:
@@ -198,10 +225,10 @@ def _checked_size(files: list[_File], level: int) -> int:
     """How many bytes of hand-ins are in one student's files; raises ValueError where they are too much to read."""
     if len(files) > MAX_MEMBERS:
         raise ValueError(f"{len(files):,} files, as no student has: not read")
-    wanted = [file for file in files if _wanted(file.where) and file.size <= _most(file.where)[1]]
+    wanted = [file for file in files if _wanted(file) and file.size <= _most(file)[1]]
     if sum(file.size for file in wanted) > MAX_UNPACKED[level]:
-        raise ValueError(f"unpacks to more than {_size(MAX_UNPACKED[level])}, as no student's files do: not read")
-    return sum(file.size for file in wanted if not _packed(file.where))
+        raise ValueError(TOO_MUCH.format(_size(MAX_UNPACKED[level])))
+    return sum(file.size for file in wanted if not _packed(file))
 
 
 def _opener(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Callable[[], IO[bytes]]:
@@ -271,18 +298,18 @@ def _inside(value: dict | list) -> list:
     return list(value.values()) if isinstance(value, dict) else value
 
 
-def _say_others(incoming: Incoming, others: list[str]) -> None:
+def _say_others(reading: _Reading) -> None:
     """One line for each folder with files of another kind, whether they lie beside a hand-in or instead of one."""
-    answered = {posixpath.dirname(found.where) for found in incoming.found}
+    answered = {posixpath.dirname(found.where) for found in reading.incoming.found}
     folders: dict[str, list[str]] = {}
-    for where in others:
+    for where in reading.others:
         folders.setdefault(posixpath.dirname(where), []).append(where)
     for folder, files in folders.items():
         names = ", ".join([files[0], *map(posixpath.basename, files[1:NAMED])])
         more = f" and {len(files) - NAMED} more" if len(files) > NAMED else ""
         what = "notebooks" if all(name.lower().endswith(".ipynb") for name in files) else "neither .json nor .zip"
         beside = "passed over" if folder in answered else "the .json file that quiz.hand_in wrote is wanted"
-        incoming.problems.append((clean(names + more, 1000), f"{what}: {beside}"))
+        reading.incoming.problems.append((clean(names + more, 1000), f"{what}: {beside}"))
 
 
 def _size(count: int) -> str:

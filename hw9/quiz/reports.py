@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from hw9.files import replacing
 from hw9.quiz.bank import Made, Question
-from hw9.quiz.feedback import page
+from hw9.quiz.feedback import PAGE, page
 from hw9.quiz.grading import Graded, Grades, Mark, Student
 from hw9.quiz.keys import Answer
 
@@ -26,8 +27,9 @@ RESERVED = {"con", "prn", "aux", "nul", *(f"{name}{n}" for name in ("com", "lpt"
 def write(grades: Grades, target: Path) -> list[Path]:
     """Write `target` (grades.csv) and beside it items.csv, twins.csv, problems.csv and feedback/; returns the paths.
 
-    There must be a student at least. Raises ValueError where the grades would be written over by another table; OSError
-    where that cannot be written.
+    There must be a student at least. Pages of feedback that an earlier grading left there, of nobody in `grades`, are
+    removed. Raises ValueError where the grades would be written over by another table, or a table is open in a
+    spreadsheet; OSError where that cannot be written.
     """
     folder = target.parent
     if target.name.casefold() in BESIDE:
@@ -44,14 +46,20 @@ def write(grades: Grades, target: Path) -> list[Path]:
         _write_table(path, header, rows)
     pages = folder / "feedback"
     pages.mkdir(exist_ok=True)
+    written = {}
     for name, student in zip(file_names(grades.students), grades.students, strict=True):
-        (pages / f"{name}.html").write_text(page(student), encoding="utf-8", errors="replace")
+        written[pages / f"{name}.html"] = page(student)
+    for path in set(pages.glob("*.html")) - set(written):
+        if PAGE in path.read_text(encoding="utf-8", errors="replace"):
+            path.unlink()  # of an earlier grading: with it a student would have two grades
+    for path, content in written.items():
+        path.write_text(content, encoding="utf-8", errors="replace")
     return [*tables, pages]
 
 
 def grade_table(grades: Grades) -> list[dict[str, Any]]:
-    """One row per student: points of each part and of both, notes, and the points of each question: empty where it was
-    not answered, "-" where it counts for nobody. A part that others have handed in counts for everybody."""
+    """One row per student: points of each part and of both, notes, and the points of each question: empty where nothing
+    was given, "-" where it counts for nobody. A part that others have handed in counts for everybody."""
     rows = []
     for student in grades.students:
         row: dict[str, Any] = {"number": student.number, "name": student.name}
@@ -75,7 +83,7 @@ def grade_table(grades: Grades) -> list[dict[str, Any]]:
 
 
 def _cell(mark: Mark | None) -> float | str:
-    if mark is None or (mark.counts and mark.answer is None):
+    if mark is None or (mark.counts and mark.answer is None and not mark.given):
         return ""
     return _number(mark.points) if mark.counts else "-"
 
@@ -175,10 +183,13 @@ def file_names(students: Iterable[Student]) -> list[str]:
 def _write_table(path: Path, header: list[str], rows: list[dict[str, Any]]) -> None:
     """Write a table with a byte-order mark, without which spreadsheets do not read Chinese."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8-sig", errors="replace", newline="") as opened:
-        writer = csv.writer(opened, quoting=csv.QUOTE_NONNUMERIC)  # so that no other mark cuts a text
-        writer.writerow(header)
-        writer.writerows([_harmless(cell) for cell in row.values()] for row in rows)
+    try:
+        with replacing(path) as part, part.open("w", encoding="utf-8-sig", errors="replace", newline="") as opened:
+            writer = csv.writer(opened, quoting=csv.QUOTE_NONNUMERIC)  # so that no other mark cuts a text
+            writer.writerow(header)
+            writer.writerows([_harmless(cell) for cell in row.values()] for row in rows)
+    except PermissionError:
+        raise ValueError(f"{path} cannot be written: if a spreadsheet shows it, close it there and try again") from None
 
 
 def _harmless(cell: Any) -> Any:

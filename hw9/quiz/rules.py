@@ -109,6 +109,8 @@ def _fixed(case: Case) -> Key:
     if case.kind == "number":
         within = case.rule.get("within", 0)
         return Within(given - within, given + within, "always")
+    if missing := sorted({str(one) for one in given} - set(case.options)):
+        raise NotAsked(f"this run has no option {', '.join(missing)}")
     if case.kind == "order":
         return Ordered({str(one): -float(at) for at, one in enumerate(given)}, 0.0, "always")
     return Chosen({str(one) for one in given}, set(), "always", single=case.kind in SINGLE)
@@ -153,8 +155,9 @@ def _bin(case: Case) -> Key:
 def _order(case: Case) -> Key:
     values = case.values(case.rule["order"])
     because = _said(case.rule["order"], values)
-    if None in values.values() or len(winners(values, case.margin, 1)) == len(values):
+    if None in values.values():
         raise NotAsked(f"a value is missing ({because})")
+    winners(values, case.margin, 1)  # raises where all are alike
     sign = -1 if case.rule.get("from") == "lowest" else 1
     return Ordered({key: sign * value for key, value in values.items()}, case.margin, because)
 

@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,19 +43,39 @@ class Session:
                 self.facts = found if found.weights == self.facts.weights else self.facts
             except (OSError, ValueError):
                 pass  # none yet, or none that can be read: the cells that run write them
-        if goes_on:
-            self.kept = before.kept
-            return ""
+        if goes_on and (before.student == self.student or not self._answers.exists()):
+            return self._take_over(before.kept)
         try:
             self.kept = answers.load(self._answers)
+            if not self._answers.exists():  # given before there was a number
+                self.kept = answers.load(self._nobodys)
         except (OSError, ValueError) as error:
             return f"The quiz begins without earlier answers: {error}."
+        line = self._take_over(self.kept)
         given = sum(question.id in self.kept.answers for question in self.bank.of(self.facts.part))
-        return f"Answers kept from before: {given} ({self._answers.name})." if given else ""
+        return line or (f"Answers kept from before: {given} ({self._answers.name})." if given else "")
+
+    def _take_over(self, kept: answers.Kept) -> str:
+        """Go on with answers that may have been given under another number or none: those become this student's alone.
+
+        Returns a line where they cannot be written."""
+        self.kept = kept
+        if not kept.answers or self._answers.exists():
+            return ""
+        line = self._save()
+        if self._answers.exists():
+            self._nobodys.unlink(missing_ok=True)
+        return line
+
+    @property
+    def _nobodys(self) -> Path:
+        return self.folder / f"answers-{self.facts.part}.json"
 
     @property
     def _answers(self) -> Path:
-        return self.folder / f"answers-{self.facts.part}.json"
+        """A student's own: in a computer room the next one sits at the same machine."""
+        own = re.sub(r"[^\w.-]+", "-", self.student)
+        return self.folder / f"answers-{self.facts.part}-{own}.json" if own else self._nobodys
 
     def record(self, name: str, values: dict[str, Any]) -> str:
         """Keep the values that a figure shows; returns a line where one cannot be kept."""
@@ -177,6 +198,8 @@ class Session:
         for one in self.section(""):
             given = written.answers.get(one.question.id)
             state = "" if given is not None else "not answered 未作答"
+            if given is not None and self.changed([one]):
+                state = "answered before your run or number changed: look again 請再看一次"
             if one.missing:
                 state = "its figure was not drawn: run that part of the notebook 圖尚未產生"
             elif one.key is None:

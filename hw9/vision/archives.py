@@ -57,9 +57,10 @@ def extract(archive: str | Path, *, into: str | Path | None = None, wanted: Call
         for name, size, opener in tqdm(chosen, f"Extracting {archive.name}", leave=False, delay=1, mininterval=0.5):
             path = target / name
             if not (path.is_file() and path.stat().st_size == size):
-                path.parent.mkdir(parents=True, exist_ok=True)
-                with replacing(path) as part, opener() as source, open(part, "wb") as sink:
-                    _copy(source, sink, size, f"{archive}: {name}")
+                with _nameable(f"{archive}: {name}"):
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    with replacing(path) as part, opener() as source, open(part, "wb") as sink:
+                        _copy(source, sink, size, f"{archive}: {name}")
         _write_state(target, {**identity, "complete": True})
     return target
 
@@ -91,7 +92,7 @@ def cache_folder() -> Path:
 def _places(archive: Path, into: str | Path | None) -> tuple[Path, Path]:
     """Where the archive's files go, and where if that cannot be written."""
     stem = re.sub(r"(\.tar)?\.\w+$", "", archive.name)
-    place = hashlib.blake2b(str(archive.absolute()).encode(), digest_size=4).hexdigest()
+    place = hashlib.blake2b(os.fsencode(archive.absolute()), digest_size=4).hexdigest()
     beside = (Path(into) if into else archive.parent) / f"{stem}-extracted"
     return beside, cache_folder() / f"{stem}-{place}-extracted"
 
@@ -114,6 +115,8 @@ def _prepare(target: Path, identity: dict, needed: int) -> None:
     state = read_state(target)
     if state is None and any(target.iterdir()):
         raise FileExistsError(f"{target} holds files of another origin; move it away, then run again")
+    if state is not None and state.get("archive") != identity["archive"]:
+        raise FileExistsError(f"{target} holds the files of {state.get('archive')}; move it away, then run again")
     if state is not None and {**state, "complete": False} != {**identity, "complete": False}:
         print(f"{identity['archive']} has changed: {target} is extracted anew")
         shutil.rmtree(target)
@@ -139,6 +142,17 @@ def disk_full(doing: str) -> Iterator[None]:
             raise
         advice = "make room and run again, it goes on where it stopped"
         raise OSError(errno.ENOSPC, f"the disk is full while {doing} ({error.strerror}); {advice}") from None
+
+
+@contextmanager
+def _nameable(member: str) -> Iterator[None]:
+    """Tells a name that this disk cannot hold from a damaged archive, of which the same errno speaks."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.EINVAL and error.filename is not None:
+            raise OSError(errno.ENAMETOOLONG, f"{member}: this disk cannot hold a file of that name") from None
+        raise
 
 
 @contextmanager
@@ -206,7 +220,7 @@ def _checked(members: Iterator[tuple[str, int, str | None, Opener]], archive: Pa
             raise ValueError(f"{archive}: unsafe archive, {name!r} leads out of its folder; nothing was extracted")
         name = name.replace("\\", "/")  # as some tools on Windows write it
         if link is None and not name.endswith("/"):
-            files.append((name, size, opener))
+            files.append((posixpath.normpath(name), size, opener))  # tar -C folder . begins every name with ./
     return files
 
 

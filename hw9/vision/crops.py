@@ -13,6 +13,7 @@ from hw9.vision.chunks import in_chunks, memory_of
 from hw9.vision.gradients import differentiable
 from hw9.vision.inference import check_images, device_of, gradient
 from hw9.vision.layers import finite, up_to
+from hw9.vision.precision import held
 
 
 @dataclass
@@ -50,7 +51,7 @@ def top_crops_many(
     device = device_of(model)
 
     def work(start: int, stop: int) -> tuple[Tensor, Tensor]:
-        maps = finite(run(images[start:stop].to(device))[:, channels])  # (B, K, h, w)
+        maps = finite(run(images[start:stop].to(device, held(images.dtype, device)))[:, channels])  # (B, K, h, w)
         best = maps.flatten(2).max(2)
         rows = best.indices // maps.shape[3], best.indices % maps.shape[3]
         return best.values.cpu(), torch.stack(rows, 2).cpu()

@@ -69,7 +69,7 @@ def _from_kaggle(destination: Path, force: bool) -> Path:
         raise ConnectionError(f"Kaggle's {KAGGLE} could not be downloaded ({reason}); {advice}") from None
     # Kaggle's tool resumes only in its own cache, and Colab mounts the data set elsewhere: so note where it is.
     with replacing(destination / locate.POINTER) as part:
-        part.write_text(f"{place.absolute()}\n", encoding="utf-8")
+        part.write_text(f"{place.absolute()}\n", encoding="utf-8", errors="surrogateescape")
     return place
 
 

@@ -118,6 +118,8 @@ def strongest_filter(
             return None
         if not torch.is_grad_enabled():
             raise no_gradient("the model's scores")
+        if not isinstance(output, Tensor):
+            raise ValueError(f"layer {layer!r} returns a {type(output).__name__}: choose one with maps (N, C, h, w)")
         caught.append(output.detach().requires_grad_())
         return caught[-1].clone()  # a copy: the next layer may work in place
 

@@ -57,9 +57,10 @@ def rows(names: Sequence[str], content: dict[str, tuple], *, title: str = "", ac
     above = 0.05 + 0.15 * max(name.count("\n") + 1 for name in names)
     notes = {label: [_wrapped(note) for note in row[2]] if len(row) > 2 else [] for label, row in content.items()}
     below = {label: gap + 0.14 * max((n.count("\n") + 1 for n in notes[label]), default=0) for label in content}
-    high = blocks * (above + sum(side + below[label] for label in content) + gap) + (0.3 if title else 0)
+    headed = 0.3 + 0.17 * title.count("\n") if title else 0
+    high = blocks * (above + sum(side + below[label] for label in content) + gap) + headed
     figure = plt.figure(figsize=(width, high))
-    top = high - (0.3 if title else 0)
+    top = high - headed
     for block in range(blocks):
         top -= above
         for number, (label, row) in enumerate(content.items()):
@@ -118,7 +119,7 @@ def _check_classes(count: int, class_names: Sequence[str]) -> None:
 
 def classes(pictures, labels, class_names: Sequence[str], *, each: int = 5, title: str = "") -> Figure:
     """The first `each` pictures of every class, a row per class in two columns of classes."""
-    labels = np.asarray(labels)
+    labels = as_array(labels)
     half = (len(class_names) + 1) // 2
     shape = {"width_ratios": [1] * each + [1.9] + [1] * each, "wspace": 0.04, "hspace": 0.06}
     figure, grid = plt.subplots(half, 2 * each + 1, figsize=(9.8, half * 0.74 + 0.4), squeeze=False, gridspec_kw=shape)
@@ -178,7 +179,7 @@ def completeness(steps: Sequence[int], gaps: dict[str, np.ndarray]) -> Figure:
     """How far integrated gradients miss their sum, against the number of steps: a band per rule, median inside."""
     figure, ax = plt.subplots(figsize=(7.5, 3.4))
     for colour, (name, gap) in zip(("tab:blue", "tab:orange", "tab:green"), gaps.items(), strict=False):
-        gap = np.asarray(gap)  # (steps, N)
+        gap = as_array(gap)  # (steps, N)
         ax.fill_between(steps, gap.min(1), gap.max(1), color=colour, alpha=0.15, lw=0)
         ax.plot(steps, np.median(gap, 1), "o-", color=colour, ms=4, label=name)
     ax.axhline(1e-3, color="black", lw=0.8, ls=":")

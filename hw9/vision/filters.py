@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from hw9.vision.ascent import Course, Paper, climbable
 from hw9.vision.chunks import in_chunks, memory_of
 from hw9.vision.gradients import differentiable
-from hw9.vision.inference import check_images, device_of, gradient, no_gradient
+from hw9.vision.inference import check_images, device_of, gradient, no_gradient, unwrapped
 from hw9.vision.layers import finite, up_to
 
 AT_A_TIME = 16  # pictures that climb together, before anything is measured
@@ -157,8 +157,10 @@ def _pairs(
     if start is None:
         if recipe == "course":
             raise ValueError("the course's recipe starts from photographs: give start, (N, 3, H, W) in [0, 1]")
-        side = getattr(model, "input_size", 64) if size is None else operator.index(size)
-        shape = (side, side)
+        side = getattr(unwrapped(model), "input_size", 64) if size is None else size
+        if not hasattr(side, "__index__"):
+            raise ValueError(f"size is the side of the picture in px: give one, the model says {side}")
+        shape = (operator.index(side),) * 2
     else:
         check_images(start)
         shape = tuple(start.shape[2:])

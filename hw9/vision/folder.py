@@ -24,6 +24,7 @@ from hw9.vision.classifier import load_checkpoint
 from hw9.vision.inference import predict
 
 AT_A_TIME = 32  # pictures in memory
+FAILING = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO}  # of the disk, not of a name
 SETTINGS = "settings.json"
 TABLE = "table.csv"
 CSV = {"newline": "", "encoding": "utf-8", "errors": "surrogateescape"}  # file names may be any bytes
@@ -139,9 +140,11 @@ def _explained(network: nn.Module, folder: Path, chunk: list[str], out: Path, na
                 try:
                     _save_map(out / method / f"{name}.png", maps[row])
                 except OSError as error:
-                    if error.errno != errno.ENAMETOOLONG:
+                    if error.errno in FAILING:
                         raise
-                    rows[name]["problem"] = "no map: with .png its name is too long for this disk, make it shorter"
+                    long = error.errno == errno.ENAMETOOLONG
+                    why = "with .png its name is too long for this disk, make it shorter" if long else error.strerror
+                    rows[name]["problem"] = f"no map: {why}"
     yield from rows.values()
 
 
@@ -172,13 +175,18 @@ def _pictures_below(folder: Path, out: Path) -> list[str]:
         raise FileNotFoundError(f"{folder}: there is no such folder; give one that holds pictures, also in folders")
     if folder.resolve() == out.resolve():
         raise ValueError(f"{out} holds the pictures: give --out a folder of its own, or the maps become pictures")
-    found = []
-    for place, folders, files in os.walk(folder):
-        folders[:] = [f for f in folders if not pictures.is_clutter(f) and Path(place, f).resolve() != out.resolve()]
+    found, seen = [], {out.resolve(), folder.resolve()}
+    for place, folders, files in os.walk(folder, followlinks=True):
+        folders[:] = [f for f in folders if not pictures.is_clutter(f) and _new(Path(place, f).resolve(), seen)]
         found += [Path(place, file).relative_to(folder).as_posix() for file in files if not pictures.is_clutter(file)]
     if not found:
         raise FileNotFoundError(f"{folder}: no files here; give a folder that holds pictures, also in folders")
     return sorted(found, key=pictures.natural)
+
+
+def _new(place: Path, seen: set[Path]) -> bool:
+    """Whether a folder has not been seen: links may lead to one twice, or round in circles."""
+    return place not in seen and not seen.add(place)
 
 
 def _agree_on_settings(out: Path, settings: dict) -> None:

@@ -146,7 +146,7 @@ def _decoded(root: Path, names: list[str], size: int, key: str) -> tuple[np.ndar
     The cache is below `root`, or in the user's cache folder where that cannot be written; with neither, in memory.
     """
     shape = (len(names), 3, size, size)
-    place = hashlib.blake2b(str(root.resolve()).encode(), digest_size=4).hexdigest()
+    place = hashlib.blake2b(os.fsencode(root.resolve()), digest_size=4).hexdigest()
     folders = (root / CACHE, archives.cache_folder() / f"food11-{place}")
     for folder in folders:
         if cached := _load(folder, key, shape):
@@ -170,11 +170,14 @@ def _write(folder: Path, key: str, root: Path, names: list[str], shape: tuple[in
     """Decode into a file that takes its place only when it is complete, so that Ctrl-C leaves no broken cache."""
     folder.mkdir(parents=True, exist_ok=True)
     split_size, current = key.split("-")[:2], key.split("-")[:3]
-    for old in folder.glob("-".join(split_size) + "-*"):  # caches of files that have changed, writers that were killed
-        killed = old.suffix == ".part" and time.time() - old.stat().st_mtime > 86400
-        if killed or old.name.split(".")[0].split("-")[:3] != current:
-            with suppress(OSError):  # on Windows, while a Food11 still uses it
-                old.unlink()
+    caches = folder.glob("-".join(split_size) + "-*")
+    changed = [old for old in caches if old.name.split(".")[0].split("-")[:3] != current]
+    killed = [
+        part for part in folder.glob(".*.part") if time.time() - part.stat().st_mtime > 86400
+    ]  # their writers were
+    for old in changed + killed:
+        with suppress(OSError):  # on Windows, while a Food11 still uses it
+            old.unlink()
     with replacing(folder / f"{key}.npy") as part:
         with open(part, "wb") as file:  # reserved beforehand: a mapped file on a full disk kills the process
             np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})

@@ -11,7 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.swa_utils import AveragedModel
 
 from hw9.vision.chunks import in_chunks, memory_of, out_of_memory
-from hw9.vision.precision import tensor_cores
+from hw9.vision.precision import held, tensor_cores
 
 SHELLS = (nn.DataParallel, nn.parallel.DistributedDataParallel, AveragedModel)  # what they hold is `.module`
 
@@ -222,7 +222,7 @@ def predict(model: nn.Module, images: Tensor, *, chunk: int | None = None) -> Te
     check_images(images)
 
     def work(start: int, stop: int) -> Tensor:
-        return check_scores(model(images[start:stop].to(device)))
+        return check_scores(model(images[start:stop].to(device, held(images.dtype, device))))
 
     with frozen(model) as model, torch.inference_mode():
         device = device_of(model)

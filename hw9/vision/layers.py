@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from hw9.vision.inference import check_images, device_of, frozen, unwrapped
+from hw9.vision.precision import held
 
 # What passes maps on without filters of its own, and containers, whose last layer is named instead.
 PASSING = (nn.Sequential, nn.ModuleList, nn.Identity, nn.Dropout, nn.MaxPool2d, nn.AvgPool2d)
@@ -105,7 +106,7 @@ def layers_to_show(model: nn.Module, image: Tensor, *, count: int = 4) -> dict[i
             if name and not isinstance(module, PASSING):
                 hook = module.register_forward_hook(lambda m, _, output, name=name: note(name, m, output))
                 stack.callback(hook.remove)
-        net(image[:1].to(device_of(model)))
+        net(image[:1].to(device_of(model), held(image.dtype, device_of(model))))
     used = Counter(name for name, _, _ in seen)
     seen = [entry for entry in seen if used[entry[0]] == 1]  # of one that is used again only the first maps are seen
     if not seen:

@@ -55,7 +55,7 @@ def locate(path: Path) -> tuple[Path, Splits] | None:
     if splits := layout(_walk(path), top):
         return path, splits
     if (path / POINTER).is_file():
-        place = Path((path / POINTER).read_text(encoding="utf-8").strip())
+        place = Path((path / POINTER).read_text(encoding="utf-8", errors="surrogateescape").strip())
         if place.is_dir() and (splits := layout(_walk(place), place.name)):
             return place, splits
     packed = [file for file in sorted(path.iterdir()) if file.is_file() and archives.is_archive(file)]

@@ -44,7 +44,7 @@ def read_picture(path: str | Path, size: int | None = None) -> np.ndarray:
     for one that is no picture, is truncated, or has more pixels than about 20,000 x 20,000 (10,000 x 10,000
     without `size`).
     """
-    check_size(size or 1)
+    check_size(1 if size is None else size)
     path = Path(path).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no such picture file")

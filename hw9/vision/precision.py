@@ -21,6 +21,11 @@ from collections.abc import Iterator
 import torch
 
 
+def held(dtype: torch.dtype, device: torch.device) -> torch.dtype:
+    """The precision in which a device holds numbers of a `dtype`: Apple's GPUs have no float64."""
+    return torch.float32 if device.type == "mps" and dtype == torch.float64 else dtype
+
+
 @contextlib.contextmanager
 def convolutions(*, exact: bool) -> Iterator[None]:
     """Deterministic cuDNN, and if `exact` full float32 in its convolutions; afterwards all is as it was."""

@@ -41,8 +41,11 @@ class Evaluation:
 
 
 def as_float(pictures: np.ndarray | Tensor) -> Tensor:
-    """uint8 pictures (N, 3, H, W) in 0..255 -> float32 in [0, 1]."""
-    return torch.as_tensor(np.asarray(pictures)).float() / 255
+    """uint8 pictures (N, 3, H, W) in 0..255 -> float32 in [0, 1]; TypeError for any other kind of number."""
+    pictures = torch.as_tensor(np.asarray(pictures))
+    if pictures.dtype != torch.uint8:
+        raise TypeError(f"pictures must be uint8 in 0..255, not {pictures.dtype}: multiply those in [0, 1] by 255")
+    return pictures.float() / 255
 
 
 def as_array(values: Tensor | ArrayLike) -> np.ndarray:
@@ -54,9 +57,14 @@ def as_array(values: Tensor | ArrayLike) -> np.ndarray:
 
 
 def evaluate(model: nn.Module, pictures: np.ndarray, labels: np.ndarray) -> Evaluation:
-    """Class probabilities, accuracy and confusion matrix on uint8 pictures (N, 3, H, W) with labels (N,)."""
+    """Class probabilities, accuracy and confusion matrix on uint8 pictures (N, 3, H, W) with labels (N,).
+
+    Raises TypeError for pictures that are not uint8, ValueError for labels that do not fit them or the network.
+    """
     check_images(as_float(pictures[:1]))
-    labels = np.asarray(labels)
+    labels = np.asarray(labels).astype(np.int64)  # of uint8, labels times classes would wrap
+    if labels.shape != (len(pictures),):
+        raise ValueError(f"{len(pictures)} pictures and labels {labels.shape}: give one label per picture")
     device = device_of(model)  # to which bytes move in a quarter of the time that floats take
 
     def work(start: int, stop: int) -> Tensor:
@@ -67,8 +75,9 @@ def evaluate(model: nn.Module, pictures: np.ndarray, labels: np.ndarray) -> Eval
         logits = check_logits(torch.cat(in_chunks(work, len(labels), None, memory=memory_of(device))))
     found = probabilities(logits).cpu().numpy()  # (N, K)
     classes = found.shape[1]
-    if labels.max() >= classes:
-        what = f"the network tells {classes} classes apart, and there is a picture of class {labels.max()}"
+    if labels.min() < 0 or labels.max() >= classes:
+        wrong = labels.min() if labels.min() < 0 else labels.max()
+        what = f"the network tells {classes} classes apart, and there is a picture of class {wrong}"
         raise ValueError(f"{what}: give one whose last layer has an output for each class")
     confusion = np.bincount(labels * classes + found.argmax(1), minlength=classes**2)
     return Evaluation(found, labels, confusion.reshape(classes, classes))

@@ -77,6 +77,7 @@ def train(
     """
     labels, checkpoint = np.asarray(labels), Path(checkpoint)
     _check_data(model, pictures, labels, *validation)
+    labels = labels.astype(np.int64)
     device, fixed = device_of(model), list(fixed)
     model.to(memory_format=torch.channels_last)
     average = copy.deepcopy(model)

@@ -29,7 +29,7 @@ def half_area(maps: Tensor) -> Tensor:
 
     0.5 for a map that is equally bright everywhere, near 0 for a few bright spots; nan for one that is 0 everywhere.
     """
-    falling = torch.as_tensor(maps).flatten(1).double().sort(1, descending=True).values
+    falling = torch.as_tensor(maps).detach().cpu().flatten(1).double().sort(1, descending=True).values
     share = falling.cumsum(1) / falling.sum(1, keepdim=True)
     area = (share < 0.5).sum(1) / falling.shape[1]
     return torch.where(share.isfinite().all(1), area, torch.nan)

@@ -61,9 +61,9 @@ def test_no_turn_or_mirror_would_bring_a_layer_nearer_to_the_one_before(reading)
 
 @pytest.mark.parametrize("method", ["pca", "tsne"])
 def test_points_are_centred_and_the_same_in_every_run(reading, method):
-    points = project(reading, method, layers=[0, 3], seed=5)
+    points = project(reading, method, layers=[0, 3])
     torch.testing.assert_close(points.mean(1), torch.zeros(2, 2), rtol=0, atol=1e-4)
-    assert torch.equal(points, project(reading, method, layers=[0, 3], seed=5))
+    assert torch.equal(points, project(reading, method, layers=[0, 3]))
 
 
 def test_tsne_keeps_neighbours_in_a_first_and_in_a_following_layer(reading):

@@ -107,6 +107,34 @@ def test_the_answer_is_named_first_and_beside_its_point(reading, parts):
     assert np.abs(point - [(paris.x0 + paris.x1) / 2, (paris.y0 + paris.y1) / 2]).max() < 60
 
 
+def test_the_answers_labels_are_joined_to_their_points_and_no_other_hides_one(reading, parts):
+    ax = figures.plane(project(reading, layers=2)[0], reading, parts).axes[0]
+    points, drawn = project(reading, layers=2)[0].double().numpy(), boxes(ax)
+    (answer,) = np.flatnonzero(parts.answer)
+    ends = [line.get_xydata() for line in ax.lines]
+    assert {tuple(begin) for begin, _ in ends} == {tuple(points[k]) for k in np.flatnonzero(parts.predicted)}
+    joined = next(line for line in ax.lines if tuple(line.get_xydata()[0]) == tuple(points[answer]))
+    assert joined.get_color() == figures.STYLES["answer"][1]
+    x, y = ax.transData.transform(joined.get_xydata()[1])
+    label = next(box for text, box in drawn.items() if text.get_text() == "paris" and box.padded(1).contains(x, y))
+    marked = np.flatnonzero(parts.answer | parts.question)
+    for box in set(drawn.values()) - {label}:
+        assert not any(box.contains(*ax.transData.transform(points[k])) for k in marked)
+
+
+def test_a_label_that_could_only_hide_an_answer_stays_out_but_the_answers_own_does_not(reading, parts):
+    """The answer's label gives way to nothing; another has eight places, all of them over points that matter."""
+    half, centre = np.array([10.0, 5.0]), np.array([100.0, 100.0])
+    centres = centre + figures.PLACES * (half + 4)
+    nothing, frame = np.empty((0, 4)), (0, 0, 200, 200)
+    on_all = [figures._place(centres, half, nothing, centres, np.full(8, weight), frame, 3) for weight in (5, 3)]
+    assert on_all == [None, None]
+    assert figures._place(centres, half, nothing, centres, np.full(8, 1.0), frame, 3) is not None
+    assert figures._place(centres, half, nothing, centres, np.full(8, 5.0), frame, np.inf) is not None
+    free = figures._place(centres, half, nothing, centres[:1], np.array([5.0]), frame, 3)
+    assert free is not None and free[0] != centres[0, 0] - half[0], "the first place hides a point, another does not"
+
+
 def test_a_dollar_sign_is_a_token_and_no_formula(reading, parts):
     tokens = ["$x^2$" if token == "john" else token for token in reading.tokens]
     ax = figures.plane(project(reading, layers=1)[0], replace(reading, tokens=tokens), parts).axes[0]

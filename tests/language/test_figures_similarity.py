@@ -119,6 +119,13 @@ def test_planes_number_each_sentence_where_its_vector_lies_in_the_colour_of_its_
         assert all(left < x < right and low < y < high for x, y in plane.tolist())
 
 
+def test_sentences_at_one_place_stand_beside_each_other_and_are_black_where_senses_meet():
+    points = torch.tensor([[[0.0, 0.0], [1, 0], [1, 0], [0, 0], [0, 2]]])
+    (ax,) = figures.planes(points, [*SENSES[:2], "fruit", *SENSES[3:]], layers=[0], variance=[1.0]).axes
+    found = {text.get_text(): (text.get_position(), text.get_color()) for text in ax.texts}
+    assert found == {"1, 4": ((0, 0), "black"), "2, 3": ((1, 0), FRUIT), "5": ((0, 2), COMPANY)}
+
+
 def test_numbers_stand_out_from_their_cell_and_nan_stays_empty():
     _, ax = plt.subplots()
     cells(ax, [[0.0, 0.3, 0.6, 1.0, np.nan]], cmap="gray", vmin=0, vmax=1, write=lambda v: f"{v:.1f}")

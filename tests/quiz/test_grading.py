@@ -40,7 +40,7 @@ def test_what_the_notebook_writes_is_graded_without_a_note(tmp_path):
     (student,) = grade(path, BANK).students
     assert (student.parts["cnn"].points, student.parts["cnn"].of, student.notes) == (3, 3, [])
     (others,) = grade(tmp_path, BANK).problems  # the answers that the notebook keeps are no hand-in
-    assert others[0] == "answers-cnn.json" and "the .json file that quiz.hand_in wrote is wanted" in others[1]
+    assert others[0] == "answers-cnn-b01.json" and "the .json file that quiz.hand_in wrote is wanted" in others[1]
 
 
 @pytest.mark.parametrize(

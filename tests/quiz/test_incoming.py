@@ -216,6 +216,32 @@ def test_a_course_of_many_is_read_and_one_without_end_is_not(tmp_path, monkeypat
     assert len(got.found) == 10 and "from a.zip/S10 on, not read" in _lines(got)["a.zip"]
 
 
+def test_what_a_student_packs_into_many_archives_counts_together(tmp_path, monkeypatch):
+    monkeypatch.setattr(incoming, "MAX_UNPACKED", (10_000, 3_000))
+    inner = {f"Eve/{n}.zip": _zip({f"{k}.json": _json() + b" " * 900 for k in range(2)}) for n in range(9)}
+    (tmp_path / "a.zip").write_bytes(_zip({**inner, "Finn/hw9.json": _json()}))
+    got = collect(tmp_path / "a.zip")
+    assert [one.where for one in got.found if "Eve" not in one.where] == ["a.zip/Finn/hw9.json"]
+    assert len(got.found) == 1 + 2 * 5  # of about 1,000 bytes each
+    assert set(_lines(got)) == {f"a.zip/Eve/{n}.zip" for n in range(5, 9)}
+    assert all(line.startswith("unpacks to more than") for line in _lines(got).values())
+    monkeypatch.setattr(incoming, "MAX_COURSE", 4_500)
+    got = collect(tmp_path / "a.zip")
+    assert len(got.found) == 4 and "from a.zip/Eve/2.zip on, not read" in _lines(got)["a.zip/Eve/2.zip"]
+
+
+@pytest.mark.parametrize("long", ["課" * 60, "x" * 240])
+def test_a_name_too_long_to_be_shown_is_known_by_its_ending(tmp_path, long):
+    content = {f"{long}/{long[:80]}/hw9.json": _json()}
+    try:
+        (tmp_path / f"{long}.zip").write_bytes(_zip(content))
+    except OSError:
+        pytest.skip("this disk has no names so long")
+    for source in (tmp_path, tmp_path / f"{long}.zip"):
+        got = collect(source)
+        assert len(got.found) == 1 and not got.problems
+
+
 def test_a_students_archive_may_hold_the_notebooks(tmp_path):
     inner = _zip({"hw9.json": _json(), "hw9.ipynb": b"\1" * 3 * 2**20}, zipfile.ZIP_STORED)
     (tmp_path / "a.zip").write_bytes(_zip({"Ada/hw9.zip": inner}, zipfile.ZIP_STORED))

@@ -58,6 +58,7 @@ HOSTILE = [
     10**298,
     -1,
     "x" * 5000,
+    "pictures.names." + "9" * 5000,  # Python reads no number of so many digits
     [],
     [[]],
     [[1, 2], [3]],
@@ -83,8 +84,10 @@ def test_asking_never_fails_whatever_the_facts_hold(example, names, score):
     [
         ("lime-1", "a", ("a",)), ("lime-1", " B) ", ("b",)), ("lime-1", "ｃ", ("c",)), ("lime-1", "", None),
         ("lime-1", None, None), ("lime-1", [], None), ("lime-2", 3, ("3",)), ("lime-2", ["2"], ("2",)),
-        ("lime-3", "0,5", 0.5), ("lime-3", 1, 1.0), ("lime-3", "  .5 ", 0.5), ("lime-3", "", None),
-        ("lime-4", "3, 0", ("0", "3")), ("lime-4", [3, 0, 3], ("0", "3")), ("lime-4", {1}, ("1",)),
+        ("lime-3", "0,5", 0.5), ("lime-3", "0,125", 0.125), ("lime-3", "12,5", 12.5),
+        ("lime-3", 1, 1.0), ("lime-3", "  .5 ", 0.5), ("lime-3", "", None),
+        ("lime-4", "3, 0", ("0", "3")), ("lime-4", [3.0, 0.0], ("0", "3")), ("lime-2", 3.0, ("3",)),
+        ("lime-4", [3, 0, 3], ("0", "3")), ("lime-4", {1}, ("1",)),
         ("lime-4", "0、1", ("0", "1")),
         ("lime-5", "bca", ("b", "c", "a")), ("lime-5", "b, c, a", ("b", "c", "a")),
         ("lime-5", ["B", "C", "A"], ("b", "c", "a")),
@@ -103,6 +106,11 @@ def test_what_is_no_answer_is_one_line_that_says_what_to_give(example, run, name
     with pytest.raises(ValueError, match=f"{name} .*give ") as error:
         parse(asked(example, run, name), given)
     assert "\n" not in str(error.value) and len(str(error.value)) < 200
+
+
+def test_a_comma_before_three_digits_is_asked_about(example, run):
+    with pytest.raises(ValueError, match=r"1,000 can be read in two ways: write 1000 or 1\.000"):
+        parse(asked(example, run, "lime-3"), "1,000")
 
 
 def test_facts_are_plain_short_and_the_same_after_a_file(tmp_path, run):

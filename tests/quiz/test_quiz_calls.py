@@ -190,7 +190,8 @@ def test_what_is_handed_in_is_read_back_and_shown(begun, capsys, tmp_path):
     begun.hand_in("王小明", "b04901001")
     told = lines(capsys)
     path = tmp_path / "hw9-cnn-b04901001.json"
-    assert told[-1] == f"王小明 (b04901001), 2 of 6 questions answered: hand in {path}"
+    assert told[-2] == f"王小明 (b04901001), 2 of 6 questions answered: hand in {path}"
+    assert told[-1].startswith("You were asked without a number: run quiz.begin and the questions again with b04901001")
     assert any(line.split()[:3] == ["lime-4", "0,", "3"] for line in told)
     assert any("lime-2" in line and "not answered" in line for line in told)
     assert any("saliency-1" in line and "its figure was not drawn" in line for line in told)
@@ -219,6 +220,49 @@ def test_another_number_than_the_one_that_was_asked_is_said(quiz, capsys):
     quiz.answer("lime-1", "a")
     quiz.hand_in("Ada", 43)
     assert lines(capsys)[-1].startswith("You were asked as 42")
+
+
+def test_a_number_that_is_filled_in_late_is_told_until_each_answer_was_looked_at(begun, capsys):
+    def asked_about(student):
+        begun.begin("cnn", "demo", WEIGHTS, student=student)
+        return begun._current.ask("lime-3").text
+
+    student = next(f"b{n}" for n in range(99) if asked_about(f"b{n}") != asked_about(""))
+    begun.answer("lime-2", 2)
+    begun.answer("lime-3", 0.8)  # of the picture that is asked about where there is no number
+    lines(capsys)
+    begun.hand_in("Ada", student)
+    assert lines(capsys)[-1].startswith("You were asked without a number: run quiz.begin")
+    begun.begin("cnn", "demo", WEIGHTS, student=student)
+    begun.hand_in("Ada", student)
+    told = lines(capsys)
+    assert told[-1].startswith("1 answers are from before your run or number changed")
+    assert [line.split()[0] for line in told if "look again" in line][:-1] == ["lime-3"]
+    begun.answer("lime-3", 0.8)  # looked at
+    lines(capsys)
+    begun.hand_in("Ada", student)
+    assert lines(capsys)[-1].startswith("Ada")
+
+
+def test_in_a_computer_room_everybody_has_their_own_answers(begun, capsys, tmp_path, monkeypatch):
+    def sit_down(student):
+        monkeypatch.setattr(begun, "_current", None)
+        begun.begin("cnn", "demo", WEIGHTS, student=student)
+        lines(capsys)
+        return begun._current.kept
+
+    begun.answer("lime-2", 2)  # before there was a number
+    ada = sit_down("ｂ１")
+    assert ada.answers == {"lime-2": ("2",)} and not (tmp_path / "answers-cnn.json").exists()
+    assert (tmp_path / "answers-cnn-b1.json").exists()
+    eve = sit_down("b/2")
+    assert eve.answers == {} and eve.nonce != ada.nonce
+    begun.answer("lime-2", 1)
+    assert sit_down("b1").answers == {"lime-2": ("2",)} and sit_down("b/2").answers == {"lime-2": ("1",)}
+    begun.begin("cnn", "demo", WEIGHTS, student="b1")  # in the same kernel: nothing of hers is written over
+    assert begun._current.kept.answers == {"lime-2": ("2",)}
+    begun.begin("cnn", "demo", WEIGHTS, student="b11")  # a number that was mistyped
+    assert begun._current.kept.answers == {"lime-2": ("2",)}
 
 
 def test_stored_notebooks_depend_on_nobody(begun, capsys, monkeypatch):

@@ -46,6 +46,7 @@ def test_what_are_no_answers_is_told_in_one_line(given, said):
 
 def test_who_hands_in():
     assert who("  Ada   Lovelace ", 1815) == ("Ada Lovelace", "1815")
+    assert who("王小明", " Ｂ０１ ") == ("王小明", "B01")  # full-width: a platform knows nobody of that number
     for name, number in ((None, 1), ("", 1), ("x" * 101, 1), ("a\x00", 1), ("a", ""), ("a", "1/2"), ("a", "x" * 41)):
         with pytest.raises(ValueError):
             who(name, number)
@@ -55,6 +56,8 @@ def test_the_hash_of_the_package_is_that_of_its_sources(tmp_path, monkeypatch):
     for name, ends in (("unix", b"\n"), ("windows", b"\r\n")):
         (tmp_path / name / "hw9").mkdir(parents=True)
         (tmp_path / name / "hw9" / "a.py").write_bytes(b"x = 1" + ends)
+    (tmp_path / "unix" / "hw9" / ".ipynb_checkpoints").mkdir()
+    (tmp_path / "unix" / "hw9" / ".ipynb_checkpoints" / "a-checkpoint.py").write_bytes(b"x = 1")  # JupyterLab's
     found = []
     for name in ("unix", "windows"):
         monkeypatch.setattr(handin, "ROOT", tmp_path / name)

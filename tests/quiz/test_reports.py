@@ -151,6 +151,42 @@ def test_table_of_grades(tmp_path):
     ]
 
 
+def test_pages_of_an_earlier_grading_do_not_stay(tmp_path):
+    put(tmp_path, "in/a.json", hand_in("b01", "Ada"))
+    put(tmp_path, "in/e.json", hand_in("b01", "Eve"))  # her number is mistyped
+    write(grade(tmp_path / "in", BANK), tmp_path / "grades.csv")
+    pages = tmp_path / "feedback"
+    (pages / "mine.html").write_text("<p>a teacher's own</p>", encoding="utf-8")
+    assert {path.name for path in pages.iterdir()} == {"b01.html", "b01_2.html", "mine.html"}
+    put(tmp_path, "in/e.json", hand_in("b02", "Eve"))
+    write(grade(tmp_path / "in", BANK), tmp_path / "grades.csv")
+    assert {path.name for path in pages.iterdir()} == {"b01.html", "b02.html", "mine.html"}
+
+
+def test_a_table_that_is_open_elsewhere_is_named_and_stays_whole(tmp_path, monkeypatch):
+    put(tmp_path, "in/a.json", hand_in("b01", "Ada"))
+    grades = grade(tmp_path / "in", BANK)
+    write(grades, tmp_path / "grades.csv")
+    before = (tmp_path / "items.csv").read_bytes()
+
+    def refuse(source, target):  # as Windows does while Excel shows it
+        if target.name == "items.csv":
+            raise PermissionError(13, "Access is denied")
+        os.rename(source, target)
+
+    monkeypatch.setattr("hw9.files.os.replace", refuse)
+    with pytest.raises(ValueError, match=r"items\.csv cannot be written: if a spreadsheet shows it, close it there"):
+        write(grades, tmp_path / "grades.csv")
+    assert (tmp_path / "items.csv").read_bytes() == before and not list(tmp_path.glob("*.part"))
+
+
+def test_what_is_given_and_no_answer_has_no_points_and_an_empty_one_no_number(tmp_path):
+    put(tmp_path, "a.json", hand_in("b01", "Ada", answers={"lime-1": "?", "lime-2": []}))
+    write(grade(tmp_path, BANK), tmp_path / "out" / "grades.csv")
+    (ada,) = table(tmp_path / "out" / "grades.csv")
+    assert (ada["lime-1"], ada["lime-2"]) == ("0", "")
+
+
 def test_items(tmp_path):
     """Six students: who is right on lime-1 is right on lime-2 as well; lime-2 is misread twice in the same way."""
     for at in range(6):
@@ -204,7 +240,8 @@ def test_commands(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("HW9_RUNS", str(tmp_path / "runs"))
     put(tmp_path, "in/a.json", hand_in("b01", "Ada\x1b[31m", answers={}))
     put(tmp_path, "in/b.json", b"[]")
-    assert main(["grade", str(tmp_path / "in"), "--out", str(tmp_path / "out" / "grades.csv")]) == 0
+    assert main(["grade", str(tmp_path / "in"), "--out", f"{tmp_path / 'out'}/"]) == 0  # a folder that is to be made
+    assert (tmp_path / "out" / "grades.csv").is_file() and (tmp_path / "out" / "feedback" / "b01.html").is_file()
     said = capsys.readouterr().out
     assert "b.json: JSON, but no hand-in (a list): not read\nb01 Ada[31m: cnn: 3 of 3 questions unanswered\n" in said
     assert "1 students graded, 1 files not" in said and "\x1b" not in said
@@ -222,6 +259,8 @@ def test_commands(tmp_path, monkeypatch, capsys):
     for kind in ("gift", "md"):
         assert main(["quiz", "--to", kind, "--out", str(tmp_path / kind)]) == 0
         assert "lowest R²" in (tmp_path / kind).read_text(encoding="utf-8")
+    assert main(["quiz", "--to", "md", "--out", str(tmp_path / "out")]) == 0
+    assert (tmp_path / "out" / "hw9-quiz.md").is_file()
 
 
 def test_a_terminal_without_chinese(tmp_path):

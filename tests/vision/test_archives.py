@@ -125,6 +125,33 @@ def test_changed_archive_is_extracted_anew(place, capsys):
     assert "food.zip has changed" in capsys.readouterr().out
 
 
+def test_two_archives_of_one_name_do_not_share_a_folder(place):
+    folder = extract(pack(place / "food.zip"), wanted=wanted)
+    with pytest.raises(FileExistsError, match=r"holds the files of food\.zip; move it away"):
+        extract(pack(place / "food.tar.gz"), wanted=wanted)
+    assert sorted(extracted(folder)) == PICTURES
+
+
+def test_a_tar_of_the_folder_it_was_made_in(place):
+    """tar -C folder . begins every name with ./, which is no hidden folder."""
+    archive = pack(place / "food.tar", {f"./{name}": data for name, data in FILES.items()}, folders=(".",))
+    assert sorted(member_names(archive)) == sorted(FILES)
+    assert sorted(extracted(extract(archive, wanted=wanted))) == PICTURES
+
+
+def test_a_name_that_the_disk_refuses_is_not_called_damage(place, monkeypatch):
+    """What a Windows disk says of 0_12?30.jpg is what a damaged archive may raise, too."""
+
+    def refuse(path):
+        raise OSError(errno.EINVAL, "Invalid argument", str(path))
+
+    archive = pack(place / "food.zip")
+    real = archives.replacing
+    monkeypatch.setattr(archives, "replacing", lambda path: real(path) if path.suffix != ".jpg" else refuse(path))
+    with pytest.raises(OSError, match=r"0_0\.jpg: this disk cannot hold a file of that name"):
+        extract(archive, wanted=wanted)
+
+
 def test_files_of_the_user_in_the_way_are_not_touched(place):
     archive = pack(place / "food.zip")
     (place / "food-extracted").mkdir()

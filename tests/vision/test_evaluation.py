@@ -138,12 +138,30 @@ def test_strongest_filter(filters):
     assert not filters[0]._forward_hooks and filters[0].weight.requires_grad
 
 
+class Pair(torch.nn.Module):
+    """With a layer that returns two tensors, as attention does."""
+
+    class Both(torch.nn.Module):
+        def forward(self, images):
+            return images[:, :2], images
+
+    def __init__(self):
+        super().__init__()
+        self.both = self.Both()
+
+    def forward(self, images):
+        return self.both(images)[0]
+
+
 def test_strongest_filter_at_a_wrong_layer(filters):
     images, targets = torch.rand(1, 3, 8, 8), torch.tensor([0])
     with pytest.raises(ValueError, match="choose one with maps"):
         strongest_filter(filters, images, targets, "3")
     with pytest.raises(KeyError, match="near names"):
         strongest_filter(filters, images, targets, "conv")
+    pair = torch.nn.Sequential(Pair(), *filters[1:])
+    with pytest.raises(ValueError, match=r"'0\.both' returns a tuple: choose one with maps"):
+        strongest_filter(pair, images, targets, "0.both")
     with pytest.raises(IndexError, match="out of range"):
         strongest_filter(filters, images, targets + 2, "0")
     assert not any(module._forward_hooks for module in filters.modules())

@@ -1,6 +1,7 @@
 """A whole folder is explained: every file has its row, a run goes on where it stopped, shards make one table."""
 
 import csv
+import errno
 
 import numpy as np
 import pytest
@@ -115,6 +116,30 @@ def test_names_with_line_breaks_or_as_long_as_names_can_be(place):
     assert set(rows) == {"a.jpg", long, longest, "a\rb\nc.txt", "notes.txt"}
     assert rows[long]["problem"] == "" and "too long for this disk" in rows[longest]["problem"]
     assert {path.name for path in (place / "out" / "saliency").iterdir()} == {"a.jpg.png", f"{long}.png"}
+
+
+def test_pictures_behind_links_are_found_once_and_a_ring_ends(place):
+    (place / "elsewhere").mkdir()
+    (place / "in" / "deep" / "1" / "c.png").rename(place / "elsewhere" / "c.png")
+    (place / "in" / "photos").symlink_to(place / "elsewhere")
+    (place / "in" / "deep" / "ring").symlink_to(place / "in")
+    wanted = {"a.jpg", "b.png", "deep/1/d.png", "deep/e10.png", "deep/e9.png", "notes.txt", "photos/c.png"}
+    assert set(rows_of(explain(place, "out"))) == wanted
+
+
+@pytest.mark.parametrize("code", [errno.ENOENT, errno.EINVAL, errno.EILSEQ])
+def test_a_map_that_the_disk_cannot_name_costs_no_other(place, monkeypatch, code):
+    """Windows says so of a path too long, exFAT of letters that it does not have."""
+    real = folder._save_map
+
+    def save(path, values):
+        if path.name.startswith("b.png"):
+            raise OSError(code, "no such name")
+        real(path, values)
+
+    monkeypatch.setattr(folder, "_save_map", save)
+    rows = rows_of(explain(place, "out"))
+    assert rows["b.png"]["problem"] == "no map: no such name" and rows["a.jpg"]["problem"] == ""
 
 
 def test_shards_make_one_table(place, monkeypatch):

@@ -12,6 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
+from hw9.files import replacing
 from hw9.vision import archives, food11, pictures
 from hw9.vision.food11 import CLASS_NAMES, Food11, find_food11
 from hw9.vision.locate import layout
@@ -474,10 +475,12 @@ def test_killed_writers_leave_nothing_for_ever(tmp_path):
     root = make(tmp_path)
     assert is_whole(root)
     (array,) = (root / ".hw9-cache").glob("*.npy")
-    young, old = (array.with_name(f"{array.name}.{pid}.part") for pid in (1, 2))
-    for path, age in ((young, 0), (old, 200_000)):
-        path.touch()
-        os.utime(path, (path.stat().st_mtime - age,) * 2)
+    with replacing(array) as part:  # as its writer names it
+        part.touch()
+        young, old = (part.with_name(part.name.replace(str(os.getpid()), str(pid))) for pid in (1, 2))
+        for path, age in ((young, 0), (old, 200_000)):
+            path.touch()
+            os.utime(path, (path.stat().st_mtime - age,) * 2)
     array.unlink()
     assert is_whole(root) and young.exists() and not old.exists()
 

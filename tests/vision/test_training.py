@@ -201,6 +201,35 @@ def test_too_few_classes_for_the_labels_is_one_line():
         evaluate(few, np.zeros((2, 3, 8, 8), np.uint8), np.array([0, 10]))
 
 
+@pytest.mark.parametrize(
+    ("pictures", "labels", "error", "line"),
+    [
+        (np.zeros((2, 3, 8, 8), np.float32), [0, 1], TypeError, "must be uint8 in 0..255, not torch.float32"),
+        (np.zeros((2, 3, 8, 8), np.uint8), [0, 1, 2], ValueError, "2 pictures and labels"),
+        (np.zeros((2, 3, 8, 8), np.uint8), [0], ValueError, "2 pictures and labels"),
+        (np.zeros((2, 3, 8, 8), np.uint8), [0, -1], ValueError, "a picture of class -1"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_one_line(pictures, labels, error, line):
+    few = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 3))
+    with pytest.raises(error, match=line):
+        evaluate(few, pictures, labels)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int16, np.int32, np.int64])
+def test_labels_of_any_width_count_alike(kind):
+    """99 * 100 does not fit into one byte."""
+
+    class Says(nn.Module):
+        def forward(self, images):
+            return nn.functional.one_hot((images[:, 0, 0, 0] * 255).round().long(), 100).float()
+
+    pictures = np.zeros((3, 3, 2, 2), np.uint8)
+    pictures[:, 0, 0, 0] = [0, 3, 98]
+    result = evaluate(Says(), pictures, np.array([0, 3, 99], kind))
+    assert result.accuracy == pytest.approx(2 / 3) and result.confusion[99, 98] == 1 == result.confusion[3, 3]
+
+
 def test_confusion_counts_by_hand():
     class Says(nn.Module):
         def forward(self, images):

@@ -3,12 +3,13 @@
 import math
 from dataclasses import replace
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
 
 from hw9.vision import visible
-from hw9.vision.figures_lime import AGAINST, FOR, overlay
+from hw9.vision.figures_lime import AGAINST, FOR, overlay, stability
 from hw9.vision.lime import _empty
 
 
@@ -53,6 +54,31 @@ def test_an_overlay_is_drawn_by_the_recipe_of_its_explanation():
     assert (course[0] == 1).tolist() == [False, False, *[True] * 11]  # the course's 11, none below 0.05
     paper = overlay(grey, found)[:, 1::4, 1::4]
     assert (paper[2, 0] - paper[0, 0] > 0.1).sum() == 8 and (paper[:, 0, :5] == paper[0, 0, 0]).all()
+
+
+def test_paint_has_one_colour_on_whatever_it_lies():
+    """On a red and on a blue half of one brightness, one weight looks the same."""
+    segments = np.kron(np.arange(16).reshape(4, 4), np.ones((6, 6), int))
+    picture = np.zeros((3, 24, 24), np.float32)
+    picture[0, :, :12] = picture[2, :, 12:] = 0.9
+    weights = np.array([0.01, 0.8, 0.8, 0.02, *[0.01] * 8, 0.03, -0.8, -0.8, 0.02])
+    found = explanation(weights, segments)
+    painted = overlay(picture, found)
+    for left, right, sign in ((1, 2, 1), (13, 14, -1)):
+        one, other = (painted[:, 24 * (k // 4) + 12, 24 * (k % 4) + 12] for k in (left, right))  # their middles
+        np.testing.assert_allclose(one, other, atol=1e-6)
+        assert sign * (one[2] - one[0]) > 0.2, "blue is for, orange against"
+
+
+def test_every_painted_superpixel_has_its_number_even_where_its_weight_is_not_drawn_below():
+    segments = np.kron(np.arange(16).reshape(4, 4), np.ones((6, 6), int))
+    one, other = np.repeat([0.5, 0], [4, 12]), np.repeat([0, 1, 0], [4, 6, 6])  # by the mean, 0 to 3 are in the middle
+    figure = stability(np.zeros((3, 24, 24)), [explanation(w, segments) for w in (one, other, other)], 0, top=4)
+    first, second, _, weights = figure.axes
+    assert not {0, 1, 2, 3} & {int(text.get_text()) for text in weights.get_xticklabels()}
+    assert {"0", "1", "2", "3"} <= {text.get_text() for text in first.texts}
+    assert not {"0", "1", "2", "3"} & {text.get_text() for text in second.texts}
+    plt.close(figure)
 
 
 def test_half_of_the_brightness():
