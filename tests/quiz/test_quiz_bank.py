@@ -131,7 +131,8 @@ def test_a_folder_is_a_bank_and_no_name_is_there_twice(tmp_path, monkeypatch):
     written(tmp_path, GOOD, salt="exam")
     monkeypatch.setenv("HW9_BANK", str(tmp_path))
     assert load_bank().salt == "exam" and len(load_bank().questions) == 1
-    (tmp_path / "a.yaml").write_text("salt: other\nquestions: []\n", encoding="utf-8")
+    other = (tmp_path / "own.yaml").read_text(encoding="utf-8").replace("salt: exam", "salt: other")
+    (tmp_path / "a.yaml").write_text(other.replace("q-0", "q-9"), encoding="utf-8")
     with pytest.raises(ValueError, match=r"salt: the files name several \(exam, other\): name one"):
         load_bank()
     (tmp_path / "a.yaml").unlink()

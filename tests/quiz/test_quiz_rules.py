@@ -88,13 +88,13 @@ def test_a_number_is_right_within_its_distance():
     assert not found.fits(("a",))
 
 
-@pytest.mark.parametrize("name", sorted(VALUES))
 @pytest.mark.parametrize(("given", "kind"), [(["b", "z"], "many"), (["z"], "one"), (["a", "b", "z"], "order")])
 def test_a_fixed_option_that_a_run_does_not_make_counts_for_nobody(given, kind):
     with pytest.raises(NotAsked, match="this run has no option z"):
         made({"fixed": given}, kind)
 
 
+@pytest.mark.parametrize("name", sorted(VALUES))
 @pytest.mark.parametrize("rule", sorted(set(RULES) - {"fixed"}))
 def test_a_rule_gives_a_key_or_says_why_not_whatever_the_facts(rule, name):
     """Total: no other error, for any value of a fact, as a file that was tampered with may hold it."""
