@@ -182,30 +182,26 @@ def gap_by_steps(
     return torch.stack(gaps)
 
 
-def heatmap(attributions: Tensor, *, percentile: float = 100.0) -> Tensor:
+def heatmap(attributions: Tensor) -> Tensor:
     """Maps (N, H, W) in [0, 1] of attributions (N, 3, H, W): of the three colours the largest absolute value.
 
     Each picture is scaled by itself, see `heatmap_of`.
     """
     _check_shape(attributions, (None, 3, None, None))
-    return heatmap_of(attributions.detach().abs().amax(1), percentile=percentile)
+    return heatmap_of(attributions.detach().abs().amax(1))
 
 
-def heatmap_of(maps: Tensor | Sequence, *, percentile: float = 100.0) -> Tensor:
+def heatmap_of(maps: Tensor | Sequence) -> Tensor:
     """Any N maps (H, W), a tensor or a list of arrays, each stretched from its least value, 0, to its largest, 1.
 
-    With a `percentile` below 100 everything above it is 1 too, so that a few extreme pixels do not leave the rest
-    dark. A constant map is 0 everywhere. Returns (N, H, W) float32.
+    A constant map is 0 everywhere. Returns (N, H, W) float32.
     """
     if not isinstance(maps, Tensor):
         maps = torch.from_numpy(np.stack([np.asarray(part) for part in maps]))
     _check_shape(maps, (None, None, None))
-    if not 0 < percentile <= 100:
-        raise ValueError(f"percentile is {percentile}: it must be above 0 and at most 100")
     # In double, as gradients of a sure network can be as small as 1e-40; on the CPU, as Apple's GPUs have no double.
     values = maps.detach().cpu().double().flatten(1)
-    low = values.amin(1, keepdim=True)
-    high = values.kthvalue(math.ceil(percentile / 100 * values.shape[1]), 1, keepdim=True).values
+    low, high = values.amin(1, keepdim=True), values.amax(1, keepdim=True)
     span = torch.where(high > low, high - low, math.inf)
     return ((values - low) / span).clamp(0, 1).view(maps.shape).float().to(maps.device)
 
