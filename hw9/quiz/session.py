@@ -63,7 +63,7 @@ class Session:
         if not kept.answers or self._answers.exists():
             return ""
         line = self._save()
-        if self._answers.exists():
+        if self.student and self._answers.exists():
             self._nobodys.unlink(missing_ok=True)
         return line
 

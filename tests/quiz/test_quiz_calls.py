@@ -252,6 +252,9 @@ def test_in_a_computer_room_everybody_has_their_own_answers(begun, capsys, tmp_p
         return begun._current.kept
 
     begun.answer("lime-2", 2)  # before there was a number
+    (tmp_path / "answers-cnn.json").unlink()
+    begun.begin("cnn", "demo", WEIGHTS)
+    assert (tmp_path / "answers-cnn.json").exists(), "written again, as nothing else has these answers"
     ada = sit_down("ｂ１")
     assert ada.answers == {"lime-2": ("2",)} and not (tmp_path / "answers-cnn.json").exists()
     assert (tmp_path / "answers-cnn-b1.json").exists()
