@@ -98,8 +98,8 @@ for name, (_, of) in food.splits.items():
 # know *photographs* of food but have never met a dish of these scenes (**transfer learning**): its first layers, which see
 # edges and colours, stay as they are; the later ones learn. At the end the new weights are averaged with
 # the old ones (four parts new, one part old). This usually costs a little accuracy on dishes it has practised, and helps with
-# dishes it has never seen. So the accuracy printed below, and the dotted line in the figure, may lie under the validation curve,
-# which was drawn before the averaging.
+# dishes it has never seen. The accuracies printed below, and the dashed line in the figure, are those of the averaged network; the
+# curves were drawn before the averaging, so that the validation curve may end above the accuracy that is printed.
 # *Yosinski et al. 2014, "How transferable are features in deep neural networks?"; Wortsman et al. 2022, "Robust
 # fine-tuning of zero-shot models".*
 #

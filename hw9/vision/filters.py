@@ -159,7 +159,7 @@ def _pairs(
             raise ValueError("the course's recipe starts from photographs: give start, (N, 3, H, W) in [0, 1]")
         side = getattr(unwrapped(model), "input_size", 64) if size is None else size
         if not hasattr(side, "__index__"):
-            raise ValueError(f"size is the side of the picture in px: give one, the model says {side}")
+            raise ValueError(f"size is {side}: give the side of the picture in px, one whole number")
         shape = (operator.index(side),) * 2
     else:
         check_images(start)
