@@ -58,10 +58,12 @@ NAME, NUMBER = "", ""  # as on your student card
 from functools import partial
 import numpy as np
 import torch
+from sklearn.linear_model import Ridge
 from hw9 import quiz
 from hw9.vision import attribution, crops, evaluation, figures, figures_lime, figures_trust, filters, inference, lesson
 from hw9.vision import predictions, shortcut, trust, visible
 from hw9.vision import lime as lime_method
+from hw9.vision.layers import find_layer
 
 food = lesson.choose(DATA, model=MODEL, device=device)
 classes, source = food.class_names, notebook.source
@@ -98,8 +100,8 @@ for name, (_, of) in food.splits.items():
 # know *photographs* of food but have never met a dish of these scenes (**transfer learning**): its first layers, which see
 # edges and colours, stay as they are; the later ones learn. At the end the new weights are averaged with
 # the old ones (four parts new, one part old). This usually costs a little accuracy on dishes it has practised, and helps with
-# dishes it has never seen. The accuracies printed below, and the dashed line in the figure, are those of the averaged network; the
-# curves were drawn before the averaging, so that the validation curve may end above the accuracy that is printed.
+# dishes it has never seen. The accuracies printed below, and the dashed lines in the figure, are those of the finished, averaged
+# network; the curves were drawn before the averaging, so that the validation curve may end above its dashed line.
 # *Yosinski et al. 2014, "How transferable are features in deep neural networks?"; Wortsman et al. 2022, "Robust
 # fine-tuning of zero-shot models".*
 #
@@ -115,8 +117,8 @@ for name, result in results.items():
 
 # %%
 if record:
-    rest = {name: result.accuracy for name, result in results.items() if name != "validation"}
-    show(figures.history(record.epochs, others=rest), "cnn_02_training")
+    finished = {name: result.accuracy for name, result in results.items()}
+    show(figures.history(record.epochs, finished=finished), "cnn_02_training")
 
 # %% [markdown]
 # ## 3. How good is it, and where is it wrong?
@@ -135,7 +137,7 @@ show(figures.confusion({name: result.confusion for name, result in results.items
 # %%
 name, result = list(results.items())[-1]
 wrong = result.surest_mistakes(10)
-sure = figures.captions(result.labels[wrong], result.probabilities[wrong], classes)
+sure = figures.captions(result.labels[wrong], result.probabilities[wrong], classes, letters=True)
 worst = predictions.as_float(food.splits[name][0][wrong])
 if len(wrong): show(figures.rows(sure, {"": (worst, None)}, title=f"The {len(wrong)} surest mistakes on {name} (above: the true class; ✗ what the network said)"), "cnn_04_mistakes")
 
@@ -178,9 +180,6 @@ notebook.fact("pictures", {"names": [classes[label] for label in targets]})
 # 中文：LIME 把圖片切成小塊，隨機遮住一部分再問模型，用線性模型估計每一塊對該類別的貢獻。藍色＝支持，橘色＝反對。
 
 # %%
-source(lime_method.explain)
-
-# %%
 explained = lime_method.explain_each(model, images, targets, names=food.names)
 show(figures_lime.lime(columns, images, explained), "cnn_06_lime")
 notebook.fact("lime", {"score": [e.score for e in explained], "both": [visible.both_colours(e) for e in explained]})
@@ -199,6 +198,27 @@ notebook.fact("lime", {"score": [e.score for e in explained], "both": [visible.b
 quiz.ask("lime")
 
 # %% [markdown]
+# ### The same in plain Python
+#
+# The whole method for one picture, the one that the network is surest of. The library makes its copies in pairs, one hiding what
+# the other shows, so that its weights are more exact; otherwise it computes the same.
+#
+# 中文：方法就是下面這幾行。函式庫把副本兩兩配對（一個遮住的，另一個就顯示），權重更準，其他都一樣。
+
+# %%
+told = torch.tensor([e.score == e.score for e in explained])  # LIME may have left one out
+picked = int((said.max(1).values * told).argmax())
+picture, patches = images[picked], torch.as_tensor(explained[picked].segments)  # (H, W): the patch of each pixel
+shown = np.random.default_rng(0).integers(0, 2, (1000, int(patches.max()) + 1))  # a row for each copy: 1 shown, 0 hidden
+mean = picture.mean((1, 2), keepdim=True)
+copies = torch.stack([torch.where(torch.as_tensor(row)[patches] == 1, picture, mean) for row in shown])
+answers = inference.predict(model, copies)[:, targets[picked]]  # f(z): the probability of the class
+away = 1 - np.sqrt(shown.mean(1))  # how far z is from the whole picture: cosine distance to (1, ..., 1)
+fitted = Ridge(alpha=1).fit(shown, answers, sample_weight=np.exp(-0.5 * (away / 0.25) ** 2))  # pi(z) 越接近原圖，越重要
+like = np.corrcoef(fitted.coef_, explained[picked].weights)[0, 1]
+print(f"Weights of the patches of picture {picked}, here and from the library: correlation {like:.2f}")
+
+# %% [markdown]
 # ### How stable is it?
 #
 # LIME is random. Explain one picture with five seeds: do the same patches come out on top?
@@ -206,16 +226,14 @@ quiz.ask("lime")
 # 中文：LIME 有隨機性。換不同的亂數種子，最重要的區塊是否相同？
 
 # %%
-told = torch.tensor([e.score == e.score for e in explained])  # LIME may have left one out
-picked = int((said.max(1).values * told).argmax())
 stable = lime_method.stability(model, images[picked], target=int(targets[picked]))
 title = f"Picture {picked}, {classes[targets[picked]]}: LIME with five seeds"
 show(figures_lime.stability(images[picked], stable.explanations, stable.overlap, top=stable.top, title=title), "cnn_07_lime_stability")
 
 # %% [markdown]
-# The dots of one column are the weights of one patch under five seeds: on the left the patches whose weights lie furthest from 0, on
-# the right those nearest to it (those between are left out). Painted in the pictures are each seed's own five strongest patches;
-# the overlap is what two seeds share of these, divided by all that either has. **Look and think.** Which weights lie clearly on one side of 0 under all five seeds? Which patches
+# The dots of one column are the weights of one patch under five seeds: on the left every patch that is painted in one of the
+# pictures, on the right those whose weights lie nearest to 0 (those between are left out). Painted are each seed's own five strongest
+# patches; the overlap is what two seeds share of these, divided by all that either has. **Look and think.** Which weights lie clearly on one side of 0 under all five seeds? Which patches
 # would you mention in a report, and which not?
 #
 # 中文：每一欄的點是同一塊在五個種子下的權重。哪幾塊五次都明顯在 0 的同一側？報告裡你會提哪幾塊？
@@ -288,9 +306,9 @@ notebook.fact("saliency", {"on_food": visible.on_object(maps["saliency"], food.m
 strength = gradient.abs().amax(1)  # (N, H, W)
 of_loss = attribution.saliency(model, images, targets, recipe="course").abs().amax(1)
 common = {"own scale": maps["saliency"], "one scale": strength / strength.max(), "loss, one scale": of_loss / of_loss.max()}
-largest = [f"max {float(m.max()):.1e}" for m in of_loss]
 table = {name: (m, "hot") for name, m in common.items()}
-table["loss, one scale"] += (largest,)
+for name, m in {"one scale": strength, "loss, one scale": of_loss}.items():
+    table[name] += ([f"max {peak:.2g}" for peak in m.amax((1, 2)).tolist()],)
 show(figures.rows(columns, table), "cnn_10_saliency_scale")
 for name, m in {"score": strength, "loss": of_loss}.items():
     peaks = m.amax((1, 2))
@@ -375,9 +393,6 @@ quiz.ask("smoothgrad")
 #
 # 中文：濾波器視覺化＝找出最能激發某個濾波器的圖片（對「圖片」做梯度上升）。
 
-# %%
-source(filters.activations, filters.visualize_many)
-
 # %% [markdown]
 # ### Where does a filter respond?
 
@@ -410,31 +425,30 @@ show(figures.filters(likes, channels, title="What activates each filter most, ea
 
 # %%
 frames, at = filters.visualize_steps(model, late, 0)
-show(figures.strip(frames, at, title=f"Layer {late}, filter 0: the picture while it is being optimised"), "cnn_15_filter_strip")
+reached = filters.activations(model, frames, late)[:, 0].clamp(min=0).mean((1, 2)).tolist()  # what is climbed, without T
+table = {"": (frames, None, [f"activation {mean:.2f}" for mean in reached])}
+title = f"Layer {late}, filter 0: the picture while it is being optimised; below: its mean positive activation"
+show(figures.rows([f"step {step}" for step in at], table, title=title, across=len(at)), "cnn_15_filter_strip")
 
 # %% [markdown]
 # ### Is the visualisation right? Compare it with real crops
 #
-# Beside the middle of each drawing, on the same scale: the crops of training pictures that activate the same filter most. The
-# number is the highest activation: in the crop, or anywhere in the *whole* drawing. (The drawing was made for a high *mean*, so
-# a crop may beat it at one place.) If both show the same thing, believe it. A drawing that looks like none of the crops tells what the filter *could*
-# react to, not what it is used for.
+# On the left the part of each drawing that activates the filter most; beside it, on the same scale, the crops of training pictures
+# that do. The number is the activation there. (The drawing was made for a high *mean*, so a crop may beat it at one place.) If both
+# show the same thing, believe it. A drawing that looks like none of the crops tells what the filter *could* react to, not what it
+# is used for.
 #
-# 中文：右邊是真實圖片中最能激發該濾波器的區塊（和左邊的圖同一比例，數字是最高的活化值）。兩者相符，視覺化才可信；如果和哪一塊都
-# 不像，它只說明濾波器「可能」對什麼有反應。
+# 中文：左邊是最佳化圖片中最能激發該濾波器的部分，右邊是真實圖片中最能激發它的區塊（同一比例，數字是該處的活化值）。兩者相符，視覺化
+# 才可信；如果和哪一塊都不像，它只說明濾波器「可能」對什麼有反應。
 
 # %%
 middle = list(layers)[len(layers) // 2]
 found = crops.top_crops_many(model, predictions.as_float(pictures[:1100]), middle, channels[:5], count=8)
-wanted = filters.visualize_many(model, middle, channels[:5], size=food.size)
-side = found[0].crops.shape[-1]
-excited = [filters.activations(model, wanted, middle)[k, channel].amax() for k, channel in enumerate(channels[:5])]
-edge = (food.size - side) // 2
-wanted = wanted[..., edge:edge + side, edge:edge + side]
-title = f"Layer {middle}: {side} x {side} pixels of each drawing, and real crops of that size"
-rest = [c.crops for c in found], [c.values for c in found]
-figure = figures.filter_and_crops(channels[:5], wanted, excited, *rest, title=title)
-show(figure, "cnn_16_filters_and_crops")
+drawn = filters.visualize_many(model, middle, channels[:5], size=food.size)
+best = [crops.top_crops_many(model, drawn[k:k + 1], middle, [c], count=1)[0] for k, c in enumerate(channels[:5])]
+title = "Layer {}: {} x {} pixels of each drawing, and real crops of that size".format(middle, *best[0].crops.shape[-2:])
+parts = [[of.crops[0] for of in best], [of.values[0] for of in best], [of.crops for of in found], [of.values for of in found]]
+show(figures.filter_and_crops(channels[:5], *parts, title=title), "cnn_16_filters_and_crops")
 
 # %% [markdown]
 # **Look and think.** For which filter do the real crops show what the drawing shows, so that you would believe it?
@@ -447,7 +461,21 @@ show(figure, "cnn_16_filters_and_crops")
 # 中文：從照片開始、又不做隨機變換，不管哪一張圖，最後都變成同樣的高頻花紋。
 
 # %%
+x, caught = images[:1].to(device).clone().requires_grad_(), []
+adam = torch.optim.Adam([x], lr=0.1)
+with inference.frozen(model) as network:  # a hook catches what the layer gives on 用 hook 攔下這一層的輸出
+    hook = find_layer(network, middle).register_forward_hook(lambda module, inputs, output: caught.append(output.clone()))
+    for _ in range(100):
+        network(x)
+        activation = caught.pop()[:, 0].sum()  # of filter 0, over the map
+        x.grad = torch.autograd.grad(-activation, x)[0]  # the picture changes, the weights do not 改變的是圖片
+        adam.step()
+    hook.remove()
+
+# %%
 start = filters.visualize(model, middle, 0, start=images, recipe="course")
+flat = [part.detach().cpu().flatten().numpy() for part in (x, start[0])]
+print(f"Plain torch and the library after 100 steps from picture 0: correlation {np.corrcoef(*flat)[0, 1]:.2f}")
 table = {"picture": (images, None), "activation": (figures.unit(respond[f"layer {middle}, filter 0"]), "viridis")}
 table["after 100 steps"] = (start, None)
 show(figures.rows(columns, table, title=f"Layer {middle}, filter 0, recipe course"), "cnn_17_filters_course")
@@ -499,17 +527,16 @@ show(figures.rows(columns, table, title="Integrated gradients, 64 steps from bla
 # (a sum near 0 in the figure above), a tiny miss is already a large percentage. Steps are placed and weighted by the rule of
 # Gauss and Legendre, the most exact one for smooth curves; but a network of ReLUs has a kink wherever a unit switches on or off
 # along the way, so some gap stays (your network may
-# not get below one thousandth even with 128). The figure shows it for five pictures: the line is their median, the band reaches from the
-# smallest to the largest. (`settle=False` leaves the sum as it is; by default the library shares out the rest over the pixels, at
+# not get below one thousandth even with 128). The figure shows it for five pictures. (`settle=False` leaves the sum as it is; by default the library shares out the rest over the pixels, at
 # most 1 % of each.)
 #
 # 中文：差距（gap）＝貢獻總和與分數差之間的誤差，再除以分數差。步數要多到差距夠小；圖下印出各步數的差距中位數。
 
 # %%
 steps = [4, 8, 16, 32, 64, 128]
-gaps = {"Gauss-Legendre": attribution.gap_by_steps(model, images[::2], targets[::2], steps)}
+gaps = attribution.gap_by_steps(model, images[::2], targets[::2], steps)
 show(figures.completeness(steps, gaps), "cnn_19_completeness")
-medians = gaps["Gauss-Legendre"].median(1).values
+medians = gaps.median(1).values
 print("median gap:", ", ".join(f"{gap:.1%} with {n}" for n, gap in zip(steps, medians)), "steps")
 notebook.fact("steps", {"median": medians, "falls": (medians[0] / medians[-1]).log10()})
 
@@ -537,18 +564,18 @@ quiz.ask("gradients")
 # %% [markdown]
 # ## 9. Five answers side by side
 #
-# Do the methods agree? First look, then count. (A filter drawing explains a *part of the network*, not a picture. So what is
-# called "filters" from here on is something else: where the last layer's most useful filter responds, the one whose activation
+# Do the methods agree? First look, then count. (A filter drawing explains a *part of the network*, not a picture. So from here on
+# the **strongest filter** takes its place: where that filter of the last layer responds whose activation
 # times gradient, summed over the map, is largest for this class. This is a close relative of Grad-CAM, Selvaraju et al. 2017, which adds up all filters, weighted by their gradients.) Below LIME: the rank
 # correlation of its map (all patches) with the saliency map. Maps are compared without sign, averaged to 16 x 16 cells.
 #
-# 中文：把五種方法的結果並排比較，再用等級相關係數計算它們有多一致（不分正負，先平均成 16 × 16 格）。「filters」不是第 7 節的濾波器 0，
+# 中文：把五種方法的結果並排比較，再用等級相關係數計算它們有多一致（不分正負，先平均成 16 × 16 格）。「strongest filter」不是第 7 節的濾波器 0，
 # 而是最後一層中該類別用得最多的濾波器。這和 Grad-CAM 很接近；Grad-CAM 把所有濾波器加權相加。
 
 # %%
 maps["LIME"] = attribution.heatmap_of([abs(lime_method.segment_map(e)) for e in explained])
-maps["filters"] = evaluation.strongest_filter(model, images, targets, late)
-order = ["LIME", "saliency", "SmoothGrad", "integrated gradients", "filters"]
+maps["strongest filter"] = evaluation.strongest_filter(model, images, targets, late)
+order = ["LIME", "saliency", "SmoothGrad", "integrated gradients", "strongest filter"]
 overlays = [figures_lime.overlay(x, e) for x, e in zip(images, explained)]
 like = evaluation.rank_correlations({name: maps[name] for name in ("LIME", "saliency")})[:, 0, 1]
 table = {"picture": (images, None), "LIME": (overlays, None, [f"like saliency: {r:.2f}" for r in like])}
@@ -662,7 +689,7 @@ methods = {  # fewer samples and steps than above: there are many networks to ex
     "saliency": lambda net, x, t: attribution.heatmap(attribution.saliency(net, x, t)),
     "SmoothGrad": lambda net, x, t: attribution.heatmap(attribution.smoothgrad(net, x, t, samples=8)),
     "integrated gradients": lambda net, x, t: attribution.integrated_gradients(net, x, t, steps=8).sum(1),
-    "filters": lambda net, x, t: evaluation.strongest_filter(net, x, t, list(lesson.layers_of(net, x))[-1]),
+    "strongest filter": lambda net, x, t: evaluation.strongest_filter(net, x, t, list(lesson.layers_of(net, x))[-1]),
 }
 
 # %%
@@ -800,13 +827,13 @@ quiz.ask("square")
 # 份量都是正的，無法表示某個物體「反對」該類別。
 
 # %%
-there, loses = [], []  # objects, and what the score loses without each
+there, loses = [], []  # objects, and how far the score falls without each
 if food.objects is not None:
     lost = trust.score_falls(model, images, targets, [things.without for things in food.objects])
     scene = max(range(len(images)), key=lambda k: len(lost[k]))
     things = food.objects[scene]
-    title = f"Picture {scene} ({classes[targets[scene]]}), each object left out in its turn; below: what the score (logit) loses"
-    table = {"": (torch.cat([images[scene][None], things.without]), None, ["", *(f"{d:+.2f}" for d in lost[scene])])}
+    title = f"Picture {scene} ({classes[targets[scene]]}), each object left out in its turn; below: how the score (logit) changes"
+    table = {"": (torch.cat([images[scene][None], things.without]), None, ["", *(f"{-d:+.2f}" for d in lost[scene])])}
     show(figures.rows(["all", *(f"no {name}" for name in things.names)], table, title=title), "cnn_28_left_out")
     there, loses = list(things.names), lost[scene]
 notebook.fact("objects", {"names": there, "loses": loses})
@@ -932,7 +959,7 @@ guess = inference.predict(reader, photos.images)
 believed = guess.argmax(1)
 captions = [f"{name}\n{classes[b]} {p.max():.0%}" for name, b, p in zip(photos.names, believed, guess)]
 if photos.labels is not None:
-    captions = figures.captions(photos.labels, guess, classes)
+    captions = figures.captions(photos.labels, guess, classes, letters=True)
 free = lesson.free_photographs("measure", reader.input_size)
 right = (inference.predict(reader, free.images).argmax(1) == free.labels).float().mean()
 print(f"On {len(free.labels)} other free photographs, of dishes it has never seen, the network is right on {right:.0%}.")
@@ -944,7 +971,7 @@ of_photos = {"LIME": attribution.heatmap_of([abs(lime_method.segment_map(e)) for
 for name, method in {"saliency": attribution.saliency, "SmoothGrad": attribution.smoothgrad,
                      "integrated gradients": attribution.integrated_gradients}.items():
     of_photos[name] = attribution.heatmap(method(reader, photos.images, believed))
-of_photos["filters"] = evaluation.strongest_filter(reader, photos.images, believed, 7)
+of_photos["strongest filter"] = evaluation.strongest_filter(reader, photos.images, believed, 7)
 table = {"picture": (photos.images, None), "LIME": (painted, None)} | {n: (of_photos[n], "hot") for n in order[1:]}
 if photos.masks is not None:
     shares = {name: evaluation.inside_share(m, photos.masks) for name, m in of_photos.items()}
@@ -982,7 +1009,7 @@ quiz.hand_in(NAME, NUMBER)
 # | saliency | which pixel changes the score now? | gradient | 1 backward pass | noisy; near zero where saturated |
 # | SmoothGrad | the same, averaged over noise | gradient | 50 backward passes | noise that changes the answer |
 # | filter visualisation | what does a part of the network look for? | inside of the network | 100 steps a filter | pretty is not proven: compare with crops |
-# | strongest filter ("filters" in sections 9 to 11) | where does the filter respond that this class uses most? | inside of the network, gradient | 1 backward pass | coarse; one filter of many |
+# | strongest filter | where does the filter respond that this class uses most? | inside of the network, gradient | 1 backward pass | coarse; one filter of many |
 # | integrated gradients | how is the score shared out? | gradient | 64 backward passes | the baseline decides |
 #
 # No method shows "the" reason. Where several agree, and a test supports them, you may start to believe it.

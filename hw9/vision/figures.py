@@ -4,6 +4,7 @@ Pictures are (N, 3, H, W) in [0, 1], maps (N, H, W) in [0, 1]; tensors and array
 """
 
 from collections.abc import Sequence
+from string import ascii_uppercase
 from textwrap import fill
 
 import matplotlib.pyplot as plt
@@ -100,14 +101,18 @@ def unit(maps) -> np.ndarray:
     return (maps - low) / (high - low or 1)
 
 
-def captions(labels, probabilities, class_names: Sequence[str]) -> list[str]:
-    """For each picture its number and true class, and below them what the network says and how sure it is."""
+def captions(labels, probabilities, class_names: Sequence[str], *, letters: bool = False) -> list[str]:
+    """For each picture its number and true class, and below them what the network says and how sure it is.
+
+    `letters` (A, B, …; 26 at most) instead of numbers tell other pictures from the lesson's ten.
+    """
     probabilities = as_array(probabilities)
     _check_classes(probabilities.shape[1], class_names)
     said, sure = probabilities.argmax(1), probabilities.max(1)
+    marks = ascii_uppercase[: len(said)] if letters else range(len(said))
     return [
-        f"{i}: {class_names[label]}\n{'✓' if said[i] == label else '✗'} {class_names[said[i]]} {sure[i]:.0%}"
-        for i, label in enumerate(as_array(labels))
+        f"{mark}: {class_names[label]}\n{'✓' if says == label else '✗'} {class_names[says]} {how:.0%}"
+        for mark, label, says, how in zip(marks, as_array(labels), said, sure, strict=True)
     ]
 
 
@@ -134,15 +139,15 @@ def classes(pictures, labels, class_names: Sequence[str], *, each: int = 5, titl
     return figure
 
 
-def history(epochs: list[dict], *, others: dict[str, float] | None = None) -> Figure:
-    """Loss and validation accuracy over the epochs; `others` are further accuracies, drawn as dashed lines."""
+def history(epochs: list[dict], *, finished: dict[str, float]) -> Figure:
+    """Loss and validation accuracy over the epochs; dashed: accuracies of the `finished` network, validation first."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 2.8))
     number = [epoch["epoch"] for epoch in epochs]
     left.plot(number, [epoch["loss"] for epoch in epochs], "o-", color="tab:gray", ms=3)
     left.set(xlabel="epoch", ylabel="training loss", title="Loss")
     right.plot(number, [epoch["accuracy"] for epoch in epochs], "o-", color="tab:blue", ms=3, label="validation")
-    for colour, (name, value) in zip(("tab:orange", "tab:green"), (others or {}).items(), strict=False):
-        right.axhline(value, color=colour, ls="--", lw=1.2, label=f"{name}: {value:.1%}")
+    for colour, (name, value) in zip(("tab:blue", "tab:orange", "tab:green"), finished.items(), strict=False):
+        right.axhline(value, color=colour, ls="--", lw=1.2, label=f"finished network, {name}: {value:.1%}")
     right.set(xlabel="epoch", ylim=(0, 1.02), title="Accuracy")
     right.yaxis.set_major_formatter("{x:.0%}")
     right.legend(loc="lower right", frameon=False)
@@ -175,17 +180,16 @@ def confusion(matrices: dict[str, np.ndarray], class_names: Sequence[str]) -> Fi
     return figure
 
 
-def completeness(steps: Sequence[int], gaps: dict[str, np.ndarray]) -> Figure:
-    """How far integrated gradients miss their sum, against the number of steps: a band per rule, median inside."""
+def completeness(steps: Sequence[int], gaps) -> Figure:
+    """How far integrated gradients miss their sum, gaps (steps, N) against the number of steps: median and range."""
     figure, ax = plt.subplots(figsize=(7.5, 3.4))
-    for colour, (name, gap) in zip(("tab:blue", "tab:orange", "tab:green"), gaps.items(), strict=False):
-        gap = as_array(gap)  # (steps, N)
-        ax.fill_between(steps, gap.min(1), gap.max(1), color=colour, alpha=0.15, lw=0)
-        ax.plot(steps, np.median(gap, 1), "o-", color=colour, ms=4, label=name)
-    ax.axhline(1e-3, color="black", lw=0.8, ls=":")
-    ax.text(steps[0], 1.15e-3, "one thousandth", fontsize=8)
+    gaps = as_array(gaps)
+    ax.plot(steps, np.median(gaps, 1), "o-", color="tab:blue", ms=4, label=f"median of {gaps.shape[1]} pictures")
+    ax.fill_between(steps, gaps.min(1), gaps.max(1), color="tab:blue", alpha=0.15, lw=0, label="smallest to largest")
+    ax.axhline(1e-3, color="black", lw=0.8, ls=":", label="one thousandth")
     label = "completeness gap\n(share of the score difference)"
     ax.set(xscale="log", yscale="log", xlabel="steps along the path", ylabel=label)
+    ax.yaxis.set_major_formatter(lambda gap, _: f"{100 * gap:,.9g} %")
     ax.set_xticks(steps, [str(s) for s in steps])
     ax.minorticks_off()
     ax.grid(alpha=0.25)
@@ -203,9 +207,9 @@ def filters(layers: dict[str, np.ndarray], channels: Sequence[int], *, title: st
 def filter_and_crops(
     channels: Sequence[int], visualised, excited: Sequence, crops: Sequence, values: Sequence, *, title: str = ""
 ) -> Figure:
-    """For each channel its visualisation, as wide as a crop, and right of it the crops that activate it most.
+    """For each channel the part of its visualisation that activates it most, and right of it real crops as wide.
 
-    `excited` is the highest activation in each whole visualisation, `values` are those of the crops.
+    `excited` and `values` are the activations of those parts and of the crops.
     """
     count = min(len(c) for c in crops)
     figure, grid = plt.subplots(len(channels), count + 1, figsize=(9.4, 1.12 * len(channels) + 0.5), squeeze=False)
@@ -231,11 +235,6 @@ def activation_maps(names: Sequence[str], pictures, maps: dict[str, np.ndarray],
     for name, row in maps.items():
         content[name] = (unit(row), "viridis")
     return rows(names, content, title=title)
-
-
-def strip(frames, steps: Sequence[int], *, title: str = "") -> Figure:
-    """Frames (T, 3, H, W) of one optimisation, left to right."""
-    return rows([f"step {s}" for s in steps], {"": (frames, None)}, title=title, across=len(steps))
 
 
 def agreement(names: Sequence[str], matrix: np.ndarray, *, title: str = "") -> Figure:

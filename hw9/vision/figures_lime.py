@@ -77,9 +77,9 @@ def _legend(figure: Figure, colours: Sequence, texts: Sequence[str]) -> None:
 
 
 def stability(picture, explanations: Sequence, overlap: float, *, top: int = 5, title: str = "") -> Figure:
-    """The same picture under several seeds, and the weights of its superpixels furthest from 0 and nearest to it.
+    """The same picture under several seeds, and the weights of its superpixels: all that are painted, some near 0.
 
-    Superpixels are numbered in the pictures where they are painted or their weights are drawn below.
+    Under each seed its own `top` are painted. Superpixels are numbered in the pictures where their weights are drawn.
     """
     count = len(explanations)
     figure = plt.figure(figsize=(9.4, 4.5))
@@ -88,12 +88,13 @@ def stability(picture, explanations: Sequence, overlap: float, *, top: int = 5, 
     _off(axes)
     weights = np.stack([e.weights for e in explanations])  # (seeds, K)
     order = np.argsort(-np.abs(weights).mean(0))
-    few = min(top + 1, len(order) // 2)
-    order = np.concatenate([order[:few], order[-few:]])
+    painted = np.isin(order, [e.top(top) for e in explanations])
+    few = painted.sum()
+    order = np.concatenate([order[painted], order[~painted][-top - 1 :]])
     for number, (ax, e) in enumerate(zip(axes, explanations, strict=True)):
         ax.imshow(_hwc(overlay(picture, e, top=top)))
         ax.set_title(f"seed {number}, R² = {e.score:.2f}", fontsize=8)
-        for k in {*order, *e.top(top)}:
+        for k in order:
             y, x = 4 * np.argwhere(e.segments == k).mean(0)
             ax.text(x, y, str(k), fontsize=7.5, ha="center", va="center", color="white", path_effects=OUTLINE)
     ax = below.subplots()
@@ -105,8 +106,8 @@ def stability(picture, explanations: Sequence, overlap: float, *, top: int = 5, 
         )
     ax.set_xticks(range(len(order)), order)
     ax.set(xlabel="superpixel (its number stands in the pictures)", ylabel="weight")
-    what = f"furthest from 0 | nearest to 0; blue: for, orange: against; mean overlap of the top {top}: {overlap:.0%}"
-    ax.set_title(what, fontsize=9)
+    what = "painted under some seed | nearest to 0; blue: for, orange: against"
+    ax.set_title(f"{what}; mean overlap of the top {top}: {overlap:.0%}", fontsize=9)
     figure.suptitle(title, fontsize=11, y=1.04)
     above.subplots_adjust(left=0.01, right=0.99, top=0.87, bottom=0.02, wspace=0.05)
     below.subplots_adjust(left=0.08, right=0.99, top=0.88, bottom=0.22)

@@ -116,7 +116,7 @@ SEEN = {
     "filters-4": [("1", "2", "3")],
     "gradients-1": ["c"],
     "removal-1": ["0"],
-    "square-1": [("0", "2", "4")],
+    "square-1": [("0", "2", "3", "4")],
     "objects-1": [("3", "6")],
     "attention-2": ["a"],
     "attention-3": ["b"],

@@ -36,6 +36,30 @@ def test_tensors_that_numpy_does_not_take_are_drawn(kind):
     plt.close(figure)
 
 
+def test_other_pictures_than_the_lessons_go_by_letters():
+    chances = np.array([[0.1, 0.9], [0.2, 0.8]])
+    assert figures.captions([1, 0], chances, ["a", "b"], letters=True) == ["A: b\n✓ b 90%", "B: a\n✗ b 80%"]
+
+
+def test_training_shows_the_finished_networks_accuracies_beside_its_curves():
+    epochs = [{"epoch": 1, "loss": 2.0, "accuracy": 0.5}, {"epoch": 2, "loss": 1.0, "accuracy": 0.75}]
+    accuracy = figures.history(epochs, finished={"validation": 0.7, "unseen": 0.4}).axes[1]
+    curve, *dashed = accuracy.lines
+    assert list(curve.get_ydata()) == [0.5, 0.75]
+    assert [line.get_ydata()[0] for line in dashed] == [0.7, 0.4] and dashed[0].get_color() == curve.get_color()
+    assert [line.get_label().split(", ")[1] for line in dashed] == ["validation: 70.0%", "unseen: 40.0%"]
+    plt.close("all")
+
+
+def test_gaps_are_read_in_per_cent():
+    figure = figures.completeness([4, 8], torch.tensor([[10.0, 1.0, 20.0], [0.01, 0.001, 0.02]]))
+    (ax,) = figure.axes
+    assert list(ax.lines[0].get_ydata()) == pytest.approx([10, 0.01])
+    form = ax.yaxis.get_major_formatter()
+    assert [form(gap, 0) for gap in (10, 1, 0.001)] == ["1,000 %", "100 %", "0.1 %"]
+    plt.close(figure)
+
+
 def test_another_number_of_classes_than_names_is_one_line():
     with pytest.raises(ValueError, match="tells 1000 classes apart, and there are 11 names: give one whose last layer"):
         figures.captions([0], np.zeros((1, 1000)), ["food"] * 11)

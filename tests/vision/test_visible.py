@@ -70,14 +70,18 @@ def test_paint_has_one_colour_on_whatever_it_lies():
         assert sign * (one[2] - one[0]) > 0.2, "blue is for, orange against"
 
 
-def test_every_painted_superpixel_has_its_number_even_where_its_weight_is_not_drawn_below():
+def test_every_painted_superpixel_has_its_number_and_its_weights_below():
     segments = np.kron(np.arange(16).reshape(4, 4), np.ones((6, 6), int))
     one, other = np.repeat([0.5, 0], [4, 12]), np.repeat([0, 1, 0], [4, 6, 6])  # by the mean, 0 to 3 are in the middle
     figure = stability(np.zeros((3, 24, 24)), [explanation(w, segments) for w in (one, other, other)], 0, top=4)
-    first, second, _, weights = figure.axes
-    assert not {0, 1, 2, 3} & {int(text.get_text()) for text in weights.get_xticklabels()}
-    assert {"0", "1", "2", "3"} <= {text.get_text() for text in first.texts}
-    assert not {"0", "1", "2", "3"} & {text.get_text() for text in second.texts}
+    *pictures, weights = figure.axes
+    columns = [int(text.get_text()) for text in weights.get_xticklabels()]
+    assert set(columns[:8]) == set(range(8)) and len(columns) == 8 + 5, "painted under some seed; then 5 near 0"
+    for column, k in enumerate(columns):
+        drawn = weights.collections[column].get_offsets()
+        np.testing.assert_allclose(drawn[:, 0], column)
+        np.testing.assert_allclose(drawn[:, 1], [one[k], other[k], other[k]])
+    assert all({int(text.get_text()) for text in ax.texts} == set(columns) for ax in pictures)
     plt.close(figure)
 
 
