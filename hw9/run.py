@@ -131,5 +131,6 @@ def _tidy(cell: nbformat.NotebookNode) -> None:
             kept.append(output)
     for output in kept:
         if output.output_type == "stream":
-            output["text"] = re.sub(r"[^\n]*\r(?=[^\n])", "", output["text"])
+            text = re.sub(r"[^\n]*\r(?=[^\n])", "", output["text"])
+            output["text"] = re.sub(r"\[\d+:[\d:]+<[^],]*, [^],]*(, )?", "[", text).replace(" []", "")  # times
     cell["outputs"] = kept

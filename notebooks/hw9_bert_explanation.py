@@ -404,10 +404,11 @@ asked, readings, parts = [item for item, _ in answers], [a[1] for _, a in answer
 # ◆ right answer, ▲ question, ● context, × `[CLS]` and `[SEP]`; a black ring marks what BERT answered. Each layer's plane is turned
 # and mirrored to fit that of the layer before, so that the picture does not spin; but every layer has a plane of its own, and a
 # point may also move because another direction is shown. Only the word at the answer's place is marked, not the same word elsewhere.
-# Only words of the question and of the answer are named, and labels that would overlap are left out.
+# Only words of the question and of the answer are named, and (dark) the question's words where they occur again in the text; labels
+# that would overlap are left out.
 #
 # 中文：◆ 正確答案，▲ 問題，● 文章；黑圈是 BERT 的答案。各層的平面都轉到和前一層最吻合，畫面才不會亂轉；但各層的平面不同，點的移動也
-# 可能只是因為換了方向。只有答案位置上的字才標成答案，別處相同的字不算。只標問題與答案的字；會互相重疊的標籤省略。
+# 可能只是因為換了方向。只有答案位置上的字才標成答案，別處相同的字不算。只標問題與答案的字，以及問題的字在文章裡再出現的地方（深色）；會互相重疊的標籤省略。
 
 # %%
 planes, variance = embeddings.project(readings[0], "pca"), embeddings.explained_variance(readings[0])
@@ -664,7 +665,7 @@ def examined(case):
 tested = [(filler, gap) for gap in sentences.GAPS_CHINESE] + [(english_filler, gap) for gap in sentences.GAPS_ENGLISH]
 tested = lesson.each(examined, tested, name=lambda case: case[1].text)
 (judge, case), (spot, truth, claims, others) = next((row for row in tested if row[0][1] == english_gap), tested[-1])
-table = {"truth: hidden as well": truth} | {name: answer for name, answer in claims.items() if "random" not in name}
+table = {"truth: hidden one by one": truth} | {name: answer for name, answer in claims.items() if "random" not in name}
 tokens, title = judge.read(case.text).tokens, f"On which word does “{case.word}” rest? {case.text}"
 show(trust_figures.answers(tokens, table, spot, units=others, title=title), "bert_22_which_word")
 

@@ -145,8 +145,8 @@ def test_coreference_frames_only_what_chance_does_not_reach():
         "always the first noun: 50%",
         "always the nearest noun: 45%",
         "6 coins: 83%",
-        "more than 83%: red, 2 heads",
-        "less than 17%: black, 1 head",
+        "red frame: more than 83%",
+        "black frame: less than 17%",
     ):
         assert said in ax.get_title()
     assert written(ax)[0, 1] == "83"

@@ -67,6 +67,14 @@ def test_every_token_is_drawn_once_in_its_role_and_a_predicted_one_is_ringed(rea
         np.testing.assert_allclose(places(ax, "BERT's answer"), layer[parts.predicted])
 
 
+def test_a_grid_names_the_questions_words_again_where_the_text_repeats_them(reading, parts):
+    number = torch.arange(len(reading.tokens))
+    apart = torch.stack([number % 6, number // 6], 1).double()[None]  # there is room for all
+    named = [text.get_text() for text in boxes(figures.grid(apart, reading, parts).axes[0])]
+    wanted = {"where": 1, "is": 6, "the": 4, "dog": 2, "paris": 1, "capital": 0, "john": 0}  # question and text
+    assert {word: named.count(word) for word in wanted} == wanted
+
+
 def test_words_are_in_the_frame_and_a_far_special_token_does_not_squeeze_them(reading, parts):
     points = project(reading)
     before = figures.plane(points[2], reading, parts).axes[0].get_xlim()
@@ -142,6 +150,11 @@ def test_a_dollar_sign_is_a_token_and_no_formula(reading, parts):
     assert not text.get_parse_math()
 
 
+def shaded(ax):
+    """The layers with a coloured stripe of width 1."""
+    return [patch.get_x() + 0.5 for patch in ax.patches if patch.get_width() == 1]
+
+
 def test_the_curves_show_every_question_their_mean_and_its_highest_layers():
     numbers = {
         "same word": torch.tensor([[1.0, 1.0, 0.5], [1.0, 1.0, 0.7]]),
@@ -150,12 +163,9 @@ def test_the_curves_show_every_question_their_mean_and_its_highest_layers():
         "answer apart": torch.tensor([[1.0, 1.1, 2.0], [1.0, 1.1, 3.0]]),
     }
     figure = figures.phase_curves(numbers, title="Two questions")
-    assert [ax.get_title().splitlines()[1] for ax in figure.axes] == [
-        "highest in layer 0, 1",
-        "highest in layer 1",
-        "highest in layer 2",
-        "highest in layer 2",
-    ]
+    assert [shaded(ax) for ax in figure.axes] == [[0, 1], [1], [2], [2]]
+    titles = [ax.get_title() for ax in figure.axes]
+    assert titles == [f"{k}. {name}" for k, name in enumerate(figures.PHASES, 1)], "no title gives the layer away"
     for ax, rows in zip(figure.axes, numbers.values(), strict=True):
         lines = [line.get_ydata() for line in ax.lines]
         np.testing.assert_allclose(lines[:2], rows)
@@ -167,12 +177,11 @@ def test_questions_without_a_number_are_left_out_of_its_panel():
     numbers = {"same word": rows, "same phrase": rows, "question match": rows, "answer apart": rows * torch.nan}
     figure = figures.phase_curves(numbers)
     np.testing.assert_allclose(figure.axes[0].lines[1].get_ydata(), rows[0])
-    assert figure.axes[0].get_title().endswith("highest in layer 1")
-    assert figure.axes[3].get_title().endswith("answer apart\nno question has what it needs")
+    assert shaded(figure.axes[0]) == [1] and not shaded(figure.axes[3])
+    assert figure.axes[3].get_title().endswith("answer apart (no question has what it needs)")
 
 
 def test_a_number_at_chance_has_no_highest_layer():
     flat = {"same word": 0.9, "same phrase": 0.3, "question match": 0.49, "answer apart": 1.0}
     figure = figures.phase_curves({name: torch.full((2, 3), value) for name, value in flat.items()})
-    assert [ax.get_title().splitlines()[1] for ax in figure.axes[2:]] == ["never above chance"] * 2
-    assert not figure.axes[2].patches, "no layer is shaded"
+    assert all(ax.get_title().endswith(" (never above chance)") and not shaded(ax) for ax in figure.axes[2:])

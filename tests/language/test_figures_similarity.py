@@ -45,7 +45,7 @@ def test_heat_maps_write_every_number_and_name_every_sentence():
             [abs(float(v) - float(matrix[k, k])) + (k == j) * 9e9 for j, v in enumerate(matrix[k])] for k in range(5)
         ]
         nearest = [(others[k].index(min(others[k])) - 0.5, k - 0.5, 1, 1, "#000000") for k in range(5)]
-        assert frames(ax) == nearest + BLOCKS
+        assert frames(ax) == BLOCKS + nearest, "black is drawn over the colours"
         assert ax.get_title() in matrices
         for labels in (ax.get_xticklabels(), ax.get_yticklabels()):
             assert [label.get_color() for label in labels] == [FRUIT] * 2 + [COMPANY] * 3

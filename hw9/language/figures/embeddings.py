@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
+import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from hw9.figure_text import plain, readable
@@ -41,8 +41,9 @@ PHASES = (
 def grid(
     points: Tensor, reading: Reading, roles: Roles, *, layers: Sequence[int] | None = None, variance=None, title=""
 ) -> Figure:
-    """A panel for each layer of `points` (layers, T, 2), each to its own scale, with room for the labels that matter.
+    """A panel for each layer of `points` (layers, T, 2), each to its own scale.
 
+    Named are, where there is room, the words of answer and question, and the question's words again in the context.
     `layers` are their numbers (None: 0, 1, ...); `variance` (layers, 2) puts the share of the plane in the titles.
     """
     numbers = range(len(points)) if layers is None else layers
@@ -67,7 +68,9 @@ def grid(
         0.04,
         0.13,
     )
-    marked = roles.answer | roles.predicted | roles.question
+    asked = {reading.tokens[k] for k in roles.question.nonzero().flatten().tolist()}
+    again = torch.tensor([token in asked for token in reading.tokens]) & roles.context
+    marked = roles.answer | roles.predicted | roles.question | again
     for ax, plane in zip(axes, points, strict=False):
         _label(ax, plane, reading, roles, marked, size=SMALLEST)
     return figure
@@ -87,7 +90,7 @@ def plane(points: Tensor, reading: Reading, roles: Roles, *, title: str = "") ->
 
 @plain(WIDTH)
 def phase_curves(numbers: dict[str, Tensor], *, title: str = "") -> Figure:
-    """The four numbers of `phases` over the layers: a thin line per question, a thick mean, its top marked.
+    """The four numbers of `phases` over the layers: a thin line per question, a thick mean, its highest layers shaded.
 
     Questions for which a number is nan are left out of it.
     """
@@ -101,15 +104,14 @@ def phase_curves(numbers: dict[str, Tensor], *, title: str = "") -> Figure:
         colour = ("#CC79A7", "#009E73", "#D55E00", "#0072B2")[number]
         ax.plot(layers, rows.T, color=colour, lw=0.8, alpha=0.4)
         ax.plot(layers, mean, "o-", color=colour, lw=2, ms=3.5)
-        found = f"highest in layer {', '.join(map(str, top))}" if top else "never above chance"
-        found = found if len(rows) else "no question has what it needs"
+        found = "no question has what it needs" if not len(rows) else "" if top else "never above chance"
         for layer in top:
             ax.axvspan(layer - 0.5, layer + 0.5, color=colour, alpha=0.15, lw=0)
         if chance[number] is not None:
             ax.axhline(chance[number], color="black", lw=0.8, ls=":")
-        ax.set_title(f"{number + 1}. {PHASES[number]}\n{found}", fontsize=9)
+        ax.set_title(f"{number + 1}. {PHASES[number]}" + (f" ({found})" if found else ""), fontsize=9)
         ax.set_xlabel("layer")
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        ax.set_xticks(layers[:: -(-len(layers) // 13)])  # every one of 13, every second of 25
         if number < 2:
             ax.set_ylim(0, 1.03)
             ax.yaxis.set_major_formatter("{x:.0%}")

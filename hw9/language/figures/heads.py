@@ -132,14 +132,10 @@ def coreference(accuracy, baselines: dict[str, float], limit: float, *, title: s
     known = ", ".join(f"always the {name} noun: {value:.0%}" for name, value in baselines.items())
     note = (
         f"right without looking: {known}; best of {accuracy.size} coins: {limit:.0%}\n"
-        f"more than {limit:.0%}: red, {_heads(len(above))}; less than {1 - limit:.0%}: black, {_heads(len(below))}"
+        f"red frame: more than {limit:.0%}; black frame: less than {1 - limit:.0%}"
     )
     ax.set_title(f"{title}\n{note}" if title else note, fontsize=8.5)
     return figure
-
-
-def _heads(count: int) -> str:
-    return f"{count} head{'' if count == 1 else 's'}"
 
 
 def _percent(value: float) -> str:

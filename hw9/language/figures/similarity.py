@@ -46,9 +46,9 @@ def heat_maps(
         ax.set_xticks(below, [k + 1 for k in below], fontsize=wide)
         ax.set_yticks(left, [numbered[k] if ax in axes[:, 0] else k + 1 for k in left], fontsize=size)
         ax.set_title(name)
+        _blocks(ax, senses)
         for row, nearest in enumerate(_nearest(matrix, name)):
             outline(ax, row, nearest, edgecolor="black", linewidth=1.1)
-        _blocks(ax, senses)
         for labels, numbers in ((ax.get_xticklabels(), below), (ax.get_yticklabels(), left)):
             for label, k in zip(labels, numbers, strict=True):
                 label.set_color(tints[senses[k]])

@@ -123,7 +123,7 @@ def mask_by_layer(tops: Sequence[Sequence[tuple[str, float]]], right, *, token: 
             colour = COLOURS[1] if word.casefold() == token.casefold() else "black" if place == 0 else "0.45"
             left.text(place, layer, f"{word}  {value:.0%}", va="center", color=colour, fontsize=9)
     left.set(xlim=(-0.1, len(tops[0])), ylim=(len(tops) - 0.5, -0.5), xticks=range(len(tops[0])), ylabel="after layer")
-    left.set_xticklabels(["on top", *["then"] * (len(tops[0]) - 1)], ha="left", fontsize=8)
+    left.set_xticklabels(["on top", *(f"place {n}" for n in range(2, len(tops[0]) + 1))], ha="left", fontsize=8)
     left.set_yticks(range(len(tops)))
     left.xaxis.tick_top()
     left.tick_params(length=0)
