@@ -205,8 +205,8 @@ three = {f"{habit}: layer {l + 1}, head {h + 1}": first.attentions[l, h] for hab
 show(attention_figures.matrices(first.tokens, three, title=first.text), "bert_04_three_heads")
 
 # %% [markdown]
-# In the upper half of the layers `[CLS]` and `[SEP]` may get the same share from every head. That is no mistake: where their vectors have become
-# nearly alike, no head can tell them apart. (A habit of this small model; other BERTs look mostly at `[SEP]` there.) 中文：在上半部的層，[CLS] 與 [SEP] 得到的注意力可能一樣多：兩者的向量幾乎相同時，任何頭都分不出來。
+# In the second half of the layers (nearer to the output, the lower half of the figures) `[CLS]` and `[SEP]` may get the same share from every head. That is no mistake: where their vectors have become
+# nearly alike, no head can tell them apart. (A habit of this small model; other BERTs look mostly at `[SEP]` there.) 中文：在後半的層（靠近輸出，也就是圖的下半部），[CLS] 與 [SEP] 得到的注意力可能一樣多：兩者的向量幾乎相同時，任何頭都分不出來。
 
 # %%
 title = "All heads, one sentence (framed: the three above)"
@@ -300,13 +300,13 @@ for one, effects in lesson.each(without_heads, [english_gap]):
 #
 # The classic question: which head sends a pronoun to the word it stands for? On a single sentence, some head nearly always looks at
 # the right noun by luck. So take a set in which every sentence comes twice, once for each **antecedent** (the noun that the pronoun stands for);
-# then "always the nearest noun" is right in exactly half. And if you tossed one *coin* per head, the best coin would be right
+# then "always the nearest noun" is right in exactly half. And if you took one *coin* per head and tossed it once for every sentence, the best coin would be right
 # well above half the time. A red frame marks a head above a score that the best of the coins would beat in at most 5 of 100 tries:
 # evidence that it finds the antecedent. A black frame is as far below one half, and as hard to explain by luck: this head
 # tells the two nouns apart as well, but looks at the *other* one.
 #
-# 中文：哪個頭會讓代名詞看向它所指的人？只看一句話會被運氣騙；要用成對的句子，並和「同樣多枚硬幣中最好的一枚」比較。紅框（100 次中有 95 次，
-# 最好的硬幣都達不到）表示這個頭真的找得到對的人；黑框同樣不能用運氣解釋：這樣的頭也分得出兩個人，只是看向另一個。
+# 中文：哪個頭會讓代名詞看向它所指的人？只看一句話會被運氣騙；要用成對的句子，並和「同樣多枚硬幣中最好的一枚」（每個頭配一枚，每句各擲一次）
+# 比較。紅框（高於最好的硬幣 100 次中最多只有 5 次會超過的分數）是「這個頭找得到對的人」的證據；黑框同樣很難用運氣解釋：這樣的頭也分得出兩個人，只是看向另一個。
 
 # %%
 source(probes.coreference_choices)
@@ -383,7 +383,7 @@ explorer(reader, sentences.APPLE_TRADITIONAL.texts[2], layer=reader.layers // 2,
 # it, (4) the answer stands apart from the rest. Is that so here? *Van Aken et al. 2019, "How Does BERT Answer Questions?"*
 #
 # 中文：把「問題＋文章」一起讀入，畫出每一層所有字的位置。論文認為有四個階段：相同或同主題的字 → 人事物與其描述 → 問題靠近答案所在
-# → 答案自成一群。這個模型也是如此嗎？
+# → 答案和其他字分開。這個模型也是如此嗎？
 
 # %%
 source(embeddings.project, embeddings.roles)
@@ -403,12 +403,13 @@ asked, readings, parts = [item for item, _ in answers], [a[1] for _, a in answer
 #
 # ◆ right answer, ▲ question, ● context, × `[CLS]` and `[SEP]`; a black ring marks what BERT answered. Each layer's plane is turned
 # and mirrored to fit that of the layer before, so that the picture does not spin; but every layer has a plane of its own, and a
-# point may also move because another direction is shown. Only the word at the answer's place is marked, not the same word elsewhere.
-# Only words of the question and of the answer are named, and (dark) the question's words where they occur again in the text; labels
-# that would overlap are left out.
+# point may also move because another direction is shown. Only the word at the answer's place is a ◆; the same word elsewhere is a ▲ or a ●.
+# Named are the words of the question (orange) and of the answer (blue); in dark letters, beside a ●, the question's words where they
+# occur again in the context. Labels that find no free place are left out. The figure of t-SNE below is marked in the same way.
 #
 # 中文：◆ 正確答案，▲ 問題，● 文章；黑圈是 BERT 的答案。各層的平面都轉到和前一層最吻合，畫面才不會亂轉；但各層的平面不同，點的移動也
-# 可能只是因為換了方向。只有答案位置上的字才標成答案，別處相同的字不算。只標問題與答案的字，以及問題的字在文章裡再出現的地方（深色）；會互相重疊的標籤省略。
+# 可能只是因為換了方向。只有答案位置上的字是 ◆，別處相同的字是 ▲ 或 ●。標出問題的字（橘）與答案的字（藍）；深色字（旁邊是 ●）是問題的字在文章裡再
+# 出現的地方；放不下的標籤省略。下面的 t-SNE 圖標法相同。
 
 # %%
 planes, variance = embeddings.project(readings[0], "pca"), embeddings.explained_variance(readings[0])
@@ -418,10 +419,10 @@ show(plane_figures.grid(planes, readings[0], parts[0], variance=variance, title=
 stepper(planes, readings[0], parts[0], variance=variance, title=asked[0].question)
 
 # %% [markdown]
-# Play it above, or drag the slider: in which layer do the answer's words leave the crowd? Below: the last layer of the second question,
+# Play it above, or drag the slider: in which layer do words of the answer leave the crowd: all of them, or only those with a black ring? Below: the last layer of the second question,
 # with as many words labelled as fit. Which words of the text lie nearest to the answer: those of its own sentence?
 #
-# 中文：播放上圖或拖動滑桿：答案的字在哪一層離開其他字？下圖是第二題的最後一層，盡量標出每個字：離答案最近的，是同一句的字嗎？
+# 中文：播放上圖或拖動滑桿：答案的字在哪一層離開其他字？全部都離開，還是只有畫黑圈的？下圖是第二題的最後一層，盡量標出每個字：離答案最近的，是同一句的字嗎？
 
 # %%
 k, last = len(asked[:2]) - 1, answerer.layers
@@ -451,13 +452,13 @@ show(plane_figures.grid(near, readings[0], parts[0], title=f"t-SNE: {asked[0].qu
 # | 1. equal words together | of the words that occur more than once, how many have a copy of themselves as their nearest word | a few per cent (layer 0 is high by construction: equal words, equal token vectors) |
 # | 2. words of a phrase together | how many words have one of the three words before or after them as their nearest (their copies left out) | a few per cent |
 # | 3. question beside the answer's sentence | take a word of the question, one of the answer's sentence and one of another sentence: how often is the answer's sentence the nearer? (equal words left out) | one half (dotted line) |
-# | 4. answer apart | distance of the answer from the other words, divided by that of other spans of the same length | 1, just as far (dotted line) |
+# | 4. answer apart | distance of the right answer from the other words, divided by that of other spans of the same length | 1, just as far (dotted line) |
 #
 # Thin lines are single questions, the thick one is their mean. Shaded are the layers whose mean, rounded to two decimals (1 and 2:
 # to whole per cent), is the highest; none where that is no more than chance.
 #
 # 中文：四個數字是各階段的簡單替代：(1) 相同的字在一起，(2) 同一片語（前後三個字）在一起，(3) 問題靠近答案所在的句子，(4) 答案遠離其他字。亂猜的水準：(1)(2) 百分之幾，(3) 一半，(4) 1。
-# 細線是單題，粗線是平均；有底色的層，平均（取到小數第二位）最高。第 0 層的第 1 格一定很高：相同的字，字向量本來就相同。
+# 細線是單題，粗線是平均；有底色的層，平均最高（第 3、4 格四捨五入到小數第二位，第 1、2 格到整數百分比）；最高也不超過亂猜時，不畫底色。第 0 層的第 1 格一定很高：相同的字，字向量本來就相同。
 
 # %%
 source(phases.question_match, phases.answer_apart)
@@ -485,7 +486,7 @@ show(plane_figures.phase_curves(measured, title="The same in English"), "bert_16
 # and for which is the evidence too thin?
 #
 # 中文：第 3 格的最高點比亂猜高多少？只有幾題、卻有這麼多層，這算多嗎？最後幾層若低於亂猜：答案雖然走遠了（第 4 格），但它只佔那一句的幾個字；
-# 還有哪些字也離開了問題（看第二題的平面圖）？前幾層呢，還有什麼會把問題的字拉向別的句子？答錯或答得不完整時，BERT 的把握比較低嗎
+# 還有哪些字也離開了問題（看第二題的平面圖）？前幾層若也低於亂猜（比較中文、英文兩張圖），是什麼把問題的字拉向別的句子（相同的字已經不算；同類的字？位置？）？答錯或答得不完整時，BERT 的把握比較低嗎
 # （兩種語言分別回答）？四個階段中，你會主張這個模型有哪幾個？哪幾個證據太薄弱？
 
 # %%
@@ -544,7 +545,7 @@ show(similarity_figures.heat_maps(both, labels, apples.senses, title=f"{token} a
 # not. **Look and think.** Does the nearest sentence
 # always have the same sense? In which rows do the two maps name different ones?
 #
-# 中文：黑框：該列最近的句子（看起來一樣的數字，由後面的小數決定）。餘弦只看方向，歐氏距離也看長度。最近的句子意思都相同嗎？哪幾列的「最近句子」在兩張圖裡不同？
+# 中文：兩張圖都是越亮越像；彩色大框是同一個意思的句子。黑框：該列最近的句子（看起來一樣的數字，由後面的小數決定）。餘弦只看方向，歐氏距離也看長度。最近的句子意思都相同嗎？哪幾列的「最近句子」在兩張圖裡不同？
 #
 # ### All layers
 #
@@ -559,7 +560,7 @@ show(similarity_figures.all_layers(maps, apples.senses, name="cosine similarity"
 
 # %% [markdown]
 # **Layer 0 knows only token, position and segment.** Sentences 1 and 6 both begin with 蘋果: at layer 0 their 果 is the
-# *same* vector, distance exactly 0, although one is a fruit and the other a company. Context comes in above.
+# *same* vector, distance exactly 0, although one is a fruit and the other a company. Context comes in from layer 1 on.
 #
 # 中文：第 0 層只知道字、位置、句段。第 1、6 句都以「蘋果」開頭，所以兩個「果」的向量完全相同；上下文從第 1 層才進來。
 
@@ -631,16 +632,16 @@ quiz.ask("comparison")
 # ## 8. Can you believe it?
 #
 # Attention, rollout, gradients: each gives a pretty picture of *which word mattered*, and they differ. So put them to the
-# test. The question is always the same: one word is hidden. Which of the other words does the model's guess rest on? Each **method** answers
+# test. The question is always the same: one word is hidden. On which of the other words does the probability of the *right* word rest (also where the model would guess another one)? Each **method** answers
 # with a number for every other word.
 #
 # ### Which word mattered? Ask by experiment
 #
-# **Idea.** Section 2 had an answer that needs no theory: hide one more word and see how far the probability falls. That is
+# **Idea.** Section 2 had an answer that needs no theory: hide one more word and see how far the probability of the right word falls. That is
 # the *truth* here. Two more methods, which look inside:
 #
 # **Value zeroing** takes from one layer what token $t$ has to give (its value vector, in all heads) and sees how far each
-# token $i$ turns away from where it was; layers are then multiplied, as in rollout, or averaged:
+# token $i$ turns away from where it was; layers are then multiplied, as in rollout but without the identity, or averaged:
 #
 # $$C^{(\ell)}_{i,t} = 1 - \cos\bigl(h^{(\ell)}_{i,\,\text{without } t},\, h^{(\ell)}_{i}\bigr), \quad \text{each row divided by its sum}$$
 #
@@ -648,8 +649,8 @@ quiz.ask("comparison")
 # shares of all words add up to the change of $\log P$ (completeness).
 # *Mohebbi et al. 2023, "Quantifying Context Mixing in Transformers", section 3; Sundararajan et al. 2017, section 3.*
 #
-# 中文：哪個字重要？最直接的答案是實驗：再多遮一個字，看機率降多少（當作「真相」）。其他方法只是推測，要拿來和真相比較。Value
-# zeroing：在某一層拿掉一個字能給的東西（value），看其他字的向量轉了多少。積分梯度：從全是 [MASK] 的句子走到原句，各字分到的量加起來，等於
+# 中文：哪個字重要？最直接的答案是實驗：再多遮一個字，看正確的字的機率降多少（即使模型猜的是別的字；當作「真相」）。其他方法只是推測，要拿來和真相比較。Value
+# zeroing：在某一層拿掉一個字能給的東西（value），看其他字的向量轉了多少（各層連乘，像 rollout 但不加單位矩陣；或取平均）。積分梯度：從全是 [MASK] 的句子走到原句，各字分到的量加起來，等於
 # log P 的變化。
 
 # %%
@@ -709,13 +710,13 @@ quiz.ask("mattered")
 # %% [markdown]
 # ### Are the words it names needed, and are they enough?
 #
-# **Comprehensiveness**: hide the words a method names first (the top 1, 2, ... up to half of them; the figure shows the mean); how much
-# probability is lost?
+# **Comprehensiveness**: hide the words a method names first (the top 1, 2, ... up to half of the sentence's words; the figure shows the mean); how much
+# of the right word's probability is lost?
 # **Sufficiency**: hide all *but* them; how much is lost now? Hidden words become `[MASK]`, they are never cut out. Bars are
 # two standard errors again. The truth, “hidden one by one”, takes part as a method, and its order reversed as a control.
 # *DeYoung et al. 2020, "ERASER", section 4.*
 #
-# 中文：必要性（comprehensiveness）＝遮住它說重要的字，機率掉多少（越多越好）；充分性（sufficiency）＝只留下這些字，機率掉多少（越少
+# 中文：必要性（comprehensiveness）＝遮住它說重要的字，正確的字的機率掉多少（越多越好）；充分性（sufficiency）＝只留下這些字，機率掉多少（越少
 # 越好）。「逐一遮住」也當作一種方法；對照組是把它的順序倒過來。
 
 # %%
@@ -770,11 +771,12 @@ quiz.ask("used")
 # %% [markdown]
 # ### When does the mask become a word?
 #
-# **Idea.** The mask head turns the last layer's vector into words. Apply it to the layers below: what stood there before?
-# It was trained on the last layer alone, so what it reads further down is a hint, no proof. *nostalgebraist 2020, "the logit
+# **Idea.** The output layer that fills masks (called the *mask head*; it is no attention head) turns the last layer's vector into
+# words. Apply it to the earlier layers as well: what stood there before? It was trained on the last layer alone, so what it reads in
+# the earlier ones (higher up in the figure) is a hint, no proof. *nostalgebraist 2020, "the logit
 # lens".*
 #
-# 中文：把「填空」的輸出層接到每一層：正確的字從第幾層開始排第一？之前是什麼字？輸出層只在最後一層訓練過，讀前面的層只能當線索。
+# 中文：把「填空」的輸出層接到每一層：正確的字從第幾層開始排第一？之前是什麼字？輸出層只在最後一層訓練過，讀前面的層（圖中較上面的列）只能當線索。
 
 # %%
 tops, right = trust.mask_by_layer(judge, case.text, spot, case.word)
@@ -785,10 +787,10 @@ for (model, gap), (place, *_) in (row for row in tested if row[0][1] != case):
     print(f"{gap.text}  {trust.told(steps, gap.word)}")
 
 # %% [markdown]
-# **Look and think.** In the list below the figure (*for good*: it had been on top before, but lost the place again): are the words on top before the last one of the same kind (a pronoun before a
+# **Look and think.** In the list below the figure (*for good*: it had been on top before, but lost the place again) each line ends with the latest words that were on top in earlier layers (“before”). Are they of the same kind as the final word (a pronoun before a
 # pronoun, part of another foreign name before 巴)? Which sentences end with a wrong word?
 #
-# 中文：看圖下的清單：最後那個字之前，排第一的字是同一類嗎（代名詞之前也是代名詞？「巴」之前也是外國名字用的字？）哪幾句最後還是猜錯？
+# 中文：看圖下的清單：每行最後的 before 是較前面幾層排第一的字（只列最近幾個）。它們和最後的字是同一類嗎（代名詞之前也是代名詞？「巴」之前也是外國名字用的字？）哪幾句最後還是猜錯？
 
 # %%
 quiz.ask("by-layer")
@@ -799,7 +801,7 @@ quiz.ask("by-layer")
 # Replace these by your own: any sentences, any word that they share. (The figure puts those of one sense together.) Is the nearest
 # sentence always of the same sense? Try a word for which it is not.
 #
-# 中文：圖中同義的句子排在一起。最近的句子總是同一個意思嗎？換成你自己的句子與詞，看看同一個詞在意思不同時會不會分開。
+# 中文：圖中同義的句子排在一起。最近的句子總是同一個意思嗎？換成你自己的句子與詞，找一個「不是」的例子。
 
 # %%
 WORD = "打"
@@ -836,8 +838,8 @@ quiz.hand_in(NAME, NUMBER)
 # | value zeroing | which token changes which, in a layer? | a hook | followed through the layers it may lose the words |
 # | integrated gradients | how is the log-probability shared out? | gradient | the baseline, here `[MASK]`, decides |
 # | shuffled attention | are a head's weights used? | a hook | one sentence, one word |
-# | mask by layer | when does the guess become a word? | hidden states, mask head | the head was trained on the last layer |
+# | mask by layer | when does the guess become a word? | hidden states, output layer | the output layer was trained on the last layer alone |
 # | PCA, t-SNE | which tokens lie together? | hidden states | a plane shows a part; t-SNE has no scale |
-# | distances | does the vector know the sense? | hidden states | correct for what all vectors share |
+# | distances | does the vector know the sense? | hidden states | subtract first what all vectors share |
 #
 # 中文：注意力告訴你「看哪裡」，介入實驗告訴你「有沒有用」，向量距離告訴你「知道什麼」。三者要一起看。

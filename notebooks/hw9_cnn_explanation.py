@@ -8,7 +8,7 @@
 #
 # 中文：神經網路（以下簡稱「網路」）看到一張食物照片，就說出類別。它是根據圖片的哪一部分決定的？本課用五種方法回答，最後互相比較並加以檢驗。
 #
-# **How to use it.** Run all cells from top to bottom (*Run all*). With two CPU cores it takes six to thirteen minutes, without
+# **How to use it.** Run all cells from top to bottom (*Run all*). With two CPU cores it takes six to thirteen minutes (longer on an old or busy machine), without
 # an internet connection and without a GPU. The questions of the **quiz** follow the figures: some answers you read off the
 # figure, others ask what it means (the text above helps). Where the right answer depends on the figures, it is computed from *your*
 # run. *Look and think* is not graded.
@@ -142,7 +142,7 @@ worst = predictions.as_float(food.splits[name][0][wrong])
 if len(wrong): show(figures.rows(sure, {"": (worst, None)}, title=f"The {len(wrong)} surest mistakes on {name} (above: the true class; ✗ what the network said)"), "cnn_04_mistakes")
 
 # %% [markdown]
-# **Look and think.** Of the ten surest mistakes, for how many would you have hesitated yourself?
+# **Look and think.** Of the ten surest mistakes (A to J), for how many would you have hesitated yourself?
 #
 # ### The ten pictures of this lesson
 #
@@ -198,23 +198,26 @@ notebook.fact("lime", {"score": [e.score for e in explained], "both": [visible.b
 quiz.ask("lime")
 
 # %% [markdown]
-# ### The same in plain Python
+# ### LIME in a few lines
 #
-# The whole method for one picture, the one that the network is surest of. The library makes its copies in pairs, one hiding what
-# the other shows, so that its weights are more exact; otherwise it computes the same.
+# All but the cutting, for one picture, the one that the network is surest of; its patches are those of the figure above. The
+# library draws other copies: the first is the whole picture, the others come in pairs, one hiding what the other shows, which makes
+# the weights more exact. So the two agree closely, but not to the last digit.
 #
-# 中文：方法就是下面這幾行。函式庫把副本兩兩配對（一個遮住的，另一個就顯示），權重更準，其他都一樣。
+# 中文：切塊沿用上圖，其餘步驟就是下面這幾行（用網路最有把握的那張圖）。函式庫抽的副本不同：第一個是整張圖，其餘兩兩互補，權重更準；
+# 所以結果很接近，但不會完全相同。
 
 # %%
-told = torch.tensor([e.score == e.score for e in explained])  # LIME may have left one out
-picked = int((said.max(1).values * told).argmax())
+usable = torch.tensor([not np.isnan(e.score) for e in explained])  # nan: a blank picture, nothing to hide
+picked = int((said.max(1).values * usable).argmax())
 picture, patches = images[picked], torch.as_tensor(explained[picked].segments)  # (H, W): the patch of each pixel
 shown = np.random.default_rng(0).integers(0, 2, (1000, int(patches.max()) + 1))  # a row for each copy: 1 shown, 0 hidden
 mean = picture.mean((1, 2), keepdim=True)
 copies = torch.stack([torch.where(torch.as_tensor(row)[patches] == 1, picture, mean) for row in shown])
 answers = inference.predict(model, copies)[:, targets[picked]]  # f(z): the probability of the class
 away = 1 - np.sqrt(shown.mean(1))  # how far z is from the whole picture: cosine distance to (1, ..., 1)
-fitted = Ridge(alpha=1).fit(shown, answers, sample_weight=np.exp(-0.5 * (away / 0.25) ** 2))  # pi(z) 越接近原圖，越重要
+near = np.exp(-0.5 * (away / 0.25) ** 2)  # pi(z): copies close to the picture count more 越接近原圖，越重要
+fitted = Ridge(alpha=1).fit(shown, answers, sample_weight=near)  # alpha is lambda; coef_ is w, intercept_ is w_0
 like = np.corrcoef(fitted.coef_, explained[picked].weights)[0, 1]
 print(f"Weights of the patches of picture {picked}, here and from the library: correlation {like:.2f}")
 
@@ -231,12 +234,15 @@ title = f"Picture {picked}, {classes[targets[picked]]}: LIME with five seeds"
 show(figures_lime.stability(images[picked], stable.explanations, stable.overlap, top=stable.top, title=title), "cnn_07_lime_stability")
 
 # %% [markdown]
-# The dots of one column are the weights of one patch under five seeds: on the left every patch that is painted in one of the
-# pictures, on the right those whose weights lie nearest to 0 (those between are left out). Painted are each seed's own five strongest
-# patches; the overlap is what two seeds share of these, divided by all that either has. **Look and think.** Which weights lie clearly on one side of 0 under all five seeds? Which patches
+# The dots of one column are the weights of one patch under five seeds: on the left every patch that is painted in at least one of
+# the pictures, on the right those whose weights lie nearest to 0 (those between are left out). Painted are each seed's own five
+# strongest patches; the overlap of two seeds is the number of patches they share, divided by the number that at least one of them has
+# (the title gives the mean). Patches of nearly equal weight may change places at the edge of the top five, which lowers the overlap
+# although hardly any weight has changed. **Look and think.** Which weights lie clearly on one side of 0 under all five seeds? Which patches
 # would you mention in a report, and which not?
 #
-# 中文：每一欄的點是同一塊在五個種子下的權重。哪幾塊五次都明顯在 0 的同一側？報告裡你會提哪幾塊？
+# 中文：每一欄的點是同一塊在五個種子下的權重；左邊：至少在一個種子下被塗色的，右邊：最接近 0 的。權重差不多的區塊容易在前五名的邊緣
+# 互換，重疊率因此下降，權重卻幾乎沒變。哪幾塊五次都明顯在 0 的同一側？報告裡你會提哪幾塊？
 #
 # ### As the course drew it
 #
@@ -296,11 +302,11 @@ notebook.fact("saliency", {"on_food": visible.on_object(maps["saliency"], food.m
 
 # %% [markdown]
 # **One scale for all, or one for each picture?** The figure shows the same maps on scales of their own and on one common scale, and
-# below them the course's variant, the gradient of the *loss*, on one scale as well. The cell prints by what factor the strongest
-# and the weakest map differ (for some networks little, for others by orders of magnitude): for which of the two gradients does
-# it matter here?
+# below them the course's variant, the gradient of the *loss*, on one scale as well (max: the largest value of the map). The cell
+# prints by what factor the strongest and the weakest map differ (for some networks little, for others by orders of magnitude): for
+# which of the two gradients does the choice of the scale matter here?
 #
-# 中文：共用一個尺度，還是每張圖各用一個？比較前兩列；最後一列是課程的做法：對損失函數微分。圖下印出最強與最弱相差幾倍。
+# 中文：共用一個尺度，還是每張圖各用一個？比較前兩列；最後一列是課程的做法：對損失函數微分（max：該圖的最大值）。圖下印出最強與最弱相差幾倍。
 
 # %%
 strength = gradient.abs().amax(1)  # (N, H, W)
@@ -358,7 +364,8 @@ notebook.fact("smoothgrad", {"kept": kept})
 # Where that share is low, most copies get another answer than the clean picture: the average then describes a network that has
 # changed its mind. (On a picture that was wrong from the start, the new answer may even be right.) So the noise has to be chosen with care.
 #
-# 中文：圖下數字：五十張雜訊圖中答案不變的比例；太低時，這張圖解釋的是看錯的圖片。
+# 中文：圖下數字：五十張雜訊圖中答案不變的比例；太低時，多數副本的答案已經和原圖不同，平均出來的是一個改變了主意的網路（原本就答錯的
+# 圖，新答案也可能是對的）。
 
 # %%
 few = [k for k in (0, 1, 3, 4, 5) if k < len(images)]  # enough to see what changes
@@ -425,21 +432,21 @@ show(figures.filters(likes, channels, title="What activates each filter most, ea
 
 # %%
 frames, at = filters.visualize_steps(model, late, 0)
-reached = filters.activations(model, frames, late)[:, 0].clamp(min=0).mean((1, 2)).tolist()  # what is climbed, without T
+reached = filters.activations(model, frames, late)[:, 0].clamp(min=0).mean((1, 2)).tolist()  # nearly what is climbed, see T
 table = {"": (frames, None, [f"activation {mean:.2f}" for mean in reached])}
-title = f"Layer {late}, filter 0: the picture while it is being optimised; below: its mean positive activation"
+title = f"Layer {late}, filter 0: the picture while it is being optimised; below: the filter's mean positive activation"
 show(figures.rows([f"step {step}" for step in at], table, title=title, across=len(at)), "cnn_15_filter_strip")
 
 # %% [markdown]
 # ### Is the visualisation right? Compare it with real crops
 #
-# On the left the part of each drawing that activates the filter most; beside it, on the same scale, the crops of training pictures
-# that do. The number is the activation there. (The drawing was made for a high *mean*, so a crop may beat it at one place.) If both
-# show the same thing, believe it. A drawing that looks like none of the crops tells what the filter *could* react to, not what it
+# On the left the part of each drawing that activates the filter most; beside it, at the same magnification, the crops of training
+# pictures that activate it most, one of each picture at most. The number is the highest activation in it. (The drawing was made for a
+# high *mean*, which the figure before shows, so a crop may beat it at one place.) If both show the same thing, believe it. A drawing that looks like none of the crops tells what the filter *could* react to, not what it
 # is used for.
 #
-# 中文：左邊是最佳化圖片中最能激發該濾波器的部分，右邊是真實圖片中最能激發它的區塊（同一比例，數字是該處的活化值）。兩者相符，視覺化
-# 才可信；如果和哪一塊都不像，它只說明濾波器「可能」對什麼有反應。
+# 中文：左邊是最佳化圖片中最能激發該濾波器的部分，右邊是真實圖片中最能激發它的區塊（同一比例，數字是其中最高的活化值）。兩者相符，就
+# 可以相信視覺化；如果和哪一塊都不像，它只說明濾波器「可能」對什麼有反應。
 
 # %%
 middle = list(layers)[len(layers) // 2]
@@ -455,15 +462,17 @@ show(figures.filter_and_crops(channels[:5], *parts, title=title), "cnn_16_filter
 #
 # ### As the course drew it: starting from the photograph
 #
-# Started from the photograph and without $T$ or Fourier coefficients, the climb ends in the same kind of fine, high-frequency
-# pattern whatever the picture.
+# The next cell does it for picture 0 with nothing but torch. What climbs is the *sum* of filter 0 over its map, without $T$, Fourier
+# coefficients, a price on roughness or limits for the colours (to be shown, each picture is stretched to 0...1). Whatever the picture,
+# the climb ends in the same kind of fine, high-frequency pattern; at most a faint outline of the picture is left.
 #
-# 中文：從照片開始、又不做隨機變換，不管哪一張圖，最後都變成同樣的高頻花紋。
+# 中文：下一格只用 torch 對圖 0 做一次：提高的是濾波器 0 活化值的總和，不做隨機變換，也不限制顏色（顯示時把每張圖拉伸到 0–1）。不管哪一
+# 張圖，最後都變成同一類高頻花紋，頂多留下一點輪廓。
 
 # %%
 x, caught = images[:1].to(device).clone().requires_grad_(), []
 adam = torch.optim.Adam([x], lr=0.1)
-with inference.frozen(model) as network:  # a hook catches what the layer gives on 用 hook 攔下這一層的輸出
+with inference.frozen(model) as network:  # a hook is called with the layer's output: keep it 用 hook 攔下這一層的輸出
     hook = find_layer(network, middle).register_forward_hook(lambda module, inputs, output: caught.append(output.clone()))
     for _ in range(100):
         network(x)
@@ -506,7 +515,7 @@ quiz.ask("filters")
 # %%
 nodes, weights = ((part / 2).tolist() for part in np.polynomial.legendre.leggauss(64))  # 64 steps, for a way from -1/2 to 1/2
 plain = one * sum(weight * slope((0.5 + node) * one, its) for node, weight in zip(nodes, weights))  # from black to picture 0
-compare(plain, attribution.integrated_gradients(model, one, its, settle=False))  # rounding flips a few ReLUs
+compare(plain, attribution.integrated_gradients(model, one, its, settle=False))  # rounding can flip a ReLU
 
 # %%
 source(attribution.integrated_gradients, attribution.completeness_gap)
@@ -523,11 +532,11 @@ show(figures.rows(columns, table, title="Integrated gradients, 64 steps from bla
 # ### How many steps are enough?
 #
 # The **gap** is how far the shares of all pixels miss the score difference, divided by it: use as many steps as bring it below
-# your tolerance (its median is printed below the figure; dotted: one thousandth). Where black scores nearly as high as the picture
+# your tolerance (its median is printed below the figure; dotted: 0.1 %). Where black scores nearly as high as the picture
 # (a sum near 0 in the figure above), a tiny miss is already a large percentage. Steps are placed and weighted by the rule of
 # Gauss and Legendre, the most exact one for smooth curves; but a network of ReLUs has a kink wherever a unit switches on or off
-# along the way, so some gap stays (your network may
-# not get below one thousandth even with 128). The figure shows it for five pictures. (`settle=False` leaves the sum as it is; by default the library shares out the rest over the pixels, at
+# along the way, so some gap stays; a few more steps may even widen it a little, and your network may
+# stay far above 0.1 % even with 128. The maps of this lesson use 64. The figure shows it for five pictures. (`settle=False` leaves the sum as it is; by default the library shares out the rest over the pixels, at
 # most 1 % of each.)
 #
 # 中文：差距（gap）＝貢獻總和與分數差之間的誤差，再除以分數差。步數要多到差距夠小；圖下印出各步數的差距中位數。
@@ -565,12 +574,13 @@ quiz.ask("gradients")
 # ## 9. Five answers side by side
 #
 # Do the methods agree? First look, then count. (A filter drawing explains a *part of the network*, not a picture. So from here on
-# the **strongest filter** takes its place: where that filter of the last layer responds whose activation
-# times gradient, summed over the map, is largest for this class. This is a close relative of Grad-CAM, Selvaraju et al. 2017, which adds up all filters, weighted by their gradients.) Below LIME: the rank
+# the **strongest filter** takes its place. For each picture we choose the filter of the last layer that contributes most to the score
+# of the class (activation times gradient, summed over its map; not the one with the largest activation), and show where it responds.
+# This is a close relative of Grad-CAM, Selvaraju et al. 2017, which adds up all filters, weighted by their gradients.) Below LIME: the rank
 # correlation of its map (all patches) with the saliency map. Maps are compared without sign, averaged to 16 x 16 cells.
 #
-# 中文：把五種方法的結果並排比較，再用等級相關係數計算它們有多一致（不分正負，先平均成 16 × 16 格）。「strongest filter」不是第 7 節的濾波器 0，
-# 而是最後一層中該類別用得最多的濾波器。這和 Grad-CAM 很接近；Grad-CAM 把所有濾波器加權相加。
+# 中文：把五種方法的結果並排比較，再用等級相關係數計算它們有多一致（不分正負，先平均成 16 × 16 格）。「strongest filter」不是第 7 節的濾波器 0：
+# 每張圖各自選出最後一層中對該類別分數貢獻最大的濾波器（活化值 × 梯度，整張圖加總）。這和 Grad-CAM 很接近；Grad-CAM 把所有濾波器加權相加。
 
 # %%
 maps["LIME"] = attribution.heatmap_of([abs(lime_method.segment_map(e)) for e in explained])
@@ -596,13 +606,13 @@ quiz.ask("agreement")
 # %% [markdown]
 # ## 10. Can you believe it?
 #
-# A map can be pretty and wrong, and there is no answer book to look it up in. So this section tests the five methods in four ways,
-# and ends with a better question. Each test has some **controls**, maps that make no use of the network: a random one, a uniform
+# A map can be pretty and wrong, and there is no answer book to look it up in. So this section tests the five maps of section 9 (with the strongest filter, not
+# the filter drawings) in four ways, and ends with a better question. Each test has some **controls**, maps that make no use of the network: a random one, a uniform
 # one (equally bright everywhere), the edges of the picture (Sobel filter), the food pixels where known (food mask). A method
 # no better than the random, uniform or edge map has shown nothing in that test; one that stays below the food mask has shown no
 # more than "look at the food". (Test 2 is read differently, see there.) And no test stands alone: you will see a map without any content pass one of them.
 #
-# 中文：漂亮的圖不一定是對的。這一節用四種方法檢驗五種解釋，最後換一個更好的問法。每個檢驗都有「對照組」（隨機圖、均勻圖、邊緣圖、
+# 中文：漂亮的圖不一定是對的。這一節用四種方法檢驗第 9 節的五種圖（不含濾波器視覺化），最後換一個更好的問法。每個檢驗都有「對照組」（隨機圖、均勻圖、邊緣圖、
 # 食物遮罩）：它們完全沒用到模型。比不過隨機圖、均勻圖或邊緣圖，在該檢驗中就什麼也沒證明；只輸給食物遮罩，則表示它告訴我們的不比
 # 「看食物的位置」更多。
 #
@@ -816,14 +826,14 @@ quiz.ask("square")
 #
 # **Idea.** Our scenes are composed, so every object can be taken away and the scene rendered again: the table is where it was, the
 # shadow gone. No grey patch, nothing that is strange to the network. How far does the score (logit) of the class fall without object $k$?
-# That is $d_k$; the map gives object $k$ the number $m_k$, the sum over its visible pixels. Do both put the objects in the same order? A map without sign gives
+# That fall is $d_k$ (the next figure shows the change, $-d_k$: a minus is a fall, a plus is a rise); the map gives object $k$ the number $m_k$, the sum over its visible pixels. Do both put the objects in the same order? A map without sign gives
 # every object a positive number, so it cannot say that an object speaks *against* the class; only LIME and integrated gradients can.
 #
 # $$\text{single deletion} = \tfrac12\,\rho_{\text{Spearman}}(d, m) + \tfrac12 \qquad\text{(1: same order, 0.5: objects in random order)}$$
 #
 # *After Hesse, Schaub-Meyer & Roth 2023, "FunnyBirds", section 4.*
 #
-# 中文：把場景裡的某個物體真的拿掉、重新合成一張圖，分數降多少？解釋圖給每個物體的份量，順序應該和它一致。沒有正負號的圖，每個物體的
+# 中文：把場景裡的某個物體真的拿掉、重新合成一張圖，分數降多少？解釋圖給每個物體的份量，順序應該和它一致。（圖下是分數的變化：負號是下降，正號是上升。）沒有正負號的圖，每個物體的
 # 份量都是正的，無法表示某個物體「反對」該類別。
 
 # %%
@@ -854,7 +864,7 @@ if food.objects is not None:
 #
 # 中文：物體越大，加總越大，所以連隨機圖也可能高於 0.5；要比的對照組是均勻圖（只看大小）。
 #
-# **Look and think.** How far does size alone get, and does the bar of any method lie wholly to the right of that of the uniform map?
+# **Look and think.** How far does size alone get, and does the whole stroke (mean and one standard error) of any method lie to the right of that of the uniform map?
 
 # %%
 quiz.ask("objects")
@@ -944,7 +954,7 @@ for test, row in tests.items():
 #
 # ## 11. Photographs
 #
-# On real photographs nobody composed the table. The ten below are free pictures from ten kitchens; what is food on them (here
+# On real photographs nobody composed the table. The ten below (letters again, but other pictures than the mistakes of section 3) are free pictures from ten kitchens; what is food on them (here
 # *all* food, of whatever class, unlike in section 3) was outlined by hand. They are classified by another network, which ships with this lesson, trained on tens of thousands of food *photographs*.
 # Put some of your own into a folder, write its path into `PHOTOS` at the top, and the same cells explain them. The network knows
 # eleven classes only and names one of them whatever it sees.
@@ -981,7 +991,7 @@ show(figures.side_by_side(captions, table), "cnn_32_photographs", folder=noteboo
 
 # %% [markdown]
 # Every method explains the class that the network *says* (after the ✓ or ✗), right or wrong. Below each map stands the share
-# of it that falls on food (LIME's counts all patches, without sign, not only the painted ones); below the picture the share of the
+# of it that falls on food (LIME's counts all patches, without sign, not only the painted ones; it asks 300 copies here, not 1,000); below the picture the share of the
 # picture that is food, which is chance.
 #
 # 中文：這裡解釋的是網路說的類別；圖下數字是落在食物上的比例（LIME 計入所有區塊，不分正負），照片下的是食物面積（亂猜的水準）。
@@ -1009,7 +1019,7 @@ quiz.hand_in(NAME, NUMBER)
 # | saliency | which pixel changes the score now? | gradient | 1 backward pass | noisy; near zero where saturated |
 # | SmoothGrad | the same, averaged over noise | gradient | 50 backward passes | noise that changes the answer |
 # | filter visualisation | what does a part of the network look for? | inside of the network | 100 steps a filter | pretty is not proven: compare with crops |
-# | strongest filter | where does the filter respond that this class uses most? | inside of the network, gradient | 1 backward pass | coarse; one filter of many |
+# | strongest filter | where does the filter that the class uses most respond? | inside of the network, gradient | 1 backward pass | coarse; one filter of many |
 # | integrated gradients | how is the score shared out? | gradient | 64 backward passes | the baseline decides |
 #
 # No method shows "the" reason. Where several agree, and a test supports them, you may start to believe it.

@@ -186,7 +186,7 @@ def completeness(steps: Sequence[int], gaps) -> Figure:
     gaps = as_array(gaps)
     ax.plot(steps, np.median(gaps, 1), "o-", color="tab:blue", ms=4, label=f"median of {gaps.shape[1]} pictures")
     ax.fill_between(steps, gaps.min(1), gaps.max(1), color="tab:blue", alpha=0.15, lw=0, label="smallest to largest")
-    ax.axhline(1e-3, color="black", lw=0.8, ls=":", label="one thousandth")
+    ax.axhline(1e-3, color="black", lw=0.8, ls=":", label="0.1 %")
     label = "completeness gap\n(share of the score difference)"
     ax.set(xscale="log", yscale="log", xlabel="steps along the path", ylabel=label)
     ax.yaxis.set_major_formatter(lambda gap, _: f"{100 * gap:,.9g} %")

@@ -24,7 +24,8 @@ def srg(
 ) -> Figure:
     """SRG of each map: a bar at the mean over pictures (with its standard error) for each baseline.
 
-    `scores[name][baseline]` is (N,). On the left the two curves (N, T) of the `example`, whose area apart is its SRG.
+    `scores[name][baseline]` is (N,). On the left the two curves (N, T) of the `example` for the first baseline, whose
+    area apart is its SRG.
     """
     figure, (left, right) = plt.subplots(
         1, 2, figsize=(WIDTH, 0.36 * len(scores) + 1.5), width_ratios=(1, 1.5), layout="constrained"
@@ -34,7 +35,8 @@ def srg(
     left.fill_between(share, low, high, color="tab:blue", alpha=0.15, lw=0)
     left.plot(share, high, color="tab:blue", ls="--", label="least important first")
     left.plot(share, low, color="tab:blue", label="most important first")
-    left.set(xlabel="share of pixels removed", ylabel="probability of the class", ylim=(0, 1), title=example)
+    left.set(xlabel="share of pixels removed", ylabel="probability of the class", ylim=(0, 1))
+    left.set_title(f"{example}, replaced by {baselines[0]}")
     left.xaxis.set_major_formatter("{x:.0%}")
     left.legend(frameon=False, fontsize=7.5, loc="upper right")
     for number, baseline in enumerate(baselines):
