@@ -470,20 +470,20 @@ show(figures.filter_and_crops(channels[:5], *parts, title=title), "cnn_16_filter
 # 張圖，最後都變成同一類高頻花紋，頂多留下一點輪廓。
 
 # %%
-x, caught = images[:1].to(device).clone().requires_grad_(), []
-adam = torch.optim.Adam([x], lr=0.1)
+climbed, caught = images[:1].to(device).clone().requires_grad_(), []
+adam = torch.optim.Adam([climbed], lr=0.1)
 with inference.frozen(model) as network:  # a hook is called with the layer's output: keep it 用 hook 攔下這一層的輸出
     hook = find_layer(network, middle).register_forward_hook(lambda module, inputs, output: caught.append(output.clone()))
     for _ in range(100):
-        network(x)
+        network(climbed)
         activation = caught.pop()[:, 0].sum()  # of filter 0, over the map
-        x.grad = torch.autograd.grad(-activation, x)[0]  # the picture changes, the weights do not 改變的是圖片
+        climbed.grad = torch.autograd.grad(-activation, climbed)[0]  # the picture changes, the weights do not 改變的是圖片
         adam.step()
     hook.remove()
 
 # %%
 start = filters.visualize(model, middle, 0, start=images, recipe="course")
-flat = [part.detach().cpu().flatten().numpy() for part in (x, start[0])]
+flat = [part.detach().cpu().flatten().numpy() for part in (climbed, start[0])]
 print(f"Plain torch and the library after 100 steps from picture 0: correlation {np.corrcoef(*flat)[0, 1]:.2f}")
 table = {"picture": (images, None), "activation": (figures.unit(respond[f"layer {middle}, filter 0"]), "viridis")}
 table["after 100 steps"] = (start, None)
