@@ -454,8 +454,8 @@ found = crops.top_crops_many(model, predictions.as_float(pictures[:1100]), middl
 drawn = filters.visualize_many(model, middle, channels[:5], size=food.size)
 best = [crops.top_crops_many(model, drawn[k:k + 1], middle, [c], count=1)[0] for k, c in enumerate(channels[:5])]
 title = "Layer {}: {} x {} pixels of each drawing, and real crops of that size".format(middle, *best[0].crops.shape[-2:])
-parts = [[of.crops[0] for of in best], [of.values[0] for of in best], [of.crops for of in found], [of.values for of in found]]
-show(figures.filter_and_crops(channels[:5], *parts, title=title), "cnn_16_filters_and_crops")
+four = [[of.crops[0] for of in best], [of.values[0] for of in best], [of.crops for of in found], [of.values for of in found]]
+show(figures.filter_and_crops(channels[:5], *four, title=title), "cnn_16_filters_and_crops")
 
 # %% [markdown]
 # **Look and think.** For which filter do the real crops show what the drawing shows, so that you would believe it?
@@ -470,13 +470,13 @@ show(figures.filter_and_crops(channels[:5], *parts, title=title), "cnn_16_filter
 # 張圖，最後都變成同一類高頻花紋，頂多留下一點輪廓。
 
 # %%
-climbed, caught = images[:1].to(device).clone().requires_grad_(), []
+climbed, given = images[:1].to(device).clone().requires_grad_(), []
 adam = torch.optim.Adam([climbed], lr=0.1)
 with inference.frozen(model) as network:  # a hook is called with the layer's output: keep it 用 hook 攔下這一層的輸出
-    hook = find_layer(network, middle).register_forward_hook(lambda module, inputs, output: caught.append(output.clone()))
+    hook = find_layer(network, middle).register_forward_hook(lambda module, inputs, output: given.append(output.clone()))
     for _ in range(100):
         network(climbed)
-        activation = caught.pop()[:, 0].sum()  # of filter 0, over the map
+        activation = given.pop()[:, 0].sum()  # of filter 0, over the map
         climbed.grad = torch.autograd.grad(-activation, climbed)[0]  # the picture changes, the weights do not 改變的是圖片
         adam.step()
     hook.remove()
