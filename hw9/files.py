@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,7 +14,7 @@ def replacing(path: Path) -> Iterator[Path]:
     reached: nobody ever sees a half-written `path`."""
     # Not the name and more: it may be as long as names can be.
     short = hashlib.blake2b(os.fsencode(path.name), digest_size=8).hexdigest()
-    part = path.with_name(f".{short}.{os.getpid()}.part")
+    part = path.with_name(f".{short}.{os.getpid()}-{threading.get_ident()}.part")
     try:
         yield part
         os.replace(part, path)

@@ -4,8 +4,10 @@ Devlin et al. 2019, "BERT: Pre-training of Deep Bidirectional Transformers". `lo
 the project, a folder or a name on the Hugging Face hub.
 """
 
+import copy
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -162,7 +164,7 @@ class Bert:
         room = self.limit - 3 - asked  # for context, beside [CLS] question [SEP] and [SEP]
         if room < 16:
             raise ValueError(f"the question has {asked} tokens, too many for {self.limit} in all: ask a shorter one")
-        windows = self.tokenizer(
+        windows = self._cutter(
             question,
             context,
             truncation="only_second",
@@ -234,6 +236,12 @@ class Bert:
                 Reading(**{**one, "ids": torch.tensor(one["ids"])}, hidden_states=hidden, attentions=weights)
             )
         return readings
+
+    @cached_property
+    def _cutter(self) -> BertTokenizer:
+        """A tokenizer that cuts and pads. That is set on the tokenizer, not on the call, and another thread (the
+        explorer's, in JupyterLab) may be encoding with `tokenizer`."""
+        return copy.deepcopy(self.tokenizer)
 
     def _forward(self, ids: Tensor, segments: Tensor | None, **wanted):
         ids = ids.to(self.device)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from hw9.language.attention import chain, fill, wanted_at, words_for
 from hw9.language.bert import Bert, Reading
+from hw9.language.hooks import hooked
 
 COPIES = 64  # of a sentence that go through the model at a time
 
@@ -55,12 +56,8 @@ def _with_attention(bert: Bert, reading: Reading, number: int, head: int, weight
         mixed[..., own] = weights.to(mixed) @ layer.attention.self.value(state)[:, own]
         return (mixed,)
 
-    handle = layer.attention.output.dense.register_forward_pre_hook(hook)
-    try:
-        with torch.no_grad():
-            states = state.expand(len(weights), -1, -1)
-            for above in bert.model.encoder.layer[number:]:
-                states = above(states)
-    finally:
-        handle.remove()
+    with hooked(layer.attention.output.dense, hook, before=True), torch.no_grad():
+        states = state.expand(len(weights), -1, -1)
+        for above in bert.model.encoder.layer[number:]:
+            states = above(states)
     return states[:, place]

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from hw9.language.attention import fill
 from hw9.language.bert import Bert
+from hw9.language.hooks import hooked
 from hw9.language.sentences import Pronoun
 from hw9.language.words import positions, spans
 
@@ -99,11 +100,8 @@ def _kept(bert: Bert, layer: int, keep: Tensor) -> Iterator[None]:
         mixed = inputs[0]  # (B, T, D), head after head
         return ((mixed.unflatten(-1, (bert.heads, -1)) * keep.to(mixed)[:, None, :, None]).flatten(-2),)
 
-    handle = bert.model.encoder.layer[layer].attention.output.dense.register_forward_pre_hook(hook)
-    try:
+    with hooked(bert.model.encoder.layer[layer].attention.output.dense, hook, before=True):
         yield
-    finally:
-        handle.remove()
 
 
 def _check(bert: Bert, layer: int, heads: Sequence[int]) -> None:

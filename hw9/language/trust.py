@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from hw9.language.attention import chain, fill, masked_as_well, rollout, wanted_at
 from hw9.language.bert import Bert, Reading
+from hw9.language.hooks import hooked
 from hw9.language.lens import mask_by_layer as mask_by_layer
 from hw9.language.lens import on_top_from as on_top_from
 from hw9.language.lens import told as told
@@ -241,12 +242,8 @@ def _without_values(bert: Bert, number: int, state: Tensor, places: Tensor) -> T
         output[range(len(places)), places] = 0
         return output
 
-    handle = layer.attention.self.value.register_forward_hook(hook)
-    try:
-        with torch.no_grad():
-            return layer(state.to(bert.device, bert.model.dtype).expand(len(places), -1, -1)).cpu()
-    finally:
-        handle.remove()
+    with hooked(layer.attention.self.value, hook), torch.no_grad():
+        return layer(state.to(bert.device, bert.model.dtype).expand(len(places), -1, -1)).cpu()
 
 
 def _log_probability(bert: Bert, reading: Reading, embeddings: Tensor, position: int, wanted: int) -> Tensor:

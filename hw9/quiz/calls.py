@@ -9,7 +9,7 @@ from typing import Any
 from hw9.quiz import cards, handin, written
 from hw9.quiz.bank import load_bank
 from hw9.quiz.facts import Facts, runs_folder
-from hw9.quiz.session import Session, where
+from hw9.quiz.session import ONE_AT_A_TIME, Session, where
 
 _current: Session | None = None  # a notebook has one part, in a kernel of its own
 
@@ -20,7 +20,8 @@ def _says(call: Callable[..., str]) -> Callable[..., None]:
     @functools.wraps(call)
     def said(*given: Any, **named: Any) -> None:
         try:
-            line = call(*given, **named)
+            with ONE_AT_A_TIME:
+                line = call(*given, **named)
         except (ValueError, OSError) as error:
             line = str(error)
         if line:

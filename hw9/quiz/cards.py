@@ -5,6 +5,7 @@ live, and what is left of the cards ("model not found") when they do not. Withou
 is not trusted, no widget is drawn.
 """
 
+import functools
 import html
 import importlib.util
 import os
@@ -16,14 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 from hw9.quiz.asked import Asked
 from hw9.quiz.bank import Made, Text
-from hw9.quiz.session import Session, where
+from hw9.quiz.session import ONE_AT_A_TIME, Session, where
 from hw9.quiz.written import NOT_ASKED, as_html, as_text, both, head, label, paragraph
 
 if TYPE_CHECKING:
     import ipywidgets
 
-# While the kernel is busy ipywidgets holds a change back, and a later click on Check overtakes it. So what
-# changes within these seconds of a check is checked as well.
+# While the kernel is busy ipywidgets holds a change back, and a later click on Check overtakes it; so it may where
+# each has its own thread. So what changes within these seconds of a check is checked as well.
 OVERTAKEN = 2.0
 # JupyterLab and Notebook: one output hides the other.
 EITHER = """<style>
@@ -119,6 +120,18 @@ def _keys() -> "ipywidgets.Widget":
     return keys
 
 
+def _alone(act: Callable[..., None]) -> Callable[..., None]:
+    """What a card does, from its first line to its last: a check that reads an old answer must not have the last word
+    over the change that another thread has handled meanwhile."""
+
+    @functools.wraps(act)
+    def alone(*given: Any) -> None:
+        with ONE_AT_A_TIME:
+            act(*given)
+
+    return alone
+
+
 class _Card:
     """One question with its inputs, the two buttons and a line that says what came of them."""
 
@@ -175,17 +188,20 @@ class _Card:
             return None
         return now
 
+    @_alone
     def changed(self, *_: Any) -> None:
         if time.monotonic() - self.checked < OVERTAKEN:
             self.check()
         else:
             self.keep()
 
+    @_alone
     def check(self) -> None:
         self.checked = time.monotonic()
         if (now := self.keep()) is not None:
             self.say(self.session().check(now))
 
+    @_alone
     def hint(self) -> None:
         self.say(where(self.asked))
 

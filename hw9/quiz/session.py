@@ -3,6 +3,7 @@
 import difflib
 import json
 import re
+import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +17,9 @@ from hw9.quiz.handin import HandIn
 from hw9.quiz.incoming import collect
 from hw9.quiz.received import receive
 from hw9.quiz.written import both
+
+# Held by whatever a reader does: JupyterLab hands what widgets say to other threads of the kernel than the cells'.
+ONE_AT_A_TIME = threading.RLock()
 
 
 class Session:

@@ -156,6 +156,8 @@ def test_the_answer_is_the_best_span_of_the_context(tiny, plain, penalty, monkey
         chance = start[held].softmax(0)[i - held.int().argmax()] * end[held].softmax(0)[j - held.int().argmax()]
         assert answer.score == pytest.approx(float(chance), rel=1e-3)
     assert tiny.answer(question, context) == tiny.answer(question, context)
+    # Another thread may be encoding: what cuts and pads is set on a tokenizer, and not on this one.
+    assert tiny.tokenizer.backend_tokenizer.truncation is tiny.tokenizer.backend_tokenizer.padding is None
 
 
 class Points(nn.Module):

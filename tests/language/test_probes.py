@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import threading
 
 import numpy as np
 import pytest
@@ -72,6 +73,19 @@ def test_hooks_are_gone_afterwards(tiny):
     assert torch.equal(tiny.read(TEXT).hidden_states, before)
     ablation_effect(tiny, TEXT, 2, "cat")
     assert not hooks(tiny)
+
+
+def test_another_thread_reads_with_the_whole_model(tiny):
+    """The explorer's, in JupyterLab, while a cell runs with heads ablated."""
+    found = {}
+    with ablated(tiny, {0: [0], 2: [1]}):
+        thread = threading.Thread(target=lambda: found.update(other=tiny.read(TEXT)))
+        thread.start()
+        thread.join()
+        found["own"] = tiny.read(TEXT)
+    plain = tiny.read(TEXT).hidden_states
+    assert torch.equal(found["other"].hidden_states, plain)
+    assert not torch.allclose(found["own"].hidden_states, plain)
 
 
 def test_hooks_are_gone_when_a_later_layer_is_wrong(tiny):
