@@ -1,4 +1,4 @@
-"""What a card of the quiz says where each message has its own thread, as in JupyterLab (whose own test has a browser)."""
+"""What a card of the quiz says where each message has its own thread, as in JupyterLab (its test has a browser)."""
 
 import threading
 
