@@ -279,7 +279,8 @@ for _, place in lesson.each(partial(positions, first), ["牠"]):
 # off (set its output to zero) and see how the probability of the hidden word changes. Red: without this head the word
 # is less likely, so the head spoke for it. *Michel, Levy & Neubig 2019, "Are Sixteen Heads Really Better than One?"*
 #
-# 中文：「有看」不等於「有用」。把某個頭關掉，如果機率下降，才表示這個頭真的有貢獻。
+# 中文：「有看」不等於「有用」。把某個頭關掉，看機率怎麼變：下降（紅色）表示這個頭支持這個字，
+# 上升（藍色）表示反對；沒變也可能是別的頭補上了。
 
 # %%
 source(probes.ablated)
@@ -302,11 +303,11 @@ for one, effects in lesson.each(without_heads, [english_gap]):
 # the right noun by luck. So take a set in which every sentence comes twice, once for each **antecedent** (the noun that the pronoun stands for);
 # then "always the nearest noun" is right in exactly half. And if you took one *coin* per head and tossed it once for every sentence, the best coin would be right
 # well above half the time. A red frame marks a head above a score that the best of the coins would beat in at most 5 of 100 tries:
-# evidence that it finds the antecedent. A black frame is as far below one half, and as hard to explain by luck: this head
+# evidence that it finds the noun of the pronoun's gender, which in these sentences is the antecedent. A black frame is as far below one half, and as hard to explain by luck: this head
 # tells the two nouns apart as well, but looks at the *other* one.
 #
 # 中文：哪個頭會讓代名詞看向它所指的人？只看一句話會被運氣騙；要用成對的句子，並和「同樣多枚硬幣中最好的一枚」（每個頭配一枚，每句各擲一次）
-# 比較。紅框（高於最好的硬幣 100 次中最多只有 5 次會超過的分數）是「這個頭找得到對的人」的證據；黑框同樣很難用運氣解釋：這樣的頭也分得出兩個人，只是看向另一個。
+# 比較。紅框（高於最好的硬幣 100 次中最多只有 5 次會超過的分數）是「這個頭找得到性別相符的人」的證據（在這些句子裡，那正好就是所指的人）；黑框同樣很難用運氣解釋：這樣的頭也分得出兩個人，只是看向另一個。
 
 # %%
 source(probes.coreference_choices)
@@ -742,11 +743,13 @@ show(trust_figures.erasure(needed, enough, title=title), "bert_24_erasure")
 #
 # **Idea.** A picture of a head explains something only if the head's *weights* matter. Three interventions on each head:
 # give nothing (**zeroed**), look at all words alike (**uniform**), shuffle where it looks, row by row (**permuted**, the
-# median of many draws). If shuffling changes nothing, where that head looks was not used here. A large change alone does not
+# median change of many draws: ups and downs may cancel, so the paper takes distances). If that is near 0, where the head looks made
+# no steady difference to this guess. A large change alone does not
 # show that the head was needed: one that rested on `[CLS]` or `[SEP]` now brings in noise. Such a change counts only where zeroing the head hurts as well.
 # *Jain & Wallace 2019, "Attention is not Explanation"; Wiegreffe & Pinter 2019, "Attention is not not Explanation".*
 #
-# 中文：把某個頭的注意力打亂，答案若不變，表示「它看哪裡」根本沒被用到；那張注意力圖就不是解釋。變化大也不一定表示它有用：
+# 中文：把某個頭的注意力打亂許多次，取機率變化的中位數（有升有降會互相抵消，所以論文用距離）。若接近 0，表示「它看哪裡」對這次的猜測
+# 沒有穩定的影響；那張注意力圖就不能解釋這次的猜測。變化大也不一定表示它有用：
 # 原本在 [CLS]、[SEP] 上「休息」的頭，被打亂後反而帶進雜訊；關掉它機率也下降，才算數。
 
 # %%

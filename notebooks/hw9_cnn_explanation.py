@@ -106,7 +106,7 @@ for name, (_, of) in food.splits.items():
 # fine-tuning of zero-shot models".*
 #
 # 中文：訓練時反覆看圖片（每次隨機裁切、翻轉、變色），調整權重，使正確類別的分數變高。時間有限，所以從看過食物照片的網路開始微調
-# （遷移學習）。最後把新舊權重以 4：1 平均：印出的準確率可能略低於曲線的終點，但對沒看過的菜有幫助。
+# （遷移學習）。最後把新舊權重以 4：1 平均：印出的準確率可能略低於曲線的終點，但通常有助於沒看過的菜。
 
 # %%
 model, record = lesson.train_or_load(food, MODEL, device=device)
@@ -125,8 +125,8 @@ if record:
 #
 # One number hides much. The **confusion matrix** shows which class is taken for which: rows are true classes, columns are
 # what the network said, 100 on the diagonal would be perfect. For the embedded scenes there are two kinds of test:
-# new scenes of dishes it has trained on, and dishes (on tables) it has *never* seen. The gap between the two is the
-# difference between recognising a thing and understanding a class. (Some classes have only four to six dishes to learn
+# new scenes of dishes it has trained on, and dishes (on tables) it has *never* seen. The gap between the two shows
+# how much the network has learnt single dishes rather than the class (though the two sets need not be equally hard). (Some classes have only four to six dishes to learn
 # from, and three to test with: so few dishes tell little about a whole class.)
 #
 # 中文：混淆矩陣：橫列是真實類別，直欄是預測類別。練習過的菜與沒看過的菜，準確率差多少？
@@ -148,10 +148,12 @@ if len(wrong): show(figures.rows(sure, {"": (worst, None)}, title=f"The {len(wro
 #
 # Every method below explains the same ten pictures, numbered from 0. ✓ and ✗ say whether the network is right, the
 # percentage how sure it is. All methods explain the class of the *label*. The embedded ones are new scenes of dishes that the
-# network has practised, so it is right more often than on dishes never seen. Some show a second food, of another
+# network has practised, so it is right more often than on dishes never seen. They were chosen by eye, not drawn at random: what
+# is measured on them, standard errors included, speaks for pictures like these. Some show a second food, of another
 # class: "food pixels" are those of the label's class only.
 #
-# 中文：十張圖編號 0–9；✓／✗ 表示答對或答錯，解釋的都是標籤的類別。內建的十張是練習過的菜的新場景，所以答對的比例高於沒看過的菜。
+# 中文：十張圖編號 0–9；✓／✗ 表示答對或答錯，解釋的都是標籤的類別。內建的十張是練習過的菜的新場景，所以答對的比例高於
+# 沒看過的菜；它們是用眼睛挑的，不是隨機抽樣，以下的數字和標準誤只適用於類似的圖。
 
 # %%
 images, targets = food.images, food.labels
@@ -650,13 +652,16 @@ ranked = [*order, "|integrated gradients|"]
 notebook.fact("removal", {"names": ranked, "gain": [sum(v.mean() for v in gains[name].values()) / 3 for name in ranked]})
 
 # %% [markdown]
-# Thin black lines: one standard error to either side of the mean; with ten pictures small differences mean nothing.
+# Thin black lines: one standard error to either side of the mean; with ten pictures small differences mean nothing. All methods see
+# the same pictures, so the fair comparison is picture by picture; it stands below the last table.
 #
-# Integrated gradients come twice, with their sign and without (|…|). Is the sign of any use here? Neighbouring pixels often have
-# shares of opposite sign, which cancel in the sum. Taking away the positive ones alone tears these pairs apart.
+# Integrated gradients come twice: with their sign (the sum over the three colours) and without it (|…|, here the largest of the
+# three; in test 3 the size of their sum). Is the sign of any use here? A possible reason for what you see: neighbouring pixels may
+# have shares of opposite sign, which cancel in the sum, and taking away the positive ones alone tears these pairs apart.
 #
-# 中文：細黑線：平均 ± 一個標準誤（十張圖）；差距很小時沒有意義。相鄰像素的貢獻常一正一負、互相抵消；只移除正的會拆散它們。那麼在這個
-# 檢驗中，正負號有用嗎？
+# 中文：細黑線：平均 ± 一個標準誤（十張圖）；差距很小時沒有意義。各方法用同樣的圖，應該逐張比較（見最後一張表下方）。有正負號的是三個顏色之和，
+# |…| 取三色中最大的（檢驗 3 中是三色之和的絕對值）。在這個檢驗中，正負號有用嗎？可能的原因：相鄰像素的貢獻一正一負、互相抵消，只移除
+# 正的會拆散它們。
 
 # %%
 quiz.ask("removal")
@@ -682,7 +687,7 @@ print(f"LIME upside down: SRG {reverse.mean():+.3f} instead of {gains['LIME']['m
 # for that reason alone (Binder et al. 2023). So we begin at the input.
 # *Adebayo et al. 2018, "Sanity Checks for Saliency Maps"; Binder et al. 2023, "Shortcomings of Top-Down Randomization".*
 #
-# 中文：把網路的權重逐層換成亂數。如果解釋圖幾乎不變，它解釋的就不是這個網路，而只是圖片本身（例如邊緣）。LIME 會隨機抽樣：
+# 中文：把網路的權重逐層換成亂數。如果解釋圖幾乎不變，它解釋的就不是這個網路，而是圖片本身（例如邊緣）或網路的結構。LIME 會隨機抽樣：
 # 同一個網路只換亂數種子，相似度也只有標題所列的數值；明顯低於它，才算有反應。Adebayo 等人從輸出層開始；但下面各層的輸出仍然不變，
 # 圖自然會像（Binder 等人）。所以這裡從輸入層開始。
 
@@ -724,9 +729,11 @@ show(figures_trust.strip(steps, shown, alike, picture=images[picked], title=titl
 #
 # **Look and think.** What does a method still show of the picture when the whole network is random? And does any number *clearly*
 # rise from one column to the next (ups and downs near 0, or far below LIME's ceiling, may be chance)? A map that comes back
-# although more of the network is random shows what it takes from the picture.
+# although more of the network is random does not owe that to the training: it comes from the picture (edges, brightness) or from
+# the architecture (the grid, dark borders). All this is one draw of random weights.
 #
-# 中文：有沒有哪個數字往右反而明顯變大（接近 0 的小起伏可能只是偶然）？模型更亂、圖卻更像，表示那部分來自圖片本身。
+# 中文：有沒有哪個數字往右反而明顯變大（接近 0 的小起伏可能只是偶然）？模型更亂、圖卻更像，那部分就不是訓練得來的：可能來自圖片（邊緣、明暗），
+# 也可能來自網路結構（格點、較暗的邊框）。這裡的亂數權重只抽了一次。
 
 # %%
 quiz.ask("randomised")
@@ -816,7 +823,7 @@ notebook.fact("square", {"names": order, "hits": [finds["highest pixel in the sq
 
 # %% [markdown]
 # **Look and think.** SmoothGrad is only saliency averaged over noise. How far apart are the two here, and what may the noise have
-# done to the speckles outside the square? And which points at the square more often, integrated gradients with their sign or without?
+# done to the speckles outside the square? And which points at the square more often, integrated gradients with their sign or without? (One picture of ten is 10 %.)
 
 # %%
 quiz.ask("square")
@@ -825,7 +832,7 @@ quiz.ask("square")
 # ### Test 4. Leave it out and photograph again
 #
 # **Idea.** Our scenes are composed, so every object can be taken away and the scene rendered again: the table is where it was, the
-# shadow gone. No grey patch, nothing that is strange to the network. How far does the score (logit) of the class fall without object $k$?
+# shadow gone. No grey patch. (Where the only food is taken away, an empty table is left, which the network never saw in training.) How far does the score (logit) of the class fall without object $k$?
 # That fall is $d_k$ (the next figure shows the change, $-d_k$: a minus is a fall, a plus is a rise); the map gives object $k$ the number $m_k$, the sum over its visible pixels. Do both put the objects in the same order? A map without sign gives
 # every object a positive number, so it cannot say that an object speaks *against* the class; only LIME and integrated gradients can.
 #
@@ -833,7 +840,7 @@ quiz.ask("square")
 #
 # *After Hesse, Schaub-Meyer & Roth 2023, "FunnyBirds", section 4.*
 #
-# 中文：把場景裡的某個物體真的拿掉、重新合成一張圖，分數降多少？解釋圖給每個物體的份量，順序應該和它一致。（圖下是分數的變化：負號是下降，正號是上升。）沒有正負號的圖，每個物體的
+# 中文：把場景裡的某個物體真的拿掉、重新合成一張圖，沒有灰塊（但拿掉唯一的食物後，剩下的空桌子網路訓練時從沒看過），分數降多少？解釋圖給每個物體的份量，順序應該和它一致。（圖下是分數的變化：負號是下降，正號是上升。）沒有正負號的圖，每個物體的
 # 份量都是正的，無法表示某個物體「反對」該類別。
 
 # %%
@@ -858,13 +865,14 @@ if food.objects is not None:
     show(figures_trust.spread(ordered | whole, chance=0.5, xlabel="single deletion (1: same order, 0.5: objects in random order)", title=title), "cnn_29_objects")
 
 # %% [markdown]
-# Each dot is one scene, the number on the right their mean. Thick black strokes: the mean, with one standard error to either side. (What lay beneath an object comes to light without it, and counts as well.) A sum grows with the size
-# of an object, whatever the map, so that even the random map may lie above 0.5: the uniform map (size alone) is the control to
-# beat.
+# Each dot is one scene, the number on the right their mean. Thick black strokes: the mean, with one standard error to either side. (What lay beneath an object comes to light without it, and counts as well.) The sum of a map without sign grows
+# with the size of an object, whatever it shows, so that even the random map may lie above 0.5: the uniform map (size alone) is the
+# control to beat.
 #
-# 中文：物體越大，加總越大，所以連隨機圖也可能高於 0.5；要比的對照組是均勻圖（只看大小）。
+# 中文：沒有正負號的圖，物體越大加總越大，所以連隨機圖也可能高於 0.5；要比的對照組是均勻圖（只看大小）。
 #
-# **Look and think.** How far does size alone get, and does the whole stroke (mean and one standard error) of any method lie to the right of that of the uniform map?
+# **Look and think.** How far does size alone get? Does any method lie far to the right of the uniform map? (Scene by scene the two
+# are compared below the last table.)
 
 # %%
 quiz.ask("objects")
@@ -938,14 +946,18 @@ for test, row in tests.items():
 
 # %% [markdown]
 # "Clearly above": picture by picture the method is ahead of the control, by more than two standard errors of these differences in
-# the mean. There is no winner to crown: the tests ask different questions, on one network and a few pictures. In the randomisation
+# the mean. Some seventy such comparisons are made: without any difference two or three would still come out clear. There is
+# no winner to crown: the tests ask different questions, on one network and a few pictures. Compare within a column: “alike” and
+# the squares were made with fewer samples and steps. In the randomisation
 # test both controls are fixed by construction (edges at 1, random near 0): to be above the edges says only that a map changed at
-# all, so read the size of the number; LIME's is low in part because its samples are few. A method not clearly above the random, uniform or edge map has shown *nothing* in that test; one not clearly
+# all, so read the size of the number; LIME's is low in part because its samples are few, and a mean near 0 may hide pictures on
+# either side of it. A method not clearly above the random, uniform or edge map has shown *nothing* in that test; one not clearly
 # above the food mask has shown no more than "look at the food". One that holds up in several tests of different kind deserves some
 # trust, for networks and pictures *like these*. The same functions take your own maps, from any library:
 # `from hw9.vision import trust`, then `trust.srg(model, images, targets, maps)`.
 #
-# 中文：「明顯高於」＝逐張圖相減，平均差大於兩個標準誤。沒有「最好」的方法：每個檢驗問的問題不同。隨機化檢驗的兩個對照組數值是
+# 中文：「明顯高於」＝逐張圖相減，平均差大於兩個標準誤；這樣的比較約有七十個，就算毫無差別，也會有兩三個碰巧「明顯」。
+# 沒有「最好」的方法：每個檢驗問的問題不同；「alike」與「square」兩類欄用的樣本較少，只能在同一欄內比較。隨機化檢驗的兩個對照組數值是
 # 固定的（邊緣圖 1、隨機圖接近 0）：勝過邊緣圖只表示圖有變，要看數值的大小。沒有明顯高於隨機圖、均勻圖或邊緣圖的，在該檢驗中就什麼也沒證明；在幾種不同檢驗都站得住腳的，
 # 才值得一些信任。
 #
@@ -955,12 +967,14 @@ for test, row in tests.items():
 # ## 11. Photographs
 #
 # On real photographs nobody composed the table. The ten below (letters again, but other pictures than the mistakes of section 3) are free pictures from ten kitchens; what is food on them (here
-# *all* food, of whatever class, unlike in section 3) was outlined by hand. They are classified by another network, which ships with this lesson, trained on tens of thousands of food *photographs*.
+# *all* food, of whatever class, unlike in section 3) was outlined by hand. They are classified by another network, which ships with this lesson, trained mostly on food *photographs*, tens of thousands of them.
+# (The accuracy printed below is a little too good: the size of its input was chosen on the same photographs.)
 # Put some of your own into a folder, write its path into `PHOTOS` at the top, and the same cells explain them. The network knows
 # eleven classes only and names one of them whatever it sees.
 #
 # 中文：真實照片沒有人事先擺設。下面十張是可自由使用的照片，食物由人工圈出（這裡指所有的食物，不限該類別，和第 3 節不同）；
-# 也可以換成你自己的。注意：模型只認識十一類，遇到別的東西也一定會選一類。
+# 也可以換成你自己的。這個網路主要用數萬張食物照片訓練（下面印出的準確率略偏高：
+# 它的輸入大小就是看這些照片選的）。注意：模型只認識十一類，遇到別的東西也一定會選一類。
 
 # %%
 reader = lesson.load_checkpoint(lesson.READER, device)

@@ -23,7 +23,8 @@ def head_interventions(
     """Change of P(`word`) at `positions`, masked, when one head's attention is tampered with, (L, H) each.
 
     "zeroed": the head gives nothing; "uniform": it looks at all words alike; "permuted": each of its rows is shuffled,
-    the median of `draws` (Jain & Wallace 2019, "Attention is not Explanation", section 4.2.1). Below 0: it was needed.
+    the median change of `draws` (Jain & Wallace 2019, "Attention is not Explanation", section 4.2.1; they take the
+    median of distances, which have no sign). Below 0: it was needed.
     A word of several tokens has the joint probability by the chain rule, each of its terms with the same tampering.
     """
     reading = bert.read(text, masked=[positions] if isinstance(positions, int) else positions)

@@ -85,7 +85,7 @@ def baselines(items: Sequence[Pronoun]) -> dict[str, float]:
 
 
 def best_by_chance(items: int, heads: int, *, level: float = 0.05) -> float:
-    """The share of right items that the best of so many heads reaches by tossing coins in only `level` of all cases.
+    """The share of right items that the best of so many heads, tossing coins, beats in at most `level` of all cases.
 
     Of so many heads some look clever on any small set: one has to lie above this before it says anything.
     """

@@ -112,7 +112,7 @@ def ablation(effects, *, title: str = "") -> Figure:
 def coreference(accuracy, baselines: dict[str, float], limit: float, *, title: str = "") -> Figure:
     """Accuracy (L, H) of each head in finding a pronoun's antecedent, in per cent.
 
-    `limit` is what the best of so many coins reaches, `baselines` what place alone reaches; both go into the title.
+    `limit` is what the best of so many coins seldom beats, `baselines` what place alone reaches; both go into the title.
     Heads above `limit` have a red frame, and those as far below 50 %, which prefer the other candidate, a black one; a
     head exactly at a limit has none.
     """
@@ -126,12 +126,12 @@ def coreference(accuracy, baselines: dict[str, float], limit: float, *, title: s
     for layer, head in below:
         outline(ax, layer, head, edgecolor="black")
     bar = figure.colorbar(picture, ax=ax, pad=0.01, label="sentences in which the head looks more at the right noun")
-    names = ["0%", f"{1 - limit:.0%}", "50%\nchance", f"{limit:.0%}\nbest of\n{accuracy.size} coins", "100%"]
+    names = ["0%", f"{1 - limit:.0%}", "50%\nchance", f"{limit:.0%}\nseldom beaten\nby {accuracy.size} coins", "100%"]
     bar.set_ticks([0, 1 - limit, 0.5, limit, 1], labels=names)
     bar.outline.set_visible(False)
     known = ", ".join(f"always the {name} noun: {value:.0%}" for name, value in baselines.items())
     note = (
-        f"right without looking: {known}; best of {accuracy.size} coins: {limit:.0%}\n"
+        f"right without looking: {known}; the best of {accuracy.size} coins seldom beats {limit:.0%}\n"
         f"red frame: more than {limit:.0%}; black frame: less than {1 - limit:.0%}"
     )
     ax.set_title(f"{title}\n{note}" if title else note, fontsize=8.5)
