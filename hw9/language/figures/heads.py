@@ -112,7 +112,7 @@ def ablation(effects, *, title: str = "") -> Figure:
 def coreference(accuracy, baselines: dict[str, float], limit: float, *, title: str = "") -> Figure:
     """Accuracy (L, H) of each head in finding a pronoun's antecedent, in per cent.
 
-    `limit` is what the best of so many coins seldom beats, `baselines` what place alone reaches; both go into the title.
+    `limit` is what the best of so many coins seldom beats, `baselines` what place alone reaches; the title has both.
     Heads above `limit` have a red frame, and those as far below 50 %, which prefer the other candidate, a black one; a
     head exactly at a limit has none.
     """
