@@ -12,7 +12,7 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--
 
 def pytest_collection_modifyitems(items):
     """The longest files first: two processes then come to an end together."""
-    items.sort(key=lambda item: (item.path.name != "test_notebooks.py", item.path.parent.name != "notebooks"))
+    items.sort(key=lambda item: ("_from_the_top" not in item.path.name, item.path.parent.name != "notebooks"))
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The code cells of a notebook run in this process, in any order, with other settings; what they show is drawn."""
+"""The code cells of a notebook run: in a kernel from the top, or in this process, in any order, with other settings."""
 
 import ast
 import re
@@ -7,7 +7,30 @@ import warnings
 import matplotlib.pyplot as plt
 
 from hw9 import notebook
-from hw9.run import SOURCES, from_source
+from hw9.pack import pack
+from hw9.run import SOURCES, execute, from_source
+
+
+def from_the_top(source, folder, monkeypatch, replaced=()):
+    """Run a notebook in an empty folder with nothing but the Colab archive beside it, as a student who opens it alone.
+
+    `replaced`: a text of its cells, and what stands there instead. Returns all outputs, of which none is a warning.
+    """
+    monkeypatch.setattr("hw9.pack.check_built", lambda source: None)  # the source is run, built or not
+    pack(folder / "hw9-colab.zip")
+    book = from_source(SOURCES / source)
+    cells = [cell for cell in book.cells if cell.cell_type == "code"]
+    if replaced:
+        (cell,) = (cell for cell in cells if replaced[0] in cell.source)
+        cell.source = cell.source.replace(*replaced)
+    execute(book, "test", folder)
+    outputs = [output for cell in cells for output in cell.outputs]
+    assert not [output for output in outputs if output.get("name") == "stderr"]
+    lesson, own = folder / "hw9-lesson", f"{source.split('_')[1]}_*"
+    assert (lesson / "hw9" / "notebook.py").is_file()
+    drawn, kept = (root / "figures" for root in (lesson, notebook.ROOT))
+    assert {path.name for path in drawn.glob(own)} == {path.name for path in kept.glob(own)}
+    return outputs
 
 
 class Cells:

@@ -1,6 +1,6 @@
 """Both notebooks in a real JupyterLab, in Chromium: what is stored is seen before it is trusted, what is live answers.
 
-The cells themselves are executed in full elsewhere (test_notebooks); what only a JupyterLab can show is how outputs of
+The cells themselves are executed in full elsewhere (lesson_cells); what only a JupyterLab can show is how outputs of
 each kind are drawn, who gets the keys, and what a restart leaves. So one cell of each kind runs here, with the embedded
 model and a real kernel, and the built notebooks are opened as they lie at the top. Screenshots go to build/jupyterlab.
 """
