@@ -18,8 +18,9 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import threading
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 ROOT = Path(__file__).resolve().parent.parent
 CJK_FONTS = ("Noto Sans CJK TC", "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans TC", "Noto Sans SC", "PingFang TC")
@@ -39,6 +40,8 @@ def setup(seed: int = 0) -> str:
 
     seed_everything(seed)
     _figure_style()
+    if (kernel := getattr(_shell(), "kernel", None)) is not None:
+        quiet_widgets(kernel.shell)
     if not cjk_font():
         print("No font with Chinese characters: figures show boxes for them. Do: pip install paperang-p2-fonts-cjk")
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -46,6 +49,29 @@ def setup(seed: int = 0) -> str:
     what = torch.cuda.get_device_name() if device == "cuda" else f"CPU, {threads} thread{'s' if threads > 1 else ''}"
     print(f"Ready: Python {platform.python_version()}, torch {torch.__version__.split('+')[0]}, {what}")
     return device
+
+
+def _shell() -> Any:
+    """IPython's shell, None in plain Python."""
+    return sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+
+
+def quiet_widgets(shell: Any) -> None:
+    """What IPython does around every cell, do no more around a widget's message in another thread.
+
+    There matplotlib shows and closes all figures: those too that a cell is drawing meanwhile (ipykernel 7, JupyterLab).
+    """
+    trigger = shell.events.trigger
+    if getattr(trigger, "quiet", False):
+        return
+
+    def for_cells(event: str, *given: Any, **named: Any) -> None:
+        widget = shell.kernel.get_parent().get("header", {}).get("msg_type") == "comm_msg"
+        if not widget or threading.current_thread() is threading.main_thread():
+            trigger(event, *given, **named)
+
+    for_cells.quiet = True
+    shell.events.trigger = for_cells
 
 
 def seed_everything(seed: int) -> None:

@@ -3,6 +3,7 @@
 import base64
 import re
 import subprocess
+import threading
 import tomllib
 import types
 import xml.etree.ElementTree as ElementTree
@@ -14,6 +15,7 @@ import nbformat
 import numpy as np
 import pytest
 from bs4 import BeautifulSoup
+from IPython.core.events import EventManager
 from matplotlib import font_manager
 from PIL import Image
 
@@ -243,3 +245,25 @@ def test_photographs_keep_their_colours_and_plots_stay_small(tmp_path):
     assert error(as_jpg) < 2.5
     assert len(as_jpg) < len(png.getvalue()) / 3
     assert notebook.compressed(png.getvalue(), photographs=False)[1] == "jpg" or error(as_png) > error(as_jpg)
+
+
+def test_what_ends_a_cell_does_not_happen_in_the_thread_of_a_widget():
+    """There matplotlib shows and closes the figures that a cell is drawing."""
+    kind, done = ["execute_request"], []
+    kernel = types.SimpleNamespace(get_parent=lambda: {"header": {"msg_type": kind[0]}})
+    shell = types.SimpleNamespace(kernel=kernel)
+    shell.events = EventManager(shell, {"post_execute": None})
+    shell.events.register("post_execute", lambda: done.append(kind[0]))
+
+    def elsewhere():
+        thread = threading.Thread(target=shell.events.trigger, args=["post_execute"])
+        thread.start()
+        thread.join()
+
+    for _ in range(2):  # the set-up cell may run again
+        notebook.quiet_widgets(shell)
+    elsewhere()  # a cell of a console with a thread of its own
+    kind[0] = "comm_msg"
+    elsewhere()
+    shell.events.trigger("post_execute")  # older kernels: after the cell
+    assert done == ["execute_request", "comm_msg"]

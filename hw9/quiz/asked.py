@@ -80,6 +80,9 @@ def ask(question: Question, facts: Facts, *, salt: str, student: str = "") -> As
     if mixed and isinstance(question.options, Mapping):
         order = shuffled(rng, asked.options)
         asked = replace(asked, options=tuple(Option(o.key, LETTERS[at], o.text) for at, o in enumerate(order)))
+        letters = {option.key: option.shown for option in asked.options}
+        because = re.sub(r"(?<= )\w(?=: )", lambda key: letters.get(key[0], key[0]), asked.key.because)
+        asked = replace(asked, key=replace(asked.key, because=because))  # by the letters that the student sees
     return asked
 
 

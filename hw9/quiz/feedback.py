@@ -1,5 +1,6 @@
 """One page of feedback for one student: both languages, stands alone, shows what a student wrote but never obeys it."""
 
+from collections.abc import Mapping
 from html import escape
 
 from hw9.quiz.asked import Asked
@@ -29,12 +30,15 @@ PAGE = "<title>Homework 9: "  # by which a page of feedback is known
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
-def page(student: Student) -> str:
-    """The page as HTML. Every text that is not this module's own is escaped."""
+def page(student: Student, missing: Mapping[str, float] | None = None) -> str:
+    """The page as HTML, with the points of parts that are `missing`. All text not of this module is escaped."""
+    missing = missing or {}
     points = sum(graded.points for graded in student.parts.values())
-    of = sum(graded.of for graded in student.parts.values())
+    of = sum(graded.of for graded in student.parts.values()) + sum(missing.values())
     who = _text(" · ".join(filter(None, [student.name, student.number])))
     parts = "".join(_part(part, graded) for part, graded in student.parts.items())
+    for part, lost in missing.items():
+        parts += f"<section><h2>{_both(TITLES[part])}</h2>\n<p>0 / {lost:g} · not handed in 未繳交</p></section>\n"
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'

@@ -53,6 +53,8 @@ def receive(found: Found) -> Received:
             notes.append(f"its facts are those of part {facts.part}")
     if not (time := _time(data.get("time"))):
         notes.append("no time in it")
+    if not clean(data.get("nonce")):
+        notes.append("no nonce in it: taken out, so that a copy is not found?")
     texts = {key: _texts(data.get(key)) for key in ("hashes", "versions")}
     told = dict(
         salt=_seed(data.get("salt")),

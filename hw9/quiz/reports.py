@@ -48,7 +48,8 @@ def write(grades: Grades, target: Path) -> list[Path]:
     pages.mkdir(exist_ok=True)
     written = {}
     for name, student in zip(file_names(grades.students), grades.students, strict=True):
-        written[pages / f"{name}.html"] = page(student)
+        missing = {part: _worth(grades, part) for part in grades.parts if part not in student.parts}
+        written[pages / f"{name}.html"] = page(student, missing)
     for path in set(pages.glob("*.html")) - set(written):
         if PAGE in path.read_text(encoding="utf-8", errors="replace"):
             path.unlink()  # of an earlier grading: with it a student would have two grades
@@ -74,12 +75,17 @@ def grade_table(grades: Grades) -> list[dict[str, Any]]:
                 row |= {f"{part} points": "", f"{part} of": ""}
                 notes.append(f"{part}: not handed in")
             points += graded.points if graded else 0
-            of += graded.of if graded else sum(question.points for question in questions)
+            of += graded.of if graded else _worth(grades, part)
             cells |= {question.id: _cell(marks.get(question.id)) for question in questions}
         row |= {"points": _number(points), "of": _number(of), "percent": round(100 * points / of, 1) if of else ""}
         row |= {"handed in": max(graded.handin.time for graded in student.parts.values()), "notes": "; ".join(notes)}
         rows.append(row | cells)
     return rows
+
+
+def _worth(grades: Grades, part: str) -> float:
+    """All points of a part, for whoever has not handed it in."""
+    return sum(question.points for question in grades.bank.of(part))
 
 
 def _cell(mark: Mark | None) -> float | str:

@@ -5,6 +5,7 @@ import json
 import re
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -51,8 +52,8 @@ class Session:
             return self._take_over(before.kept)
         try:
             self.kept = answers.load(self._answers)
-            if not self._answers.exists():  # given before there was a number
-                self.kept = answers.load(self._nobodys)
+            if not self._answers.exists():  # given before there was a number, perhaps by another student
+                self.kept = replace(answers.load(self._nobodys), nonce=answers.Kept().nonce)
         except (OSError, ValueError) as error:
             return f"The quiz begins without earlier answers: {error}."
         line = self._take_over(self.kept)

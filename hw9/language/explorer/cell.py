@@ -130,7 +130,7 @@ class Explorer:
             store_searches(payload, self.corpus, self.reading)
         return payload
 
-    def _repr_mimebundle_(self, include=None, exclude=None, **_) -> dict:
+    def _repr_mimebundle_(self, include=None, exclude=None, **_) -> dict | tuple[dict, dict]:
         bundle = {
             "text/plain": f"explorer of {self.reading.text!r}",
             "image/png": base64.b64encode(self.still).decode(),
@@ -138,7 +138,8 @@ class Explorer:
         if self.live if self.live is not None else _kernel_is_there():
             from hw9.language.explorer.widget import connect
 
-            return bundle | connect(self)
+            data, about = connect(self)
+            return (bundle | data, about) if about else bundle | data
         return bundle | {"text/html": self._frame()}
 
     def _frame(self) -> str:

@@ -1,5 +1,6 @@
 """The explorer in a notebook with a live kernel, through anywidget: masks and searches are computed when asked for."""
 
+import threading
 import zlib
 
 import anywidget
@@ -22,13 +23,17 @@ class Cell(anywidget.AnyWidget):
     blob = traitlets.Bytes().tag(sync=True)
 
 
-def connect(explorer) -> dict:
-    """The output of a notebook cell that shows `explorer` and answers its questions."""
+# JupyterLab hands two questions to two threads: the second waits for the index that the first builds.
+SEARCHING = threading.Lock()
+
+
+def connect(explorer) -> tuple[dict, dict]:
+    """The output of a notebook cell that shows `explorer` and answers its questions, and what Colab must know of it."""
     payload = explorer.payload(singles=False, live=True)
     cell = Cell(meta=payload.meta, blob=bytes(payload.blob))
     cell.on_msg(lambda _, question, __: answer(cell, explorer, question))
     bundle = cell._repr_mimebundle_()
-    return bundle[0] if isinstance(bundle, tuple) else bundle
+    return bundle if isinstance(bundle, tuple) else (bundle, {})
 
 
 def answer(cell: Cell, explorer, question: dict) -> None:
@@ -49,10 +54,12 @@ def answer(cell: Cell, explorer, question: dict) -> None:
             if question["masked"]:
                 check_masks(reading, question["masked"])
                 reading = explorer.bert.read(reading.text, reading.pair, masked=question["masked"])
-            corpus = explorer.corpus or _shipped(cell, explorer, number)
             heads = question["heads"] and [head + 1 for head in question["heads"]]
-            cell.send({"id": number, **as_json(corpus, search(corpus, reading, question["at"], heads=heads))})
-    except Exception as error:
+            with SEARCHING:
+                corpus = explorer.corpus or _shipped(cell, explorer, number)
+                found = search(corpus, reading, question["at"], heads=heads)
+            cell.send({"id": number, **as_json(corpus, found)})
+    except (Exception, KeyboardInterrupt) as error:
         # Whatever went wrong, the page must hear of it: it waits for this answer.
         cell.send({"id": number, "error": f"{type(error).__name__}: {error}"})
 

@@ -11,11 +11,12 @@ export async function render({ model, el }) {
   const meta = model.get("meta");
   const bytes = model.get("blob");
   const blob = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  /** @type {Map<number, {done: (reply: any) => void, tell: (done: number, count: number) => void}>} */
+  /** @type {Map<number, {done: (reply: any) => void, tell: (done: number, count: number) => void, wait: () => void}>} */
   const waiting = new Map();
-  let last = 0;
+  let last = Math.floor(Math.random() * 2 ** 40); // replies reach all views and tabs: each counts from elsewhere
 
   const hear = (/** @type {any} */ reply, /** @type {DataView[]} */ buffers) => {
+    for (const { wait } of waiting.values()) wait(); // the kernel is busy, not silent
     const one = waiting.get(reply.id);
     if (!one) return;
     if (reply.progress) return one.tell(reply.progress[0], reply.progress[1]);
@@ -34,11 +35,11 @@ export async function render({ model, el }) {
       };
       let timer = setTimeout(giveUp, PATIENCE);
       waiting.set(id, {
-        tell: (now, count) => {
+        wait: () => {
           clearTimeout(timer);
           timer = setTimeout(giveUp, PATIENCE);
-          tell(now, count);
         },
+        tell,
         done: (reply) => {
           clearTimeout(timer);
           if (reply.error) fail(new Error(reply.error));
