@@ -66,8 +66,8 @@ def quiet_widgets(shell: Any) -> None:
         return
 
     def for_cells(event: str, *given: Any, **named: Any) -> None:
-        widget = shell.kernel.get_parent().get("header", {}).get("msg_type") == "comm_msg"
-        if not widget or threading.current_thread() is threading.main_thread():
+        cells = threading.current_thread() is threading.main_thread()
+        if cells or shell.kernel.get_parent().get("header", {}).get("msg_type") != "comm_msg":
             trigger(event, *given, **named)
 
     for_cells.quiet = True
