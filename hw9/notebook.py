@@ -40,8 +40,8 @@ def setup(seed: int = 0) -> str:
 
     seed_everything(seed)
     _figure_style()
-    if (kernel := getattr(_shell(), "kernel", None)) is not None:
-        quiet_widgets(kernel.shell)
+    if (shell := kernel_shell()) is not None:
+        quiet_widgets(shell)
     if not cjk_font():
         print("No font with Chinese characters: figures show boxes for them. Do: pip install paperang-p2-fonts-cjk")
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -51,9 +51,10 @@ def setup(seed: int = 0) -> str:
     return device
 
 
-def _shell() -> Any:
-    """IPython's shell, None in plain Python."""
-    return sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+def kernel_shell() -> Any:
+    """IPython's shell where it is a notebook's; None in a terminal and in plain Python."""
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    return shell if getattr(shell, "kernel", None) is not None else None
 
 
 def quiet_widgets(shell: Any) -> None:

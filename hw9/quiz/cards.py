@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hw9.notebook import kernel_shell
 from hw9.quiz.asked import Asked
 from hw9.quiz.bank import Made, Text
 from hw9.quiz.session import ONE_AT_A_TIME, Session, where
@@ -67,18 +68,12 @@ def live() -> bool:
     """Whether this runs in a notebook's kernel with ipywidgets; HW9_STATIC=1 says that nobody is there."""
     if os.environ.get("HW9_STATIC") == "1" or importlib.util.find_spec("ipywidgets") is None:
         return False
-    return _kernel() is not None
-
-
-def _kernel() -> Any:
-    """IPython's shell where it is a notebook's; None in a terminal and in plain Python."""
-    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-    return shell if shell is not None and getattr(shell, "kernel", None) is not None else None
+    return kernel_shell() is not None
 
 
 def display(text: str, page: str) -> None:
     """Show HTML, with its text for what cannot; without a notebook print the text."""
-    if _kernel() is None:
+    if kernel_shell() is None:
         print(text)
         return
     from IPython.display import display as show_

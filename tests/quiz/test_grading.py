@@ -94,7 +94,7 @@ def test_edited_facts_are_graded_and_flagged(tmp_path):
 
 
 def test_notes(tmp_path):
-    content = hand_in(salt="other", student="b99", hashes={"package": "f" * 64}, format=7, time="yesterday")
+    content = hand_in(salt="other", student="b99", hashes={"package": "f" * 64}, format=7, time="yesterday", nonce=[])
     content["answers"] |= {"lime-2": "three", "lime-99": ["a"]}
     put(tmp_path, "a.json", content)
     put(tmp_path, "b.json", hand_in("b02"))
@@ -103,6 +103,7 @@ def test_notes(tmp_path):
     for said in (
         "written by another version (format 7)",
         "no time in it",
+        "no nonce in it",
         "made with another version of the lesson",
         "1 of 3 questions unanswered",
         "1 of 3 questions answered with what is no answer",
@@ -111,7 +112,7 @@ def test_notes(tmp_path):
         "answers the variant of 'b99'",
     ):
         assert sum(said in note for note in notes) == 1, said
-    assert len(notes) == 8 and all(note.startswith("cnn: ") for note in notes)
+    assert len(notes) == 9 and all(note.startswith("cnn: ") for note in notes)
 
 
 WRONG = [None, True, 10**400, -1, 0.5, "", "x" * 10_000, "\ud800\0\u202e<script>", [], [[]], {}, {"a": [1]}, [None, {}]]

@@ -339,3 +339,16 @@ def test_an_order_that_the_run_decides_is_not_listed_in_that_order():
         listed = tuple(option.key for option in asked.options)
         assert sorted(listed) == list("abcd") and [option.shown for option in asked.options] == list("abcd")
         assert listed != tuple("abcd") and not asked.fits(listed)
+
+
+def test_the_numbers_behind_an_order_go_by_the_letters_that_a_student_sees():
+    run = facts_of("bert")
+    (question,) = (one for one in BANK.questions if one.id == "phases-2")
+    peaks = dict(zip(question.options, run.values["phases"]["peaks"], strict=True))
+    seen = set()
+    for student in ("", "b1", "b2", "b3"):
+        asked = asked_of(question, run, student)
+        for option in asked.options:
+            assert f" {option.shown}: {peaks[option.key]:.4g}" in asked.key.because
+        seen.add(asked.key.because)
+    assert len(seen) > 1

@@ -255,7 +255,9 @@ def test_in_a_computer_room_everybody_has_their_own_answers(begun, capsys, tmp_p
     (tmp_path / "answers-cnn.json").unlink()
     begun.begin("cnn", "demo", WEIGHTS)
     assert (tmp_path / "answers-cnn.json").exists(), "written again, as nothing else has these answers"
+    nobody = begun._current.kept.nonce
     ada = sit_down("ｂ１")
+    assert ada.nonce != nobody, "who goes on with answers of nobody is not taken for a copy of whoever began"
     assert ada.answers == {"lime-2": ("2",)} and not (tmp_path / "answers-cnn.json").exists()
     assert (tmp_path / "answers-cnn-b1.json").exists()
     eve = sit_down("b/2")

@@ -142,6 +142,9 @@ def test_table_of_grades(tmp_path):
     assert [ming[name] for name in ("name", "points", "lime-1", "lime-2", "lime-3")] == ["王小明", "1", "0", "1", ""]
     assert (cy["points"], cy["of"], cy["percent"], cy["cnn of"]) == ("0", "3", "0.0", "")
     assert "cnn: not handed in" in cy["notes"] and "bert: not handed in" in ada["notes"]
+    for row in (ada, cy):  # the page says the same
+        (said,) = (path.read_text() for path in (tmp_path / "out" / "feedback").glob(f"{row['number']}*.html"))
+        assert f"<strong>{row['points']} of {row['of']} points</strong>" in said and "not handed in" in said
     assert table(tmp_path / "out" / "problems.csv") == [{"file": "d.json", "what is wrong": "no JSON (line 1: "
         "Expecting property name enclosed in double quotes): not read"}]  # fmt: skip
     assert sorted(path.name for path in (tmp_path / "out" / "feedback").iterdir()) == [

@@ -18,6 +18,7 @@ from hw9.language.explorer.results import corpus_facts, store_searches
 from hw9.language.explorer.still import draw
 from hw9.language.explorer.tour import tour
 from hw9.language.explorer.view import View, check_masks, encode, links
+from hw9.notebook import kernel_shell
 
 STILL = (
     "A picture of the explorer: run this cell, or trust the notebook, to use it. "
@@ -163,12 +164,6 @@ class Explorer:
 
 def _kernel_is_there() -> bool:
     """Whether this runs in a notebook's kernel and anywidget is installed; HW9_STATIC=1 says that nobody is there."""
-    if (
-        os.environ.get("HW9_STATIC") == "1"
-        or importlib.util.find_spec("anywidget") is None
-        or importlib.util.find_spec("IPython") is None
-    ):
+    if os.environ.get("HW9_STATIC") == "1" or importlib.util.find_spec("anywidget") is None:
         return False
-    from IPython import get_ipython
-
-    return hasattr(get_ipython(), "kernel")
+    return kernel_shell() is not None

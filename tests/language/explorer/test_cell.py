@@ -1,6 +1,8 @@
 import base64
 import io
 import re
+import threading
+import time
 import types
 import zlib
 
@@ -87,6 +89,43 @@ def test_a_question_that_cannot_be_answered_gets_its_reason(tiny, corpus, questi
     shown, line = explorer(tiny, "the dog ate the apple.", live=True, corpus=corpus), Line()
     answer(line, shown, {"id": 5, **question})
     assert line.sent[0][0]["id"] == 5 and line.sent[0][0]["error"].startswith(reason)
+
+
+def test_an_interrupt_is_told(tiny, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    shown, line = explorer(tiny, "the dog ate the apple.", live=True), Line()
+    monkeypatch.setattr("hw9.language.explorer.widget.variant", interrupted)
+    answer(line, shown, {"id": 6, "kind": "mask", "masked": [1]})
+    assert line.sent == [({"id": 6, "error": "KeyboardInterrupt: "}, ())]
+
+
+def test_two_questions_at_once_wait_for_one_index(tiny, corpus, monkeypatch):
+    built, begun = [], threading.Event()
+
+    def build(*_, **__):
+        built.append(1)
+        begun.set()
+        time.sleep(0.3)  # a second one would begin now
+        return corpus
+
+    monkeypatch.setattr("hw9.language.explorer.widget.index", build)
+    shown, line = explorer(tiny, "the dog ate the apple.", live=True), Line()
+    question = {"kind": "search", "at": 5, "masked": [], "layer": 0, "heads": None}
+    first = threading.Thread(target=answer, args=(line, shown, {"id": 7, **question}))
+    first.start()
+    assert begun.wait(30)
+    answer(line, shown, {"id": 8, **question})
+    first.join(30)
+    assert built == [1] and [reply["id"] for reply, _ in line.sent] == [7, 8]
+
+
+def test_colab_hears_which_manager_the_widget_needs(tiny, monkeypatch):
+    about = {"application/vnd.jupyter.widget-view+json": {"colab": {"custom_widget_manager": {"url": "there"}}}}
+    monkeypatch.setattr(Cell, "_repr_mimebundle_", lambda self, **_: ({"text/plain": "cell"}, about))
+    data, found = explorer(tiny, "the apple", live=True)._repr_mimebundle_()
+    assert found == about and "image/png" in data
 
 
 def test_live_needs_a_kernel_unless_it_is_asked_for(tiny, monkeypatch):
