@@ -144,7 +144,7 @@ def test_coreference_frames_only_what_chance_does_not_reach():
         "Who?",
         "always the first noun: 50%",
         "always the nearest noun: 45%",
-        "6 coins: 83%",
+        "6 coins seldom beats 83%",
         "red frame: more than 83%",
         "black frame: less than 17%",
     ):
