@@ -37,8 +37,8 @@ device = notebook.setup(seed=0)
 # %% [markdown]
 # **Settings.** Write in your `NAME` and `NUMBER` before you run anything: some questions of the quiz differ from number to
 # number. Leave the rest as it is for the first run: then the small BERT that ships with this lesson does everything
-# (`checkpoints/bert-mini-zh-en`, 12 layers, 12 heads, Chinese character by character, and English). With a network, a
-# name on the Hugging Face hub, or the path of a folder, takes another model through the same cells:
+# (`checkpoints/bert-mini-zh-en`, 12 layers, 12 heads, Chinese character by character, and English). To take another model through the same cells, give its
+# name on the Hugging Face hub (this needs an internet connection) or the path of a folder:
 #
 # - `MODEL`: reads the Chinese sentences and fills masks, for instance `"google-bert/bert-base-chinese"`.
 # - `ANSWERS`: answers questions, for instance `"uer/roberta-base-chinese-extractive-qa"` (empty: `MODEL`, if it can).
@@ -119,8 +119,8 @@ for model, reading in lesson.each(lambda model: model.read(MINE), dict.fromkeys(
 # ## 2. Fill the mask
 #
 # **Idea.** BERT learned by guessing words that were hidden behind `[MASK]`. So hide a word and ask: what does it expect
-# there, and how sure is it? Then hide a second word as well. If the first guess gets worse, it rested partly on that word
-# (if not, other words may stand in for it): the simplest explanation there is, and it needs nothing but the model's output.
+# there, and how sure is it? Then hide a second word as well. If the first guess gets worse, it rested partly on that word;
+# if not, other words may have stood in for it. This is the simplest explanation there is: it needs nothing but the model's output.
 #
 # *Devlin et al. 2019, section 3.1.*
 #
@@ -157,6 +157,7 @@ notebook.fact("masked", {"probability": guessed, "left": guessed[1] / guessed[0]
 
 # %% [markdown]
 # Which word did the guess rest on? Hide each of the others in its turn, and watch the probability of the right word.
+#
 # 中文：這個猜測靠的是哪個字？輪流遮住其他每個字，看正確的字的機率變化。
 
 # %%
@@ -206,7 +207,9 @@ show(attention_figures.matrices(first.tokens, three, title=first.text), "bert_04
 
 # %% [markdown]
 # In the second half of the layers (nearer to the output, the lower half of the figures) `[CLS]` and `[SEP]` may get the same share from every head. That is no mistake: where their vectors have become
-# nearly alike, no head can tell them apart. (A habit of this small model; other BERTs look mostly at `[SEP]` there.) 中文：在後半的層（靠近輸出，也就是圖的下半部），[CLS] 與 [SEP] 得到的注意力可能一樣多：兩者的向量幾乎相同時，任何頭都分不出來。
+# nearly alike, no head can tell them apart. (A habit of this small model; other BERTs look mostly at `[SEP]` there.)
+#
+# 中文：在後半的層（靠近輸出，也就是圖的下半部），[CLS] 與 [SEP] 得到的注意力可能一樣多：兩者的向量幾乎相同時，任何頭都分不出來。
 
 # %%
 title = "All heads, one sentence (framed: the three above)"
@@ -216,9 +219,9 @@ show(attention_figures.grid(first.attentions, marked=list(strongest.values()), t
 # ### What does every head do?
 #
 # One sentence can mislead. So average over several, and give each habit a number: the mean share of attention that goes
-# to the next token, to the previous one, to the same token elsewhere, and so on. Only words look here, not `[CLS]` and `[SEP]`.
-# A token may count twice (the next one may be a comma), and *same token* takes only words that occur again: the numbers of a head
-# need not add up to 100. *Entropy* tells how spread out a head looks: 0 bits is a single token.
+# to the next token, to the previous one, to the same token elsewhere, and so on. Here we count only where words look, not where `[CLS]` and `[SEP]` look.
+# The numbers of a head need not add up to 100: a token may count twice (the next one may also be a comma), and *same token* takes only
+# words that occur again. *Entropy* tells how widely a head spreads its attention: 0 bits means that it looks at a single token.
 #
 # 中文：一句話可能誤導，所以取好幾句的平均（只算一般的字在看哪裡，不算 [CLS]、[SEP]）。同一個 token 可能算兩次（下一個可能就是逗號），
 # 「same token」只算有重複的字，所以加起來不一定是 100。熵表示看得多分散，0 位元＝只看一個 token。
@@ -251,9 +254,9 @@ quiz.ask("attention")
 # %% [markdown]
 # ### From layer to layer: attention rollout
 #
-# In a late layer a token looks at vectors that are themselves mixtures. **Rollout** multiplies the attention of all layers
-# (averaged over heads and mixed half and half with the identity, for the *residual connection*: a layer adds what it finds to
-# the vector that came in) and so estimates how much of every *word* is in a token at the end. *Abnar & Zuidema 2020, "Quantifying Attention Flow in Transformers", section 3.*
+# In a late layer a token looks at vectors that are themselves mixtures. **Rollout** multiplies the attention of all layers and so
+# estimates how much of every *word* is in a token at the end. Before that, the attention of each layer is averaged over its heads and
+# mixed half and half with the identity, which stands for the *residual connection*: a layer adds what it finds to the vector that came in. *Abnar & Zuidema 2020, "Quantifying Attention Flow in Transformers", section 3.*
 #
 # $$\tilde A^{(\ell)} = \left(\tfrac12 \bar A^{(\ell)} + \tfrac12 I\right) \tilde A^{(\ell - 1)}, \qquad \tilde A^{(0)} = I$$
 #
@@ -268,7 +271,7 @@ for _, place in lesson.each(partial(positions, first), ["牠"]):
     show(figure, "bert_08_rollout")
 
 # %% [markdown]
-# **Look and think.** What is the largest part of 牠 after the last layer? Do the rows on the right differ from each other, and
+# **Look and think.** Which word makes up the largest part of 牠 after the last layer? Do the rows on the right differ from each other, and
 # would you take this for what 牠 refers to?
 #
 # 中文：最後一層之後，牠的成分最多來自哪個字？右圖各列彼此有差別嗎？你會把它當作「牠」指的對象嗎？
@@ -277,7 +280,7 @@ for _, place in lesson.each(partial(positions, first), ["牠"]):
 #
 # **Attention is not yet an explanation**: a head may look somewhere and change nothing. So *intervene*. Switch one head
 # off (set its output to zero) and see how the probability of the hidden word changes. Red: without this head the word
-# is less likely, so the head spoke for it. *Michel, Levy & Neubig 2019, "Are Sixteen Heads Really Better than One?"*
+# is less likely, so the head spoke for it. Blue: more likely, so it spoke against it. No change may also mean that another head stood in. *Michel, Levy & Neubig 2019, "Are Sixteen Heads Really Better than One?"*
 #
 # 中文：「有看」不等於「有用」。把某個頭關掉，看機率怎麼變：下降（紅色）表示這個頭支持這個字，
 # 上升（藍色）表示反對；沒變也可能是別的頭補上了。
@@ -306,8 +309,9 @@ for one, effects in lesson.each(without_heads, [english_gap]):
 # evidence that it finds the noun of the pronoun's gender, which in these sentences is the antecedent. A black frame is as far below one half, and as hard to explain by luck: this head
 # tells the two nouns apart as well, but looks at the *other* one.
 #
-# 中文：哪個頭會讓代名詞看向它所指的人？只看一句話會被運氣騙；要用成對的句子，並和「同樣多枚硬幣中最好的一枚」（每個頭配一枚，每句各擲一次）
-# 比較。紅框（高於最好的硬幣 100 次中最多只有 5 次會超過的分數）是「這個頭找得到性別相符的人」的證據（在這些句子裡，那正好就是所指的人）；黑框同樣很難用運氣解釋：這樣的頭也分得出兩個人，只是看向另一個。
+# 中文：哪個頭會讓代名詞看向它所指的人？只看一句話會被運氣騙，所以用成對的句子，並和最好的一枚硬幣比較（每個頭配一枚，每句各擲一次）。
+# 紅框：分數高到連最好的硬幣，100 次中最多也只有 5 次超過；這是「這個頭找得到性別相符的人」的證據（在這些句子裡，那正好就是所指的人）。
+# 黑框：低到同樣很難用運氣解釋；這樣的頭也分得出兩個人，只是看向另一個。
 
 # %%
 source(probes.coreference_choices)
@@ -348,7 +352,7 @@ quiz.ask("heads")
 # Choose a layer and any heads; point at a token, click to pin it, double-click to **mask** it and see what BERT expects
 # there; below are all heads, to be ordered by what they do, and a **corpus search** for tokens with a similar vector.
 #
-# 中文：互動式的注意力瀏覽器，取代課堂用的 exBERT（網站已連不上）：選層、選頭、點字固定、雙擊遮字、在語料庫裡找相似的字。
+# 中文：互動式的注意力瀏覽器，取代課堂用的 exBERT（網站已連不上）：選層、選頭、點一下固定、點兩下遮住、在語料庫裡找相似的字。
 # 藍色小格：每個字給出（左）與得到（右）多少注意力，一欄一個頭；選了某個字之後，只算和它相連的注意力。
 #
 # ![For example: 果 masked in another sentence](figures/attention_explorer.png)
@@ -371,8 +375,8 @@ explorer(reader, sentences.APPLE_TRADITIONAL.texts[2], layer=reader.layers // 2,
 # you mask *he*, then *man* as well; and a question with its text, `explorer(answerer, "她在哪裡讀音樂？",
 # "二十歲的時候，她去維也納讀音樂。")`, where the last card opens the head with the strongest attention from the question to the text.
 #
-# 中文：按「導覽」，每張卡片會設定層、頭與遮罩，標出該看的地方，問一個問題。再各開一個新儲存格試上面兩段：英文句先遮 he，再加遮
-# man；「問題＋文章」的最後一張卡片，會打開從問題看向文章最強的頭。也可以放進自己的句子。
+# 中文：按「導覽」，每張卡片會設定層、頭與遮罩，標出該看的地方，問一個問題。再各開一個新儲存格試上面兩段：英文句先遮 he，再連
+# man 也遮住；「問題＋文章」的最後一張卡片，會打開從問題看向文章最強的頭。也可以放進自己的句子。
 
 # %% [markdown]
 # ## 6. How a question finds its answer, layer by layer
@@ -405,8 +409,8 @@ asked, readings, parts = [item for item, _ in answers], [a[1] for _, a in answer
 # ◆ right answer, ▲ question, ● context, × `[CLS]` and `[SEP]`; a black ring marks what BERT answered. Each layer's plane is turned
 # and mirrored to fit that of the layer before, so that the picture does not spin; but every layer has a plane of its own, and a
 # point may also move because another direction is shown. Only the word at the answer's place is a ◆; the same word elsewhere is a ▲ or a ●.
-# Named are the words of the question (orange) and of the answer (blue); in dark letters, beside a ●, the question's words where they
-# occur again in the context. Labels that find no free place are left out. The figure of t-SNE below is marked in the same way.
+# Labels name the words of the question (orange) and of the answer (blue). Where a word of the question occurs again in the context,
+# its label is dark and stands beside a ●. Labels that find no free place are left out. The figure of t-SNE below is marked in the same way.
 #
 # 中文：◆ 正確答案，▲ 問題，● 文章；黑圈是 BERT 的答案。各層的平面都轉到和前一層最吻合，畫面才不會亂轉；但各層的平面不同，點的移動也
 # 可能只是因為換了方向。只有答案位置上的字是 ◆，別處相同的字是 ▲ 或 ●。標出問題的字（橘）與答案的字（藍）；深色字（旁邊是 ●）是問題的字在文章裡再
@@ -423,7 +427,7 @@ stepper(planes, readings[0], parts[0], variance=variance, title=asked[0].questio
 # Play it above, or drag the slider: in which layer do words of the answer leave the crowd: all of them, or only those with a black ring? Below: the last layer of the second question,
 # with as many words labelled as fit. Which words of the text lie nearest to the answer: those of its own sentence?
 #
-# 中文：播放上圖或拖動滑桿：答案的字在哪一層離開其他字？全部都離開，還是只有畫黑圈的？下圖是第二題的最後一層，盡量標出每個字：離答案最近的，是同一句的字嗎？
+# 中文：播放上圖或拖曳滑桿：答案的字在哪一層離開其他字？全部都離開，還是只有畫黑圈的？下圖是第二題的最後一層，盡量標出每個字：離答案最近的，是同一句的字嗎？
 
 # %%
 k, last = len(asked[:2]) - 1, answerer.layers
@@ -455,8 +459,8 @@ show(plane_figures.grid(near, readings[0], parts[0], title=f"t-SNE: {asked[0].qu
 # | 3. question beside the answer's sentence | take a word of the question, one of the answer's sentence and one of another sentence: how often is the answer's sentence the nearer? (equal words left out) | one half (dotted line) |
 # | 4. answer apart | distance of the right answer from the other words, divided by that of other spans of the same length | 1, just as far (dotted line) |
 #
-# Thin lines are single questions, the thick one is their mean. Shaded are the layers whose mean, rounded to two decimals (1 and 2:
-# to whole per cent), is the highest; none where that is no more than chance.
+# Thin lines are single questions, the thick one is their mean. The layers with the highest mean are shaded (means rounded to two decimals, in
+# panels 1 and 2 to whole per cent). No layer is shaded where the highest mean is no more than chance.
 #
 # 中文：四個數字是各階段的簡單替代：(1) 相同的字在一起，(2) 同一片語（前後三個字）在一起，(3) 問題靠近答案所在的句子，(4) 答案遠離其他字。亂猜的水準：(1)(2) 百分之幾，(3) 一半，(4) 1。
 # 細線是單題，粗線是平均；有底色的層，平均最高（第 3、4 格四捨五入到小數第二位，第 1、2 格到整數百分比）；最高也不超過亂猜時，不畫底色。第 0 層的第 1 格一定很高：相同的字，字向量本來就相同。
@@ -478,17 +482,20 @@ measured = phases.phases([read for _, (_, read, _) in told], [part for _, (_, _,
 show(plane_figures.phase_curves(measured, title="The same in English"), "bert_16_phases_english")
 
 # %% [markdown]
-# **Look and think.** How far above chance is the top of panel 3, and is that much for so few questions and so many layers? If it
-# falls *below* chance in the last layers: the answer has gone apart (panel 4), but it is only a few words of its sentence. Which others
-# have moved away from the question, too? (Look at the plane of the second question.) If it does so in the first layers as well
-# (compare both languages), what could draw the words of a question to other sentences? (Equal words are left out; what
-# of words of the same kind, or of position?)
-# Is BERT less sure where its answer is wrong or incomplete? Answer for each language. Which of the four phases would you claim for this model,
-# and for which is the evidence too thin?
+# **Look and think.**
 #
-# 中文：第 3 格的最高點比亂猜高多少？只有幾題、卻有這麼多層，這算多嗎？最後幾層若低於亂猜：答案雖然走遠了（第 4 格），但它只佔那一句的幾個字；
-# 還有哪些字也離開了問題（看第二題的平面圖）？前幾層若也低於亂猜（比較中文、英文兩張圖），是什麼把問題的字拉向別的句子（相同的字已經不算；同類的字？位置？）？答錯或答得不完整時，BERT 的把握比較低嗎
-# （兩種語言分別回答）？四個階段中，你會主張這個模型有哪幾個？哪幾個證據太薄弱？
+# 1. How far above chance is the top of panel 3? Is that much for so few questions and so many layers?
+# 2. Does panel 3 fall *below* chance in the last layers? Then the answer has gone apart (panel 4), but the answer is only a few
+#    words of its sentence. Which other words have moved away from the question, too? (Look at the plane of the second question.)
+# 3. Is panel 3 below chance in the first layers as well (compare both languages)? Equal words are left out, so what could draw the
+#    words of a question to other sentences: words of the same kind, or position?
+# 4. Is BERT less sure where its answer is wrong or incomplete? Answer for each language.
+# 5. Which of the four phases would you claim for this model, and for which is the evidence too thin?
+#
+# 中文：(1) 第 3 格的最高點比亂猜高多少？只有幾題、卻有這麼多層，這算多嗎？(2) 最後幾層若低於亂猜：答案雖然遠離了（第 4 格），但它只佔
+# 那一句的幾個字；還有哪些字也離開了問題（看第二題的平面圖）？(3) 前幾層若也低於亂猜（比較中、英文兩張圖）：相同的字已經不算，是什麼把
+# 問題的字拉向別的句子？同類的字？位置？(4) 答錯或答得不完整時，BERT 的把握比較低嗎（兩種語言分別回答）？(5) 四個階段中，你會主張這個
+# 模型有哪幾個？哪幾個證據太薄弱？
 
 # %%
 quiz.ask("phases")
@@ -551,7 +558,9 @@ show(similarity_figures.heat_maps(both, labels, apples.senses, title=f"{token} a
 # ### All layers
 #
 # Each panel's colours leave the diagonal out, so its most alike pair always looks as bright as the diagonal; the range above
-# the panel says whether it is really 1. 中文：色階不含對角線，所以最相似的一對看起來總和對角線一樣亮；是否真的是 1，要看上方的範圍。
+# the panel says whether it is really 1.
+#
+# 中文：色階不含對角線，所以最相似的一對看起來總和對角線一樣亮；是否真的是 1，要看上方的範圍。
 
 # %%
 every = similarity.all_layers(reader, apples.texts, token)
@@ -624,7 +633,7 @@ show(similarity_figures.heat_maps(both, names, banks.senses, title=title), "bert
 # **Look and think.** The twenty new sentences were written before any model was tried on them. Do they reach 100 %? What does that say
 # about a result on ten? And in the figure: in which rows is a sentence of the other sense nearer than some of its own?
 #
-# 中文：「twenty new」是在試任何模型之前寫好的。它們達到 100 % 嗎？這說明只用十句得到的結果有多可靠？圖中哪幾列，另一個意思的句子比某些同義的句子更近？
+# 中文：「twenty new」是在試任何模型之前寫好的。它們達到 100 % 嗎？這說明只用十句得到的結果有多可靠？圖中哪幾列，詞義不同的句子反而比某些詞義相同的更近？
 
 # %%
 quiz.ask("comparison")
@@ -641,8 +650,8 @@ quiz.ask("comparison")
 # **Idea.** Section 2 had an answer that needs no theory: hide one more word and see how far the probability of the right word falls. That is
 # the *truth* here. Two more methods, which look inside:
 #
-# **Value zeroing** takes from one layer what token $t$ has to give (its value vector, in all heads) and sees how far each
-# token $i$ turns away from where it was; layers are then multiplied, as in rollout but without the identity, or averaged:
+# **Value zeroing**: in one layer, remove what token $t$ has to give (its value vector, in all heads), and measure how far the
+# vector of each token $i$ turns away from where it was. The layers are then multiplied, as in rollout but without the identity, or averaged:
 #
 # $$C^{(\ell)}_{i,t} = 1 - \cos\bigl(h^{(\ell)}_{i,\,\text{without } t},\, h^{(\ell)}_{i}\bigr), \quad \text{each row divided by its sum}$$
 #
@@ -650,7 +659,7 @@ quiz.ask("comparison")
 # shares of all words add up to the change of $\log P$ (completeness).
 # *Mohebbi et al. 2023, "Quantifying Context Mixing in Transformers", section 3; Sundararajan et al. 2017, section 3.*
 #
-# 中文：哪個字重要？最直接的答案是實驗：再多遮一個字，看正確的字的機率降多少（即使模型猜的是別的字；當作「真相」）。其他方法只是推測，要拿來和真相比較。Value
+# 中文：哪個字重要？最直接的答案是實驗：再多遮一個字，看正確的字的機率降多少（即使模型猜的是別的字），把它當作「真相」。其他方法只是推測，要拿來和真相比較。Value
 # zeroing：在某一層拿掉一個字能給的東西（value），看其他字的向量轉了多少（各層連乘，像 rollout 但不加單位矩陣；或取平均）。積分梯度：從全是 [MASK] 的句子走到原句，各字分到的量加起來，等於
 # log P 的變化。
 
@@ -683,7 +692,7 @@ show(trust_figures.answers(tokens, table, spot, units=others, title=title), "ber
 #
 # The sentences are the same for every method, and some are hard for all of them. So compare in **pairs** (right panel): the tau
 # of a method minus that of nearness *in the same sentence*. If one method had been chosen beforehand and there were no
-# difference, a bar of two standard errors would seldom stay clear of 0. The best of several, picked after looking, does so more often
+# difference, a bar of two standard errors would seldom lie wholly on one side of 0. The best of several, picked after looking, does so more often
 # (think of the coins in section 4).
 #
 # 中文：Kendall's tau 比較兩種排序：1 完全相同，0 等於亂猜，−1 完全相反。沒有勝過「離得近」的方法，就沒證明什麼。每種方法用的是
@@ -743,8 +752,8 @@ show(trust_figures.erasure(needed, enough, title=title), "bert_24_erasure")
 #
 # **Idea.** A picture of a head explains something only if the head's *weights* matter. Three interventions on each head:
 # give nothing (**zeroed**), look at all words alike (**uniform**), shuffle where it looks, row by row (**permuted**, the
-# median change of many draws: ups and downs may cancel, so the paper takes distances). If that is near 0, where the head looks made
-# no steady difference to this guess. A large change alone does not
+# median change of many draws: ups and downs may cancel, so the paper takes distances). If this median is near 0, it made no
+# steady difference to this guess where the head looks. A large change alone does not
 # show that the head was needed: one that rested on `[CLS]` or `[SEP]` now brings in noise. Such a change counts only where zeroing the head hurts as well.
 # *Jain & Wallace 2019, "Attention is not Explanation"; Wiegreffe & Pinter 2019, "Attention is not not Explanation".*
 #
@@ -762,8 +771,8 @@ print(f"shuffling changes P({case.word}) by less than 2.5 points in {idle:.0%} o
 notebook.fact("used", {"idle": idle})
 
 # %% [markdown]
-# **Look and think.** Find the three heads of the first figure of section 3 in the panel *permuted*: was where they look used for this
-# guess? Is the head that matters most (framed) the same under all three? For which heads does shuffling lower the probability
+# **Look and think.** Find the three heads of the first figure of section 3 in the panel *permuted*: did it matter for this
+# guess where they look? Is the head that matters most (framed) the same under all three? For which heads does shuffling lower the probability
 # *more* than switching them off, and where do they look (section 3, there in Chinese sentences)?
 #
 # 中文：在 permuted 那一格找第 3 節第一張圖的三個頭：它們看哪裡，這次有用到嗎？影響最大的頭（黑框）在三格裡是同一個嗎？哪些頭被打亂時，機率比整個關掉降得更多？它們看哪裡（第 3 節）？
@@ -790,7 +799,7 @@ for (model, gap), (place, *_) in (row for row in tested if row[0][1] != case):
     print(f"{gap.text}  {trust.told(steps, gap.word)}")
 
 # %% [markdown]
-# **Look and think.** In the list below the figure (*for good*: it had been on top before, but lost the place again) each line ends with the latest words that were on top in earlier layers (“before”). Are they of the same kind as the final word (a pronoun before a
+# **Look and think.** Read the list below the figure. “before” names the last words that were on top in earlier layers; *for good* means that the final word had been on top once before and was then overtaken. Are the words after “before” of the same kind as the final word (a pronoun before a
 # pronoun, part of another foreign name before 巴)? Which sentences end with a wrong word?
 #
 # 中文：看圖下的清單：每行最後的 before 是較前面幾層排第一的字（只列最近幾個）。它們和最後的字是同一類嗎（代名詞之前也是代名詞？「巴」之前也是外國名字用的字？）哪幾句最後還是猜錯？
@@ -804,7 +813,7 @@ quiz.ask("by-layer")
 # Replace these by your own: any sentences, any word that they share. (The figure puts those of one sense together.) Is the nearest
 # sentence always of the same sense? Try a word for which it is not.
 #
-# 中文：圖中同義的句子排在一起。最近的句子總是同一個意思嗎？換成你自己的句子與詞，找一個「不是」的例子。
+# 中文：圖中詞義相同的句子排在一起。最近的句子總是同一個意思嗎？換成你自己的句子與詞，找一個「不是」的例子。
 
 # %%
 WORD = "打"

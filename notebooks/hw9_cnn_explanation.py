@@ -9,7 +9,7 @@
 # 中文：神經網路（以下簡稱「網路」）看到一張食物照片，就說出類別。它是根據圖片的哪一部分決定的？本課用五種方法回答，最後互相比較並加以檢驗。
 #
 # **How to use it.** Run all cells from top to bottom (*Run all*). With two CPU cores it takes six to thirteen minutes (longer on an old or busy machine), without
-# an internet connection and without a GPU. The questions of the **quiz** follow the figures: some answers you read off the
+# an internet connection and without a GPU. The questions of the **quiz** follow the figures: some ask what you see in the
 # figure, others ask what it means (the text above helps). Where the right answer depends on the figures, it is computed from *your*
 # run. *Look and think* is not graded.
 #
@@ -41,8 +41,8 @@ device = notebook.setup(seed=0)
 #   `HW9_FOOD11`), downloads it on Colab or a GPU, and otherwise uses the embedded scenes. `"sprites"` always takes the
 #   embedded ones; a path takes Food-11 from there (a folder, a .zip or a .tar).
 # - `MODEL`: `"fine-tune"` goes on training a network that already knows photographs of food, `"train"` starts from random
-#   weights, and `"auto"` chooses: from random weights with Food-11 on a GPU, where there is time for it, fine-tuning
-#   otherwise. `"course"` trains the course's own network on a GPU (with Food-11 about 80 %), so that the layers 6, 15, 21
+#   weights, and `"auto"` chooses: with Food-11 on a GPU it starts from random weights (there is time for it), otherwise it
+#   fine-tunes. `"course"` trains the course's own network on a GPU (with Food-11 about 80 %), so that the layers 6, 15, 21
 #   and 23 of its quiz are there; without a GPU it says how long that would take. A path loads a finished network: `"checkpoints/compact-food11.safetensors"`, or the course's own `checkpoint.pth`.
 # - `PHOTOS`: a folder with photographs of your own, used in the last section.
 #
@@ -106,7 +106,7 @@ for name, (_, of) in food.splits.items():
 # fine-tuning of zero-shot models".*
 #
 # 中文：訓練時反覆看圖片（每次隨機裁切、翻轉、變色），調整權重，使正確類別的分數變高。時間有限，所以從看過食物照片的網路開始微調
-# （遷移學習）。最後把新舊權重以 4：1 平均：印出的準確率可能略低於曲線的終點，但通常有助於沒看過的菜。
+# （遷移學習）。最後把新舊權重以 4：1 平均，通常有助於辨認沒看過的菜；印出的是平均後的準確率，可能略低於曲線的終點。
 
 # %%
 model, record = lesson.train_or_load(food, MODEL, device=device)
@@ -125,9 +125,9 @@ if record:
 #
 # One number hides much. The **confusion matrix** shows which class is taken for which: rows are true classes, columns are
 # what the network said, 100 on the diagonal would be perfect. For the embedded scenes there are two kinds of test:
-# new scenes of dishes it has trained on, and dishes (on tables) it has *never* seen. The gap between the two shows
-# how much the network has learnt single dishes rather than the class (though the two sets need not be equally hard). (Some classes have only four to six dishes to learn
-# from, and three to test with: so few dishes tell little about a whole class.)
+# new scenes of dishes it has trained on, and dishes (on tables) it has *never* seen. A large gap between the two suggests
+# that the network has learnt single dishes rather than the whole class; but one set may also simply be harder. Some classes have only four
+# to six dishes to learn from, and three to test with: so few dishes tell little about a whole class.
 #
 # 中文：混淆矩陣：橫列是真實類別，直欄是預測類別。練習過的菜與沒看過的菜，準確率差多少？
 
@@ -149,11 +149,11 @@ if len(wrong): show(figures.rows(sure, {"": (worst, None)}, title=f"The {len(wro
 # Every method below explains the same ten pictures, numbered from 0. ✓ and ✗ say whether the network is right, the
 # percentage how sure it is. All methods explain the class of the *label*. The embedded ones are new scenes of dishes that the
 # network has practised, so it is right more often than on dishes never seen. They were chosen by eye, not drawn at random: what
-# is measured on them, standard errors included, speaks for pictures like these. Some show a second food, of another
+# is measured on them, standard errors included, holds only for pictures like these. Some show a second food, of another
 # class: "food pixels" are those of the label's class only.
 #
 # 中文：十張圖編號 0–9；✓／✗ 表示答對或答錯，解釋的都是標籤的類別。內建的十張是練習過的菜的新場景，所以答對的比例高於
-# 沒看過的菜；它們是用眼睛挑的，不是隨機抽樣，以下的數字和標準誤只適用於類似的圖。
+# 沒看過的菜；它們是人工挑選的，不是隨機抽樣，以下的數字和標準誤只適用於類似的圖。
 
 # %%
 images, targets = food.images, food.labels
@@ -179,7 +179,7 @@ notebook.fact("pictures", {"names": [classes[label] for label in targets]})
 # samples close to the whole picture, $\lambda$ keeps the weights small. LIME needs no gradient and works for any model.
 # *Ribeiro, Singh & Guestrin 2016, "Why Should I Trust You?", section 3.*
 #
-# 中文：LIME 把圖片切成小塊，隨機遮住一部分再問模型，用線性模型估計每一塊對該類別的貢獻。藍色＝支持，橘色＝反對。
+# 中文：LIME 把圖片切成小塊，隨機遮住一部分再問模型，用線性模型估計每一塊對該類別的貢獻。
 
 # %%
 explained = lime_method.explain_each(model, images, targets, names=food.names)
@@ -202,7 +202,7 @@ quiz.ask("lime")
 # %% [markdown]
 # ### LIME in a few lines
 #
-# All but the cutting, for one picture, the one that the network is surest of; its patches are those of the figure above. The
+# Here is everything but the cutting, for one picture: the one that the network is surest of. Its patches are those of the figure above. The
 # library draws other copies: the first is the whole picture, the others come in pairs, one hiding what the other shows, which makes
 # the weights more exact. So the two agree closely, but not to the last digit.
 #
@@ -237,8 +237,8 @@ show(figures_lime.stability(images[picked], stable.explanations, stable.overlap,
 
 # %% [markdown]
 # The dots of one column are the weights of one patch under five seeds: on the left every patch that is painted in at least one of
-# the pictures, on the right those whose weights lie nearest to 0 (those between are left out). Painted are each seed's own five
-# strongest patches; the overlap of two seeds is the number of patches they share, divided by the number that at least one of them has
+# the pictures, on the right those whose weights lie nearest to 0 (those between are left out). Each picture shows the five
+# strongest patches of its own seed; the overlap of two seeds is the number of patches they share, divided by the number that at least one of them has
 # (the title gives the mean). Patches of nearly equal weight may change places at the edge of the top five, which lowers the overlap
 # although hardly any weight has changed. **Look and think.** Which weights lie clearly on one side of 0 under all five seeds? Which patches
 # would you mention in a report, and which not?
@@ -248,11 +248,11 @@ show(figures_lime.stability(images[picked], stable.explanations, stable.overlap,
 #
 # ### As the course drew it
 #
-# The original homework numbered the patches from 1 while the `lime` package counts from 0 (so one patch was never
-# hidden), hid each under its own mean colour, which changes little, fed raw scores instead of probabilities, and turned the
-# green or the red of a patch up to the maximum (on a blue bowl green then looks cyan, and on white hardly anything is seen). `recipe="course"` reproduces it, for those who have to answer the original quiz. Where its $R^2$ is higher,
+# The original homework differs in four ways. It numbered the patches from 1, while the `lime` package counts from 0, so one patch
+# was never hidden. It hid each patch under the patch's own mean colour, which changes little. It used raw scores instead of probabilities.
+# And it turned the green or the red of a patch up to the maximum (on a blue bowl green then looks cyan, and on white you see hardly anything). `recipe="course"` reproduces it, for those who have to answer the original quiz. Where its $R^2$ is higher,
 # the two are not comparable: it fits raw scores, over copies that hardly differ from the picture. A good fit to an easier
-# question is no better explanation.
+# question is not a better explanation.
 #
 # 中文：課程做法的 $R^2$ 即使較高，也不能直接比：它擬合的是原始分數，遮住的副本又和原圖差不多。較簡單的問題擬合得好，不代表解釋得更好。
 
@@ -265,7 +265,7 @@ show(figures_lime.lime(columns, images, as_course), "cnn_08_lime_course")
 #
 # **Idea.** Change one pixel a little: how much does the score of the class change? That is the derivative of the score
 # with respect to the pixel, and one backward pass gives it for all pixels at once. The map shows, per pixel, the largest
-# absolute value of its three colours.
+# absolute derivative of its three colours.
 #
 # $$M(i, j) = \max_{c \in \{R,G,B\}} \left|\frac{\partial S_y(x)}{\partial x_{c,i,j}}\right|$$
 #
@@ -308,7 +308,7 @@ notebook.fact("saliency", {"on_food": visible.on_object(maps["saliency"], food.m
 # prints by what factor the strongest and the weakest map differ (for some networks little, for others by orders of magnitude): for
 # which of the two gradients does the choice of the scale matter here?
 #
-# 中文：共用一個尺度，還是每張圖各用一個？比較前兩列；最後一列是課程的做法：對損失函數微分（max：該圖的最大值）。圖下印出最強與最弱相差幾倍。
+# 中文：共用一個尺度，還是每張圖各用一個？比較前兩列；最後一列是課程的做法：「損失」對像素的微分（max：該圖的最大值）。圖下印出最強與最弱相差幾倍。
 
 # %%
 strength = gradient.abs().amax(1)  # (N, H, W)
@@ -364,7 +364,7 @@ notebook.fact("smoothgrad", {"kept": kept})
 # %% [markdown]
 # Below each map: the share of the fifty noisy pictures to which the network still gives the answer it gave to the clean one.
 # Where that share is low, most copies get another answer than the clean picture: the average then describes a network that has
-# changed its mind. (On a picture that was wrong from the start, the new answer may even be right.) So the noise has to be chosen with care.
+# changed its mind. (Where the answer to the clean picture was wrong, the new answer may even be right.) So the noise has to be chosen with care.
 #
 # 中文：圖下數字：五十張雜訊圖中答案不變的比例；太低時，多數副本的答案已經和原圖不同，平均出來的是一個改變了主意的網路（原本就答錯的
 # 圖，新答案也可能是對的）。
@@ -395,7 +395,7 @@ quiz.ask("smoothgrad")
 #
 # $$x^* = \arg\max_x \; a_{\ell,c}\bigl(T(x)\bigr)$$
 #
-# $a_{\ell,c}$ is the mean *positive* activation of filter $c$ in layer $\ell$ (what lies below 0 counts as 0), less a small price on roughness; $T$ shifts, turns and scales the picture at random, so
+# $a_{\ell,c}$ is the mean *positive* activation of filter $c$ in layer $\ell$ (what lies below 0 counts as 0), minus a small penalty for roughness; $T$ shifts, turns and scales the picture at random, so
 # that only patterns survive which do not depend on single pixels. The picture is described by its Fourier coefficients in
 # decorrelated colours, which keeps it free of the high-frequency patterns that otherwise win.
 # *Erhan et al. 2009; Olah, Mordvintsev & Schubert 2017, "Feature Visualization".*
@@ -465,7 +465,7 @@ show(figures.filter_and_crops(channels[:5], *four, title=title), "cnn_16_filters
 # ### As the course drew it: starting from the photograph
 #
 # The next cell does it for picture 0 with nothing but torch. What climbs is the *sum* of filter 0 over its map, without $T$, Fourier
-# coefficients, a price on roughness or limits for the colours (to be shown, each picture is stretched to 0...1). Whatever the picture,
+# coefficients, a penalty for roughness or limits for the colours (to be shown, each picture is stretched to 0...1). Whatever the picture,
 # the climb ends in the same kind of fine, high-frequency pattern; at most a faint outline of the picture is left.
 #
 # 中文：下一格只用 torch 對圖 0 做一次：提高的是濾波器 0 活化值的總和，不做隨機變換，也不限制顏色（顯示時把每張圖拉伸到 0–1）。不管哪一
@@ -533,12 +533,12 @@ show(figures.rows(columns, table, title="Integrated gradients, 64 steps from bla
 # %% [markdown]
 # ### How many steps are enough?
 #
-# The **gap** is how far the shares of all pixels miss the score difference, divided by it: use as many steps as bring it below
-# your tolerance (its median is printed below the figure; dotted: 0.1 %). Where black scores nearly as high as the picture
+# The shares of all pixels should add up to the score difference. The **gap** is how far they miss it, divided by the score difference.
+# Use as many steps as bring the gap below your tolerance (the median gap is printed below the figure; the dotted line is 0.1 %). Where black scores nearly as high as the picture
 # (a sum near 0 in the figure above), a tiny miss is already a large percentage. Steps are placed and weighted by the rule of
-# Gauss and Legendre, the most exact one for smooth curves; but a network of ReLUs has a kink wherever a unit switches on or off
-# along the way, so some gap stays; a few more steps may even widen it a little, and your network may
-# stay far above 0.1 % even with 128. The maps of this lesson use 64. The figure shows it for five pictures. (`settle=False` leaves the sum as it is; by default the library shares out the rest over the pixels, at
+# Gauss and Legendre, the most exact one for smooth curves. But a network of ReLUs has a kink wherever a unit switches on or off
+# along the way, so some gap stays. A few more steps may even widen it a little, and the gap of your network may
+# stay far above 0.1 % even with 128 steps. The maps of this lesson use 64. The figure shows the gap for five pictures. (`settle=False` leaves the sum as it is; by default the library shares out the rest over the pixels, at
 # most 1 % of each.)
 #
 # 中文：差距（gap）＝貢獻總和與分數差之間的誤差，再除以分數差。步數要多到差距夠小；圖下印出各步數的差距中位數。
@@ -575,10 +575,10 @@ quiz.ask("gradients")
 # %% [markdown]
 # ## 9. Five answers side by side
 #
-# Do the methods agree? First look, then count. (A filter drawing explains a *part of the network*, not a picture. So from here on
+# Do the methods agree? First look, then count. A filter drawing explains a *part of the network*, not a picture. So from here on
 # the **strongest filter** takes its place. For each picture we choose the filter of the last layer that contributes most to the score
 # of the class (activation times gradient, summed over its map; not the one with the largest activation), and show where it responds.
-# This is a close relative of Grad-CAM, Selvaraju et al. 2017, which adds up all filters, weighted by their gradients.) Below LIME: the rank
+# This is a close relative of Grad-CAM, Selvaraju et al. 2017, which adds up all filters, weighted by their gradients. Below LIME: the rank
 # correlation of its map (all patches) with the saliency map. Maps are compared without sign, averaged to 16 x 16 cells.
 #
 # 中文：把五種方法的結果並排比較，再用等級相關係數計算它們有多一致（不分正負，先平均成 16 × 16 格）。「strongest filter」不是第 7 節的濾波器 0：
@@ -615,23 +615,23 @@ quiz.ask("agreement")
 # more than "look at the food". (Test 2 is read differently, see there.) And no test stands alone: you will see a map without any content pass one of them.
 #
 # 中文：漂亮的圖不一定是對的。這一節用四種方法檢驗第 9 節的五種圖（不含濾波器視覺化），最後換一個更好的問法。每個檢驗都有「對照組」（隨機圖、均勻圖、邊緣圖、
-# 食物遮罩）：它們完全沒用到模型。比不過隨機圖、均勻圖或邊緣圖，在該檢驗中就什麼也沒證明；只輸給食物遮罩，則表示它告訴我們的不比
-# 「看食物的位置」更多。
+# 食物遮罩）：它們完全沒用到模型。比不過隨機圖、均勻圖或邊緣圖，在該檢驗中就什麼也沒證明；只輸給食物遮罩，則表示它頂多告訴我們
+# 「看食物在哪裡」。
 #
 # ### Test 1. Remove pixels, from both ends
 #
 # **Idea.** Remove the pixels that a map calls most important, a tenth of the picture at a time: the probability of the class should
 # fall fast. Then remove the *least* important ones first: it should stay high for a long time. The area between the two curves is
-# the **symmetric relevance gain**, from -1 to 1 (AUC: the area under a curve); a random map has 0 on average, and a map turned upside down exactly the negative.
+# the **symmetric relevance gain**, from -1 to 1 (AUC: the area under a curve); a random map has 0 on average; a map with its order reversed has exactly the negative value.
 #
 # $$\mathrm{SRG} = \mathrm{AUC}(\text{least important first}) - \mathrm{AUC}(\text{most important first})$$
 #
 # What stands in place of a removed pixel (mean colour, blur, black) is a choice; a single curve depends on it, and a method whose
-# own baseline is black may have an advantage on black. The difference should depend on it less. LIME has an advantage, too: it hid
-# patches under the mean colour and asked for the probability, which is what the bars for the mean measure. Compare the others.
+# own baseline is black may have an advantage on black. The difference between the two curves should depend on it less. LIME has an advantage, too: it hid
+# patches under the mean colour and asked for the probability, which is what the bars for the mean measure. So compare the bars for blur and black.
 # *Blücher, Vielhaben & Strodthoff 2024, "Decoupling Pixel Flipping and Occlusion Strategy for Consistent XAI Benchmarks".*
 #
-# 中文：從最重要的像素開始移除，機率應該很快下降；從最不重要的開始移除，機率應該撐得久。兩條曲線之間的面積就是分數。LIME 當初就是
+# 中文：從最重要的像素開始移除，機率應該很快下降；從最不重要的開始移除，機率應該撐得久。兩條曲線之間的面積就是 SRG。LIME 當初就是
 # 用平均色遮住、看機率，所以在「mean」這一項佔便宜；請比較另外兩種。
 
 # %%
@@ -653,14 +653,14 @@ notebook.fact("removal", {"names": ranked, "gain": [sum(v.mean() for v in gains[
 
 # %% [markdown]
 # Thin black lines: one standard error to either side of the mean; with ten pictures small differences mean nothing. All methods see
-# the same pictures, so the fair comparison is picture by picture; it stands below the last table.
+# the same pictures, so the fair comparison is picture by picture; you find it at the end of this section, under “All tests, all methods”.
 #
 # Integrated gradients come twice: with their sign (the sum over the three colours) and without it (|…|, here the largest of the
 # three; in test 3 the size of their sum). Is the sign of any use here? A possible reason for what you see: neighbouring pixels may
 # have shares of opposite sign, which cancel in the sum, and taking away the positive ones alone tears these pairs apart.
 #
-# 中文：細黑線：平均 ± 一個標準誤（十張圖）；差距很小時沒有意義。各方法用同樣的圖，應該逐張比較（見最後一張表下方）。有正負號的是三個顏色之和，
-# |…| 取三色中最大的（檢驗 3 中是三色之和的絕對值）。在這個檢驗中，正負號有用嗎？可能的原因：相鄰像素的貢獻一正一負、互相抵消，只移除
+# 中文：細黑線：平均 ± 一個標準誤（十張圖）；差距很小時沒有意義。各方法用同樣的圖，應該逐張比較（見本節最後的「All tests, all methods」）。有正負號的是三個顏色之和，
+# |…| 取三色中絕對值最大的（檢驗 3 中是三色之和的絕對值）。在這個檢驗中，正負號有用嗎？可能的原因：相鄰像素的貢獻一正一負、互相抵消，只移除
 # 正的會拆散它們。
 
 # %%
@@ -672,7 +672,7 @@ for way in baselines:
     print(f"{way:6s} most important first, best to worst:", ", ".join(sorted(ranked, key=lambda name: falls[name][way])))
     print(f"{'':6s} SRG, best to worst:                 ", ", ".join(sorted(ranked, key=lambda name: -gains[name][way].mean())))
 reverse = trust.srg(model, images, targets, -judged["LIME"], steps=10)
-print(f"LIME upside down: SRG {reverse.mean():+.3f} instead of {gains['LIME']['mean'].mean():+.3f}")
+print(f"LIME with its order reversed: SRG {reverse.mean():+.3f} instead of {gains['LIME']['mean'].mean():+.3f}")
 
 # %% [markdown]
 # **Look and think.** Which order of the methods depends less on the baseline: that of one curve, or that of SRG?
@@ -683,13 +683,13 @@ print(f"LIME upside down: SRG {reverse.mean():+.3f} instead of {gains['LIME']['m
 # randomised one after the other, from the input upwards (every second layer with weights is shown). The number below a map says how
 # similar it still is to the map of the trained network (rank correlation on a 16 x 16 grid, mean over the ten pictures). LIME is random
 # (only 150 samples here, against 1,000 above): even for the *same* network, two seeds give maps that are only as similar as the
-# figure's title says. Only a value clearly below this ceiling shows that LIME has reacted. Adebayo et al. began at the output; but then the layers below still compute the same, and maps look alike
+# figure's title says. Only a value clearly below this ceiling shows that LIME has reacted. Adebayo et al. began at the output; but then the layers nearer to the input still compute the same, and maps look alike
 # for that reason alone (Binder et al. 2023). So we begin at the input.
 # *Adebayo et al. 2018, "Sanity Checks for Saliency Maps"; Binder et al. 2023, "Shortcomings of Top-Down Randomization".*
 #
-# 中文：把網路的權重逐層換成亂數。如果解釋圖幾乎不變，它解釋的就不是這個網路，而是圖片本身（例如邊緣）或網路的結構。LIME 會隨機抽樣：
-# 同一個網路只換亂數種子，相似度也只有標題所列的數值；明顯低於它，才算有反應。Adebayo 等人從輸出層開始；但下面各層的輸出仍然不變，
-# 圖自然會像（Binder 等人）。所以這裡從輸入層開始。
+# 中文：把網路的權重逐層換成亂數。如果解釋圖幾乎不變，它解釋的就不是這個網路，而是圖片本身（例如邊緣）或網路的架構。LIME 會隨機抽樣：
+# 同一個網路只換亂數種子，相似度也只有標題所列的數值；明顯低於它，才算有反應。Adebayo 等人從輸出層開始；但靠近輸入的各層，輸出仍然不變，
+# 圖自然和原來的相似（Binder 等人）。所以這裡從輸入層開始。
 
 # %%
 source(trust.randomised)
@@ -732,8 +732,8 @@ show(figures_trust.strip(steps, shown, alike, picture=images[picked], title=titl
 # although more of the network is random does not owe that to the training: it comes from the picture (edges, brightness) or from
 # the architecture (the grid, dark borders). All this is one draw of random weights.
 #
-# 中文：有沒有哪個數字往右反而明顯變大（接近 0 的小起伏可能只是偶然）？模型更亂、圖卻更像，那部分就不是訓練得來的：可能來自圖片（邊緣、明暗），
-# 也可能來自網路結構（格點、較暗的邊框）。這裡的亂數權重只抽了一次。
+# 中文：有沒有哪個數字往右反而明顯變大（接近 0 的小起伏可能只是偶然）？更多層變成亂數，圖卻更像原來的，那部分就不是訓練得來的：可能來自圖片（邊緣、明暗），
+# 也可能來自網路架構（格點、較暗的邊框）。這裡的亂數權重只抽了一次。
 
 # %%
 quiz.ask("randomised")
@@ -783,7 +783,7 @@ show(figures.rows(beside, table, title=title, across=len(beside)), "cnn_25_two_n
 #
 # 中文：真相：她所有的甜點照片（訓練和驗證都是）靠近邊緣處都有一個洋紅色方塊，其他類別都沒有（實際生活中：浮水印、腫瘤旁的尺、
 # X 光片上的醫院標記）。網路學的是方塊，不是甜點；驗證資料也有方塊，所以看不出來。
-# 圖下兩行怎麼讀：沒有方塊時，甜點還認得出來嗎？其他食物原本有多少被叫成甜點，貼上方塊之後又有多少？
+# 圖下兩行怎麼讀：沒有方塊時，甜點還認得出來嗎？其他食物原本有多少被判成甜點，貼上方塊之後又有多少？
 
 # %%
 five = [f"picture {k + 1}" for k in range(len(chosen[:5]))]
@@ -799,9 +799,9 @@ for name, net in {"your network": model, "her network": second}.items():
 
 # %% [markdown]
 # Now the place of the cause is known to the pixel, and methods can be scored: does the **highest pixel** lie in the square (or
-# within two pixels of it)? What **share of the map** does? And if the square has $K$ pixels, how many of the $K$ highest pixels lie in it
+# within two pixels of it)? What **share of the map** lies in the square? And if the square has $K$ pixels, how many of the $K$ highest pixels lie in it
 # (**rank accuracy**)? Your own network, on the same pictures, must *not* point at the square. LIME has an advantage here: the
-# square, but for its rim, is a superpixel, so its outline comes from the segmentation, not from the network.
+# square, apart from its rim, is a superpixel, so its outline comes from the segmentation, not from the network.
 # *Arras, Osman & Samek 2022, "CLEVR-XAI", section 3.3.*
 #
 # 中文：LIME 在此佔便宜：方塊（除了邊緣）剛好自成一個超像素，輪廓來自分割，不是來自網路。
@@ -840,7 +840,8 @@ quiz.ask("square")
 #
 # *After Hesse, Schaub-Meyer & Roth 2023, "FunnyBirds", section 4.*
 #
-# 中文：把場景裡的某個物體真的拿掉、重新合成一張圖，沒有灰塊（但拿掉唯一的食物後，剩下的空桌子網路訓練時從沒看過），分數降多少？解釋圖給每個物體的份量，順序應該和它一致。（圖下是分數的變化：負號是下降，正號是上升。）沒有正負號的圖，每個物體的
+# 中文：真的拿掉某個物體、重新合成場景（沒有灰塊），分數降多少？解釋圖給各物體的份量，大小順序應該和降幅一致。圖下的數字是分數的變化：
+# 負號是下降，正號是上升。（拿掉唯一的食物後只剩空桌子，網路訓練時從沒看過。）沒有正負號的圖，每個物體的
 # 份量都是正的，無法表示某個物體「反對」該類別。
 
 # %%
@@ -865,14 +866,14 @@ if food.objects is not None:
     show(figures_trust.spread(ordered | whole, chance=0.5, xlabel="single deletion (1: same order, 0.5: objects in random order)", title=title), "cnn_29_objects")
 
 # %% [markdown]
-# Each dot is one scene, the number on the right their mean. Thick black strokes: the mean, with one standard error to either side. (What lay beneath an object comes to light without it, and counts as well.) The sum of a map without sign grows
+# Each dot is one scene, the number on the right their mean. Thick black strokes: the mean, with one standard error to either side. (Without an object, what lay beneath it can be seen, and counts as well.) The sum of a map without sign grows
 # with the size of an object, whatever it shows, so that even the random map may lie above 0.5: the uniform map (size alone) is the
 # control to beat.
 #
 # 中文：沒有正負號的圖，物體越大加總越大，所以連隨機圖也可能高於 0.5；要比的對照組是均勻圖（只看大小）。
 #
 # **Look and think.** How far does size alone get? Does any method lie far to the right of the uniform map? (Scene by scene the two
-# are compared below the last table.)
+# are compared under “All tests, all methods”.)
 
 # %%
 quiz.ask("objects")
@@ -945,19 +946,19 @@ for test, row in tests.items():
         print(f"    not clearly above {control.removesuffix(' (control)')}: {', '.join(below) or 'none'}")
 
 # %% [markdown]
-# "Clearly above": picture by picture the method is ahead of the control, by more than two standard errors of these differences in
-# the mean. Some seventy such comparisons are made: without any difference two or three would still come out clear. There is
-# no winner to crown: the tests ask different questions, on one network and a few pictures. Compare within a column: “alike” and
+# "Clearly above" means: subtract the control's value from the method's, picture by picture; the mean of these differences is more
+# than two standard errors above 0. Some seventy such comparisons are made, so even without any real difference two or three would
+# come out clear by chance. No method wins overall: the tests ask different questions, on one network and a few pictures. Compare within a column: “alike” and
 # the squares were made with fewer samples and steps. In the randomisation
 # test both controls are fixed by construction (edges at 1, random near 0): to be above the edges says only that a map changed at
-# all, so read the size of the number; LIME's is low in part because its samples are few, and a mean near 0 may hide pictures on
-# either side of it. A method not clearly above the random, uniform or edge map has shown *nothing* in that test; one not clearly
-# above the food mask has shown no more than "look at the food". One that holds up in several tests of different kind deserves some
+# all, so read the size of the number; LIME's is low in part because its samples are few. A mean near 0 is no proof either: some pictures
+# may lie above 0 and others below. A method not clearly above the random, uniform or edge map has shown *nothing* in that test; one not clearly
+# above the food mask has shown no more than "look at the food". A method that does well in several tests of different kinds deserves some
 # trust, for networks and pictures *like these*. The same functions take your own maps, from any library:
 # `from hw9.vision import trust`, then `trust.srg(model, images, targets, maps)`.
 #
 # 中文：「明顯高於」＝逐張圖相減，平均差大於兩個標準誤；這樣的比較約有七十個，就算毫無差別，也會有兩三個碰巧「明顯」。
-# 沒有「最好」的方法：每個檢驗問的問題不同；「alike」與「square」兩類欄用的樣本較少，只能在同一欄內比較。隨機化檢驗的兩個對照組數值是
+# 沒有「最好」的方法：每個檢驗問的問題不同；「alike」與「square」各欄用的樣本較少，只能在同一欄內比較。隨機化檢驗的兩個對照組數值是
 # 固定的（邊緣圖 1、隨機圖接近 0）：勝過邊緣圖只表示圖有變，要看數值的大小。沒有明顯高於隨機圖、均勻圖或邊緣圖的，在該檢驗中就什麼也沒證明；在幾種不同檢驗都站得住腳的，
 # 才值得一些信任。
 #
@@ -966,8 +967,9 @@ for test, row in tests.items():
 #
 # ## 11. Photographs
 #
-# On real photographs nobody composed the table. The ten below (letters again, but other pictures than the mistakes of section 3) are free pictures from ten kitchens; what is food on them (here
-# *all* food, of whatever class, unlike in section 3) was outlined by hand. They are classified by another network, which ships with this lesson, trained mostly on food *photographs*, tens of thousands of them.
+# On real photographs nobody composed the table. The ten below are free pictures from ten kitchens (they have letters again, but they are not the mistakes of section 3). The food on them
+# was outlined by hand: here *all* food, of whatever class, unlike in section 3. Another network classifies them. It comes with this lesson
+# and was trained mostly on food *photographs*, tens of thousands of them.
 # (The accuracy printed below is a little too good: the size of its input was chosen on the same photographs.)
 # Put some of your own into a folder, write its path into `PHOTOS` at the top, and the same cells explain them. The network knows
 # eleven classes only and names one of them whatever it sees.
