@@ -23,6 +23,8 @@ from hw9.vision.sprites import LESSON_LABELS, Objects, SpriteFood11, lesson_obje
 from hw9.vision.training import toward, train
 
 START = ROOT / "checkpoints" / "compact-photographs.safetensors"  # has seen photographs, none of the embedded dishes
+# How many scenes of which dishes and tables each part has.
+SCENES = {"training": (4400, "train"), "validation": (660, "known"), "dishes never seen": (660, "unseen")}
 TIMES = 3  # each free photograph is that often among the training pictures
 KEPT = 0.2  # of what START knew: less of it and unseen dishes, more of it and known ones are recognised worse
 READER = ROOT / "checkpoints" / "compact-food11.safetensors"  # reads photographs, in the last section
@@ -97,8 +99,7 @@ def _food11(data: str, device: str) -> Path | None:
 
 
 def _sprites(size: int) -> Lesson:
-    counts = {"training": (4400, "train"), "validation": (660, "known"), "dishes never seen": (660, "unseen")}
-    splits = {name: SpriteFood11(n, size, split=split).arrays()[:2] for name, (n, split) in counts.items()}
+    splits = {name: SpriteFood11(n, size, split=split).arrays()[:2] for name, (n, split) in SCENES.items()}
     # A few hundred real photographs among the scenes: dishes never seen are then recognised a little better.
     real = free_photographs("train", size)
     pictures = (real.images * 255).round().to(torch.uint8).numpy()

@@ -109,6 +109,13 @@ def runs(tmp_path, monkeypatch):
     monkeypatch.setenv("HW9_RUNS", str(tmp_path / "runs"))
 
 
+@pytest.fixture(autouse=True)
+def few(monkeypatch):
+    """Two sentences with a gap in each language, to save time."""
+    for name in ("GAPS_CHINESE", "GAPS_ENGLISH"):
+        monkeypatch.setattr(sentences, name, getattr(sentences, name)[:2])
+
+
 @pytest.fixture
 def stand_ins(tmp_path):
     """The README's examples: their vocabularies' layout and size, their files and names of weights; the width is tiny.

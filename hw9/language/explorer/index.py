@@ -3,6 +3,7 @@
 import hashlib
 import json
 import tempfile
+import threading
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from hw9.language.explorer.corpus import Corpus, read_corpus
 from hw9.notebook import ROOT
 
 CHUNK = 128  # sentences read at a time
+# Held by whoever writes a corpus's files: JupyterLab hands questions of the explorer to other threads than the cells'.
+BUILDING = threading.RLock()
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,9 +53,11 @@ def index(
     corpus = _readable(bert, read_corpus(file))
     name = hashlib.sha256(json.dumps([_fingerprint(bert), corpus.texts]).encode()).hexdigest()[:16]
     place = _writable(Path(folder)) / f"corpus-{name}"
-    if not (place / "facts.npz").exists():
-        _build(bert, corpus, place, progress)
-    facts = np.load(place / "facts.npz")
+    with BUILDING:
+        if not (place / "facts.npz").exists():
+            _build(bert, corpus, place, progress)
+    with np.load(place / "facts.npz") as file:
+        facts = dict(file)
     shape = (bert.layers + 1, len(facts["words"]), bert.width)
     hidden = np.memmap(place / "hidden.f16", np.float16, "r", shape=shape)
     return Index(bert, corpus, place, hidden, **facts)

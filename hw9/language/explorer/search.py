@@ -7,6 +7,7 @@ states, or, for heads, the mean over the heads of the cosine of their context ve
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from torch.nn.functional import normalize
 
 from hw9.files import replacing
 from hw9.language.bert import Bert, Reading
-from hw9.language.explorer.index import Index
+from hw9.language.explorer.index import BUILDING, Index
 
 DEPTH = 50
 CHUNK = 128  # sentences attended over at a time
@@ -93,16 +94,21 @@ def _by_heads(corpus: Index, asked: Sequence[tuple[Reading, int]], layer: int, h
 def _contexts(corpus: Index, layer: int) -> np.ndarray:
     """What each head of a layer reads at each token of the corpus, of length 1 per head, (N, D); kept in a file."""
     path, shape = corpus.folder / f"contexts-{layer}.f16", corpus.hidden.shape[1:]
-    if not path.exists():
-        with replacing(path) as partial:
-            table = np.memmap(partial, np.float16, "w+", shape=shape)
-            for states, lengths, rows in _padded(corpus, layer, range(len(corpus.corpus.texts))):
-                vectors = normalize(_attend(corpus.bert, states, lengths, layer)[0], dim=-1).transpose(1, 2).flatten(2)
-                for s, length, part in zip(rows, lengths.tolist(), vectors.half().numpy(), strict=True):
-                    table[corpus.starts[s] : corpus.starts[s + 1]] = part[:length]
-            table.flush()
-            del table  # Windows moves no file that is in use
+    with BUILDING:
+        if not path.exists():
+            _write_contexts(corpus, layer, path, shape)
     return np.memmap(path, np.float16, "r", shape=shape)
+
+
+def _write_contexts(corpus: Index, layer: int, path: Path, shape: tuple[int, int]) -> None:
+    with replacing(path) as partial:
+        table = np.memmap(partial, np.float16, "w+", shape=shape)
+        for states, lengths, rows in _padded(corpus, layer, range(len(corpus.corpus.texts))):
+            vectors = normalize(_attend(corpus.bert, states, lengths, layer)[0], dim=-1).transpose(1, 2).flatten(2)
+            for s, length, part in zip(rows, lengths.tolist(), vectors.half().numpy(), strict=True):
+                table[corpus.starts[s] : corpus.starts[s + 1]] = part[:length]
+        table.flush()
+        del table  # Windows moves no file that is in use
 
 
 def _most_attended(corpus: Index, layer: int, tokens: np.ndarray, heads: Sequence[int]) -> np.ndarray:

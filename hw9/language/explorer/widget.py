@@ -1,12 +1,13 @@
 """The explorer in a notebook with a live kernel, through anywidget: masks and searches are computed when asked for."""
 
+import contextvars
 import threading
 import zlib
 
 import anywidget
 import traitlets
 
-from hw9.language.explorer.index import Index, index
+from hw9.language.explorer.index import BUILDING, Index, index
 from hw9.language.explorer.page import bundle, style
 from hw9.language.explorer.payload import pack_guesses, variant
 from hw9.language.explorer.results import as_json
@@ -23,17 +24,27 @@ class Cell(anywidget.AnyWidget):
     blob = traitlets.Bytes().tag(sync=True)
 
 
-# JupyterLab hands two questions to two threads: the second waits for the index that the first builds.
-SEARCHING = threading.Lock()
+PATIENCE = 20.0  # seconds until who waits for another's index says so; the page gives a silent kernel up after 120
 
 
 def connect(explorer) -> tuple[dict, dict]:
     """The output of a notebook cell that shows `explorer` and answers its questions, and what Colab must know of it."""
     payload = explorer.payload(singles=False, live=True)
     cell = Cell(meta=payload.meta, blob=bytes(payload.blob))
-    cell.on_msg(lambda _, question, __: answer(cell, explorer, question))
+    cell.on_msg(lambda _, question, __: serve(cell, explorer, question))
     bundle = cell._repr_mimebundle_()
     return bundle if isinstance(bundle, tuple) else (bundle, {})
+
+
+def serve(cell: Cell, explorer, question: dict) -> None:
+    """Answer a question; a search in a thread of its own, unless this is where cells run (there ■ reaches it).
+
+    JupyterLab has one thread for what all widgets say: what a reader chooses in the quiz would wait for a corpus.
+    """
+    if question.get("kind") != "search" or threading.current_thread() is threading.main_thread():
+        return answer(cell, explorer, question)
+    given = contextvars.copy_context()  # by it the kernel knows whose message is answered
+    threading.Thread(target=given.run, args=(answer, cell, explorer, question), daemon=True).start()
 
 
 def answer(cell: Cell, explorer, question: dict) -> None:
@@ -55,9 +66,13 @@ def answer(cell: Cell, explorer, question: dict) -> None:
                 check_masks(reading, question["masked"])
                 reading = explorer.bert.read(reading.text, reading.pair, masked=question["masked"])
             heads = question["heads"] and [head + 1 for head in question["heads"]]
-            with SEARCHING:
+            while not BUILDING.acquire(timeout=PATIENCE):
+                cell.send({"id": None})  # not silent: another search builds its index
+            try:
                 corpus = explorer.corpus or _shipped(cell, explorer, number)
                 found = search(corpus, reading, question["at"], heads=heads)
+            finally:
+                BUILDING.release()
             cell.send({"id": number, **as_json(corpus, found)})
     except (Exception, KeyboardInterrupt) as error:
         # Whatever went wrong, the page must hear of it: it waits for this answer.

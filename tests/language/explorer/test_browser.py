@@ -331,39 +331,96 @@ def test_languages_and_themes(tiny, reading, visit):
     assert page.evaluate("document.documentElement.scrollWidth") <= 400
 
 
-def test_the_widget_asks_the_kernel_for_what_it_does_not_hold(tiny, reading, corpus, page, tmp_path):
+@pytest.fixture
+def kernel(tiny, reading, corpus, page, tmp_path):
+    """The widget in a page, slow to answer: `asked()` takes the oldest question that waits, `reply` answers one."""
     shown = explorer(tiny, reading, live=True, corpus=corpus)
     payload = shown.payload(singles=False, live=True)
-
-    class Line:
-        def send(self, content, buffers=()):
-            self.reply = {**content, "buffers": [list(buffer) for buffer in buffers]}
-
-    def kernel(question):
-        line = Line()
-        answer(line, shown, question)
-        return line.reply
-
-    page.expose_function("kernel", kernel)
     (tmp_path / "cell.html").write_text(
         f"<meta charset=utf-8><style>{style()}</style><div id=cell></div><script type=module>{bundle('widget.js')}\n"
         f"const meta = {json.dumps(payload.meta)}, bytes = new Uint8Array({list(payload.blob)});\n"
-        "const heard = [];\n"
-        "const traits = { meta, blob: new DataView(bytes.buffer) };\n"
+        "const traits = { meta, blob: new DataView(bytes.buffer) }, heard = [];\n"
+        "window.questions = [];\n"
+        "window.tell = (reply, ...buffers) => heard.forEach((hear) =>\n"
+        "  hear(reply, buffers.map((b) => new DataView(new Uint8Array(b).buffer))));\n"
         "const model = { get: (name) => traits[name], on: (_, hear) => heard.push(hear), off() {},\n"
-        "  send: async (q) => {\n"
-        "  const reply = await kernel(q);\n"
-        "  const buffers = reply.buffers.map((b) => new DataView(new Uint8Array(b).buffer));\n"
-        "  heard.forEach((hear) => hear(reply, buffers)); } };\n"
+        "  send: (question) => window.questions.push(question) };\n"
         "render({ model, el: document.getElementById('cell') });</script>",
         encoding="utf-8",
     )
     page.goto((tmp_path / "cell.html").as_uri())
     page.locator("[data-ready]").wait_for()
     slide(page, 100)
+
+    class Kernel:
+        def asked(self):
+            until(page, lambda: page.evaluate("questions.length"))
+            return page.evaluate("questions.shift()")
+
+        def send(self, content, buffers=()):
+            page.evaluate("parts => tell(...parts)", [content, *map(list, buffers)])
+
+        def reply(self, question):
+            answer(self, shown, question)
+
+    return Kernel()
+
+
+def test_a_slow_kernel_gets_every_mask_and_its_late_answers_change_nothing(page, kernel):
     token(page, "left", 2).dblclick()
+    token(page, "left", 7).dblclick()  # before the first is answered
+    first, second = kernel.asked(), kernel.asked()
+    assert [first["masked"], second["masked"]] == [[2], [2, 7]]
+    kernel.reply(first)
+    kernel.reply(second)
+    until(page, lambda: ask(page, "state.masked") == [2, 7])
+    token(page, "left", 9).dblclick()
+    token(page, "left", 9).dblclick()  # thought better of it
+    kernel.reply(kernel.asked())
+    page.wait_for_timeout(100)
+    assert ask(page, "state.masked") == [2, 7] and page.evaluate("questions.length") == 0
+    token(page, "left", 9).dblclick()
+    kernel.send({"id": kernel.asked()["id"], "error": "MemoryError: full"})
+    until(page, lambda: "MemoryError: full" in page.content())
+    token(page, "left", 4).dblclick()
+    assert kernel.asked()["masked"] == [2, 4, 7]  # without the one that failed
+
+
+def test_a_search_given_up_says_nothing_and_a_token_let_go_can_be_searched_again(page, kernel):
+    page.get_by_role("tab", name="Corpus search").click()
+    line = page.locator(".corpus .status")
+    token(page, "left", 7).click()
+    first = kernel.asked()
+    token(page, "left", 5).click()
+    second = kernel.asked()
+    kernel.send({"id": first["id"], "error": "MemoryError: full"})
+    kernel.send({"id": second["id"], "progress": [3, 8]})
+    until(page, lambda: "3" in line.inner_text() and "8" in line.inner_text())
+    assert "MemoryError" not in page.content()
+    kernel.reply(second)
+    page.locator(".hits li").first.wait_for()
+    found = line.inner_text()
+    token(page, "left", 5).click()  # let go
+    until(page, lambda: line.inner_text() != found)
+    token(page, "left", 5).click()
+    third = kernel.asked()
+    token(page, "left", 5).click()  # let go before it is answered
+    pick = line.inner_text()
+    kernel.send({"id": third["id"], "progress": [3, 8]})
+    kernel.reply(third)
+    page.wait_for_timeout(100)
+    assert line.inner_text() == pick != found
+    token(page, "left", 5).click()
+    kernel.reply(kernel.asked())
+    until(page, lambda: line.inner_text() == found)
+
+
+def test_the_widget_asks_the_kernel_for_what_it_does_not_hold(tiny, reading, corpus, page, kernel):
+    token(page, "left", 2).dblclick()
+    kernel.reply(kernel.asked())
     until(page, lambda: ask(page, "state.masked") == [2])
     token(page, "left", 7).dblclick()
+    kernel.reply(kernel.asked())
     until(page, lambda: ask(page, "state.masked") == [2, 7])
     page.mouse.move(2, 2)
     masked = tiny.read(TEXT, masked=[2, 7])
@@ -374,6 +431,7 @@ def test_the_widget_asks_the_kernel_for_what_it_does_not_hold(tiny, reading, cor
     page.get_by_role("tab", name="Corpus search").click()
     page.get_by_label("Nearest by").select_option("heads")
     token(page, "left", 7).click()
+    kernel.reply(kernel.asked())
     page.locator(".hits li").first.wait_for()
     hits = search(corpus, masked, 7, heads=[2])[0]
     assert np.allclose([float(t) for t in page.locator(".hits .score").all_inner_texts()], hits.scores, atol=6e-4)

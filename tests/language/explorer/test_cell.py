@@ -1,4 +1,5 @@
 import base64
+import contextvars
 import io
 import re
 import threading
@@ -12,9 +13,10 @@ from PIL import Image
 
 from hw9.language.attention import predict_masked
 from hw9.language.explorer import explorer, search
+from hw9.language.explorer.index import BUILDING
 from hw9.language.explorer.payload import GUESSES
 from hw9.language.explorer.view import encode
-from hw9.language.explorer.widget import Cell, answer
+from hw9.language.explorer.widget import Cell, answer, serve
 
 
 class Line:
@@ -119,6 +121,40 @@ def test_two_questions_at_once_wait_for_one_index(tiny, corpus, monkeypatch):
     answer(line, shown, {"id": 8, **question})
     first.join(30)
     assert built == [1] and [reply["id"] for reply, _ in line.sent] == [7, 8]
+
+
+def test_a_search_holds_up_nothing_else_that_widgets_say(tiny, corpus, monkeypatch):
+    """It leaves JupyterLab's thread for widgets, with what that thread knows of the message, and says that it waits."""
+    parent = contextvars.ContextVar("parent", default="none")
+
+    class Told(Line):
+        def send(self, content, buffers=()):
+            super().send((content, parent.get()), buffers)
+
+    def widgets():
+        parent.set("the message")
+        serve(line, shown, {"id": 9, "kind": "search", "at": 5, "masked": [], "layer": 0, "heads": None})
+
+    monkeypatch.setattr("hw9.language.explorer.widget.PATIENCE", 0.01)
+    shown, line = explorer(tiny, "the dog ate the apple.", live=True, corpus=corpus), Told()
+    with BUILDING:
+        thread = threading.Thread(target=widgets)
+        thread.start()
+        thread.join(30)
+        assert not thread.is_alive()
+        assert waited(lambda: line.sent) and line.sent[0][0] == ({"id": None}, "the message")
+    assert waited(lambda: line.sent[-1][0][0]["id"] == 9 and line.sent[-1][0][0]["layers"])
+    answers = []
+    monkeypatch.setattr("hw9.language.explorer.widget.answer", lambda *_: answers.append(threading.current_thread()))
+    serve(line, shown, {"kind": "search"})  # where cells run: an interrupt reaches it there
+    assert answers == [threading.main_thread()]
+
+
+def waited(condition):
+    end = time.monotonic() + 30
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.01)
+    return condition()
 
 
 def test_colab_hears_which_manager_the_widget_needs(tiny, monkeypatch):

@@ -76,7 +76,8 @@ export async function mount(root, meta, asked, backend) {
   let width = 0; // of the curves, in pixels
   /** @type {Record<string, any>} */
   let colours = {};
-  let searched = "";
+  let requested = state.masked; // the masks asked for last, shown or on their way
+  let searched = ""; // the search asked for last
   let follows = asked.theme !== "light" && asked.theme !== "dark"; // the theme of what is around, until one is chosen
 
   const toolbar = makeToolbar(meta, {
@@ -244,7 +245,7 @@ export async function mount(root, meta, asked, backend) {
   /** @param {number} at */
   function toggleMask(at) {
     if (meta.special[at] || !meta.canMask) return;
-    const masked = state.masked.includes(at) ? state.masked.filter((t) => t !== at) : [...state.masked, at];
+    const masked = requested.includes(at) ? requested.filter((t) => t !== at) : [...requested, at];
     update({ masked: masked.sort((a, b) => a - b) }, at);
   }
 
@@ -257,6 +258,7 @@ export async function mount(root, meta, asked, backend) {
   /** Fetch what the masks ask for; where a saved page lacks it, the token just chosen alone, with a word about it. */
   async function setMasks(/** @type {number[]} */ masked, /** @type {number | undefined} */ latest) {
     const turn = ++loading;
+    requested = masked;
     let note = "";
     let found = null;
     try {
@@ -272,9 +274,9 @@ export async function mount(root, meta, asked, backend) {
     if (turn !== loading) return;
     if (found) {
       variant = found;
-      state.masked = [...found.masked];
       grid.paint(variant.codes, colours);
     }
+    requested = state.masked = [...variant.masked];
     message = note;
   }
 
@@ -285,6 +287,10 @@ export async function mount(root, meta, asked, backend) {
     message = "";
     code.hidden = true; // it tells of the view before
     if (masked && maskKey(masked) !== maskKey(variant.masked)) await setMasks(masked, latest);
+    else if (masked) {
+      ++loading; // what is on its way is wanted no more
+      requested = masked;
+    }
     if ("theme" in rest || "language" in rest || "sort" in rest) dress();
     paint();
     if (state.tab === "corpus") await search();
@@ -388,9 +394,13 @@ export async function mount(root, meta, asked, backend) {
   async function search() {
     const { pin, language } = state;
     const depth = meta.corpus ? meta.corpus.depth : 50;
-    if (!meta.corpus) return corpus.tell(say(language, "corpusNone"));
-    if (!pin) return corpus.tell(say(language, "corpusPick", { depth }));
-    if (meta.special[pin.at]) return corpus.tell(say(language, "corpusSpecial", { token: meta.tokens[pin.at] }));
+    const none = (/** @type {string} */ text) => {
+      searched = "";
+      corpus.tell(text);
+    };
+    if (!meta.corpus) return none(say(language, "corpusNone"));
+    if (!pin) return none(say(language, "corpusPick", { depth }));
+    if (meta.special[pin.at]) return none(say(language, "corpusSpecial", { token: meta.tokens[pin.at] }));
     const chosen = state.heads.flatMap((on, h) => (on ? [h] : []));
     const heads = state.by === "heads" ? chosen : null;
     const wanted = JSON.stringify([pin.at, state.masked, state.layer, heads, language]);
@@ -399,12 +409,13 @@ export async function mount(root, meta, asked, backend) {
     corpus.tell(say(language, "searching"));
     let found = null;
     try {
-      found = await backend.search({ at: pin.at, masked: state.masked, layer: state.layer, heads }, (done, count) =>
-        corpus.tell(say(language, "reading", { done, count })),
-      );
+      // Two searches may wait for one index: its progress is told to whichever is wanted now.
+      found = await backend.search({ at: pin.at, masked: state.masked, layer: state.layer, heads }, (done, count) => {
+        if (searched) corpus.tell(say(language, "reading", { done, count }));
+      });
     } catch (error) {
-      searched = "";
-      return corpus.tell(reason(error));
+      if (wanted === searched) none(reason(error));
+      return;
     }
     if (wanted !== searched) return;
     if (!found) {
