@@ -13,7 +13,7 @@ run: $(STAMP)
 test: $(STAMP)
 	@$(PYTHON) -m ruff format --check .
 	@$(PYTHON) -m ruff check .
-	@OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --dist loadfile
+	@OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 notebooks: $(STAMP)
 	@$(PYTHON) -m hw9 notebooks

@@ -11,7 +11,7 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--
 
 
 def pytest_collection_modifyitems(items):
-    """The longest files first: two processes then come to an end together."""
+    """The longest files first (--no-loadscope-reorder keeps it so): two processes then come to an end together."""
     items.sort(key=lambda item: ("_from_the_top" not in item.path.name, item.path.parent.name != "notebooks"))
 
 

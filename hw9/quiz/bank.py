@@ -1,6 +1,7 @@
 """The bank of questions: a YAML file in both languages, read and checked.
 
     salt: hw9-2022                # what variants depend on, beside student and question
+    check: true                   # false: the notebook does not say whether an answer fits
     questions:
       - id: lime-3                # small letters, digits, -
         part: cnn                 # or bert
@@ -87,6 +88,7 @@ class Bank:
 
     questions: tuple[Question, ...]
     salt: str = "hw9"
+    check: bool = True
 
     def __getitem__(self, name: str) -> Question:
         for question in self.questions:
@@ -118,10 +120,13 @@ def load_bank(path: str | Path | None = None) -> Bank:
     files = sorted([*path.glob("*.yaml"), *path.glob("*.yml")]) if path.is_dir() else [path]
     if not files:
         raise ValueError(f"{path} holds no bank: a .yaml file is looked for")
-    found, wrong, salts = {}, [], []
+    found, wrong, salts, check = {}, [], [], True
     for file in files:
         content = _read(file)
         salts += [str(content["salt"])] if "salt" in content else []
+        if not isinstance(may := content.get("check", True), bool):
+            wrong.append(f"{file.name}: check is {may!r}, neither true nor false")
+        check = check and may
         for at, raw in enumerate(content["questions"], 1):
             name = raw.get("id") if isinstance(raw, dict) else None
             if not isinstance(name, str) or not NAME.fullmatch(name):
@@ -135,7 +140,7 @@ def load_bank(path: str | Path | None = None) -> Bank:
         wrong.append(f"salt: the files name several ({', '.join(sorted(set(salts)))}): name one")
     if wrong:
         raise ValueError("\n".join(wrong))
-    return Bank(tuple(found.values()), *salts[:1])
+    return Bank(tuple(found.values()), *salts[:1], check=check)
 
 
 def _read(file: Path) -> dict[str, Any]:

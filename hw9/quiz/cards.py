@@ -144,10 +144,9 @@ class _Card:
             self.read, inputs = INPUTS[asked.question.kind](asked, kept, self.changed)
             self.said = ipywidgets.HTML()
             self.said.add_class("hw9-quiz-said")
-            buttons = [
-                self._button("Check 檢查", f"check {name}", self.check),
-                self._button("Hint 提示", f"hint for {name}", self.hint),
-            ]
+            buttons = [self._button("Hint 提示", f"hint for {name}", self.hint)]
+            if session().bank.check:
+                buttons.insert(0, self._button("Check 檢查", f"check {name}", self.check))
             parts += [*inputs, ipywidgets.HBox([*buttons, self.said])]
         self.box = ipywidgets.VBox(parts)
         self.box.add_class("hw9-quiz-card")
@@ -177,7 +176,9 @@ class _Card:
         try:
             if (now := self.current()) is None:
                 return None
-            self.say(self.session().answer(now, self.read()))
+            failed = self.session().answer(now, self.read())
+            kept = self.asked.question.id in self.session().kept.answers
+            self.say(failed or (Text("Kept.", "已存。") if kept else ""))
         except ValueError as error:
             self.say(str(error))
             return None

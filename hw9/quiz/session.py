@@ -134,6 +134,8 @@ class Session:
 
     def check(self, question: Asked) -> Text:
         """Whether the answer fits the figure, or where to look again; never which option is right."""
+        if not self.bank.check:
+            return Text("Your teacher has switched checking off.", "老師關閉了檢查功能。")
         name = question.question.id
         if question.missing:
             return unseen([question])

@@ -1,12 +1,15 @@
 """What a card of the quiz says where each message has its own thread, as in JupyterLab (its test has a browser)."""
 
 import threading
+from pathlib import Path
 
 from example_run import LIME, NAMES
 
 from hw9 import notebook
 from hw9.quiz import cards
 from hw9.quiz.session import Session
+
+BANK = Path(__file__).with_name("bank.yaml")
 
 
 def test_a_check_does_not_have_the_last_word_over_a_change_that_another_thread_handles(quiz, monkeypatch):
@@ -17,7 +20,10 @@ def test_a_check_does_not_have_the_last_word_over_a_change_that_another_thread_h
     card = cards._Card(quiz._session, session.ask("lime-3"))
     field = card.box.children[1]
     field.value = "0,5"
-    assert session.kept.answers == {"lime-3": 0.5}
+    assert session.kept.answers == {"lime-3": 0.5} and "Kept." in card.said.value
+    field.value = ""
+    assert session.kept.answers == {} and card.said.value == ""
+    field.value = "0,5"
     reading, changed = threading.Event(), threading.Event()
 
     def slowly(*given):  # the check has read 0,5 and is about to say so
@@ -34,3 +40,26 @@ def test_a_check_does_not_have_the_last_word_over_a_change_that_another_thread_h
     changed.set()
     clicked.join(30)
     assert "lime-3 wants a number, not &#x27;half&#x27;" in card.said.value
+
+
+def test_a_bank_may_switch_checking_off(quiz, capsys, tmp_path, monkeypatch):
+    (tmp_path / "bank").mkdir()
+    own = tmp_path / "bank" / "own.yaml"
+    own.write_text("check: false\n" + BANK.read_text(encoding="utf-8"), encoding="utf-8")
+    buttons = []
+    for bank in (BANK, own.parent):
+        monkeypatch.setenv("HW9_BANK", str(bank))
+        quiz.begin("cnn", "demo", "0123456789abcdef")
+        notebook.fact("pictures", {"names": NAMES})
+        notebook.fact("lime", LIME)
+        card = cards._Card(quiz._session, quiz._session().ask("lime-2"))
+        buttons.append([one.description for one in card.box.children[-1].children[:-1]])
+    assert buttons == [["Check 檢查", "Hint 提示"], ["Hint 提示"]]
+    quiz.answer("lime-2", 2)
+    quiz.check("lime-2")
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        "lime-2: Your teacher has switched checking off. 老師關閉了檢查功能。"
+    )
+    own.write_text("check: maybe\n" + BANK.read_text(encoding="utf-8"), encoding="utf-8")
+    quiz.begin("cnn", "demo", "0123456789abcdef")
+    assert capsys.readouterr().out.strip() == "own.yaml: check is 'maybe', neither true nor false"
