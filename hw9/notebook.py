@@ -259,7 +259,8 @@ def _coloured(code: str) -> str:
             String: "#c85234", Number: "#1f8a52", Comment: "italic #787878",
         }  # fmt: skip
 
-    box = "white-space: pre; overflow-x: auto; font-size: 12px; background: none; margin: 4px 0 12px"
+    font = "font-family: var(--jp-code-font-family, monospace); font-size: 12px"  # a page by nbconvert has no other
+    box = f"white-space: pre; overflow-x: auto; {font}; background: none; margin: 4px 0 12px"
     return highlight(code, PythonLexer(), HtmlFormatter(noclasses=True, nobackground=True, style=Both, prestyles=box))
 
 
