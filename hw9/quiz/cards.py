@@ -176,9 +176,7 @@ class _Card:
         try:
             if (now := self.current()) is None:
                 return None
-            failed = self.session().answer(now, self.read())
-            kept = self.asked.question.id in self.session().kept.answers
-            self.say(failed or (Text("Kept.", "已存。") if kept else ""))
+            self.say(self.session().answer(now, self.read()))
         except ValueError as error:
             self.say(str(error))
             return None
@@ -188,8 +186,8 @@ class _Card:
     def changed(self, *_: Any) -> None:
         if time.monotonic() - self.checked < OVERTAKEN:
             self.check()
-        else:
-            self.keep()
+        elif self.keep() and not self.said.value and self.asked.question.id in self.session().kept.answers:
+            self.say(Text("Kept.", "已存。"))
 
     @_alone
     def check(self) -> None:
