@@ -1,7 +1,7 @@
 """The bank of questions: a YAML file in both languages, read and checked.
 
     salt: hw9-2022                # what variants depend on, beside student and question
-    check: true                   # false: the notebook does not say whether an answer fits
+    check: true                   # false (one file is enough): the notebook does not say whether an answer fits
     questions:
       - id: lime-3                # small letters, digits, -
         part: cnn                 # or bert

@@ -128,7 +128,7 @@ def _alone(act: Callable[..., None]) -> Callable[..., None]:
 
 
 class _Card:
-    """One question with its inputs, the two buttons and a line that says what came of them."""
+    """One question with its inputs, its buttons and a line that says what came of them."""
 
     def __init__(self, session: Callable[[], Session], asked: Asked) -> None:
         import ipywidgets
@@ -186,7 +186,7 @@ class _Card:
     def changed(self, *_: Any) -> None:
         if time.monotonic() - self.checked < OVERTAKEN:
             self.check()
-        elif self.keep() and not self.said.value and self.asked.question.id in self.session().kept.answers:
+        elif self.keep() and self.session().writes and self.asked.question.id in self.session().kept.answers:
             self.say(Text("Kept.", "已存。"))
 
     @_alone

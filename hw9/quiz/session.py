@@ -32,6 +32,7 @@ class Session:
     def __init__(self, found: Facts, bank: Bank, *, student: str = "", folder: Path) -> None:
         self.facts, self.bank, self.student, self.folder = found, bank, student, folder
         self.kept = answers.Kept()
+        self.writes = True  # whether what was to be kept last is in a file
         self._complained = False
 
     def restore(self, before: "Session | None" = None) -> str:
@@ -98,7 +99,9 @@ class Session:
         """Write a file; the first time that fails, a line says so."""
         try:
             save()
+            self.writes = True
         except OSError as error:
+            self.writes = False
             if not self._complained:
                 self._complained = True
                 return f"The quiz goes on but keeps no files: {error.strerror or error}, {self.folder}."
@@ -133,9 +136,10 @@ class Session:
         return self._try(lambda: answers.save(self.kept, self._answers))
 
     def check(self, question: Asked) -> Text:
-        """Whether the answer fits the figure, or where to look again; never which option is right."""
-        if not self.bank.check:
-            return Text("Your teacher has switched checking off.", "老師關閉了檢查功能。")
+        """Whether the answer fits the figure, or where to look again; never which option is right.
+
+        A bank may switch that off; the answer counts as looked at again all the same.
+        """
         name = question.question.id
         if question.missing:
             return unseen([question])
@@ -146,6 +150,8 @@ class Session:
         if self.changed([question]):  # looked at again
             self.kept.stamps[name] = answers.stamp(question, self.facts)
             self._save()
+        if not self.bank.check:
+            return Text("Your teacher has switched checking off.", "老師關閉了檢查功能。")
         if question.fits(self.kept.answers[name]):
             return Text("✓ It fits your figure.", "符合你的圖。")
         place = where(question)

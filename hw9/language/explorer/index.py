@@ -18,7 +18,7 @@ from hw9.language.explorer.corpus import Corpus, read_corpus
 from hw9.notebook import ROOT
 
 CHUNK = 128  # sentences read at a time
-# Held by whoever writes a corpus's files: JupyterLab hands questions of the explorer to other threads than the cells'.
+# Held while a corpus's files are written and while the explorer searches: its questions come in threads of their own.
 BUILDING = threading.RLock()
 
 
@@ -56,8 +56,8 @@ def index(
     with BUILDING:
         if not (place / "facts.npz").exists():
             _build(bert, corpus, place, progress)
-    with np.load(place / "facts.npz") as file:
-        facts = dict(file)
+    with np.load(place / "facts.npz") as stored:
+        facts = dict(stored)
     shape = (bert.layers + 1, len(facts["words"]), bert.width)
     hidden = np.memmap(place / "hidden.f16", np.float16, "r", shape=shape)
     return Index(bert, corpus, place, hidden, **facts)

@@ -101,6 +101,7 @@ def _contexts(corpus: Index, layer: int) -> np.ndarray:
 
 
 def _write_contexts(corpus: Index, layer: int, path: Path, shape: tuple[int, int]) -> None:
+    """What `_contexts` keeps: each sentence read from what the layer below made of it."""
     with replacing(path) as partial:
         table = np.memmap(partial, np.float16, "w+", shape=shape)
         for states, lengths, rows in _padded(corpus, layer, range(len(corpus.corpus.texts))):

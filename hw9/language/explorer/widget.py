@@ -67,7 +67,7 @@ def answer(cell: Cell, explorer, question: dict) -> None:
                 reading = explorer.bert.read(reading.text, reading.pair, masked=question["masked"])
             heads = question["heads"] and [head + 1 for head in question["heads"]]
             while not BUILDING.acquire(timeout=PATIENCE):
-                cell.send({"id": None})  # not silent: another search builds its index
+                cell.send({"id": None})  # not silent: another search goes first, or a cell builds the index
             try:
                 corpus = explorer.corpus or _shipped(cell, explorer, number)
                 found = search(corpus, reading, question["at"], heads=heads)

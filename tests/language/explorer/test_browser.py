@@ -377,11 +377,12 @@ def test_a_slow_kernel_gets_every_mask_and_its_late_answers_change_nothing(page,
     token(page, "left", 9).dblclick()
     token(page, "left", 9).dblclick()  # thought better of it
     kernel.reply(kernel.asked())
-    page.wait_for_timeout(100)
-    assert ask(page, "state.masked") == [2, 7] and page.evaluate("questions.length") == 0
     token(page, "left", 9).dblclick()
-    kernel.send({"id": kernel.asked()["id"], "error": "MemoryError: full"})
+    late = kernel.asked()
+    assert ask(page, "state.masked") == [2, 7] and page.evaluate("questions.length") == 0
+    kernel.send({"id": late["id"], "error": "MemoryError: full"})
     until(page, lambda: "MemoryError: full" in page.content())
+    assert ask(page, "state.masked") == [2, 7]
     token(page, "left", 4).dblclick()
     assert kernel.asked()["masked"] == [2, 4, 7]  # without the one that failed
 
@@ -393,9 +394,9 @@ def test_a_search_given_up_says_nothing_and_a_token_let_go_can_be_searched_again
     first = kernel.asked()
     token(page, "left", 5).click()
     second = kernel.asked()
-    kernel.send({"id": first["id"], "error": "MemoryError: full"})
-    kernel.send({"id": second["id"], "progress": [3, 8]})
+    kernel.send({"id": first["id"], "progress": [3, 8]})  # of the index that both wait for
     until(page, lambda: "3" in line.inner_text() and "8" in line.inner_text())
+    kernel.send({"id": first["id"], "error": "MemoryError: full"})
     assert "MemoryError" not in page.content()
     kernel.reply(second)
     page.locator(".hits li").first.wait_for()
@@ -411,7 +412,12 @@ def test_a_search_given_up_says_nothing_and_a_token_let_go_can_be_searched_again
     page.wait_for_timeout(100)
     assert line.inner_text() == pick != found
     token(page, "left", 5).click()
-    kernel.reply(kernel.asked())
+    again = kernel.asked()
+    token(page, "left", 5).click()
+    token(page, "left", 5).click()  # the same once more, before it is answered
+    last = kernel.asked()
+    kernel.send({"id": again["id"], "error": "MemoryError: full"})
+    kernel.reply(last)
     until(page, lambda: line.inner_text() == found)
 
 

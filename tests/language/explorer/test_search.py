@@ -1,4 +1,6 @@
 import importlib
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -51,6 +53,26 @@ def test_a_read_only_disk_and_a_device_without_float64_do_not_stop_the_index(tin
     )
     found = index(tiny, tmp_path / "corpus.txt", folder=tmp_path / "file" / "cache")
     assert found.folder.parent == tmp_path / "hw9-cache" and len(found.words) == 10
+
+
+def test_two_threads_build_one_index(tiny, tmp_path):
+    """A cell may ask for it while the explorer builds the same."""
+    (tmp_path / "corpus.txt").write_text("the cat sat\nthe dog ate", encoding="utf-8")
+    built, found = [], []
+
+    def build():
+        built.append(threading.get_ident())
+        time.sleep(0.3)  # a second one would begin now
+
+    def ask():
+        found.append(index(tiny, tmp_path / "corpus.txt", folder=tmp_path, progress=lambda *_: build()))
+
+    threads = [threading.Thread(target=ask) for _ in range(2)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join(60)
+    assert len(found) == 2 and len(built) == 1
 
 
 def test_search_by_embedding_is_what_brute_force_finds(tiny, corpus):

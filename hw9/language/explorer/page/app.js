@@ -78,6 +78,7 @@ export async function mount(root, meta, asked, backend) {
   let colours = {};
   let requested = state.masked; // the masks asked for last, shown or on their way
   let searched = ""; // the search asked for last
+  let searching = 0; // how many searches were asked for
   let follows = asked.theme !== "light" && asked.theme !== "dark"; // the theme of what is around, until one is chosen
 
   const toolbar = makeToolbar(meta, {
@@ -396,6 +397,7 @@ export async function mount(root, meta, asked, backend) {
     const depth = meta.corpus ? meta.corpus.depth : 50;
     const none = (/** @type {string} */ text) => {
       searched = "";
+      ++searching; // what is on its way is wanted no more
       corpus.tell(text);
     };
     if (!meta.corpus) return none(say(language, "corpusNone"));
@@ -406,6 +408,7 @@ export async function mount(root, meta, asked, backend) {
     const wanted = JSON.stringify([pin.at, state.masked, state.layer, heads, language]);
     if (wanted === searched) return;
     searched = wanted;
+    const turn = ++searching;
     corpus.tell(say(language, "searching"));
     let found = null;
     try {
@@ -414,10 +417,10 @@ export async function mount(root, meta, asked, backend) {
         if (searched) corpus.tell(say(language, "reading", { done, count }));
       });
     } catch (error) {
-      if (wanted === searched) none(reason(error));
+      if (turn === searching) none(reason(error));
       return;
     }
-    if (wanted !== searched) return;
+    if (turn !== searching) return;
     if (!found) {
       corpus.clear();
       const part = heads && chosen.length < meta.heads ? "corpusAllHeads" : "corpusNotCarried";
