@@ -1,9 +1,9 @@
 # make run    set up an environment, execute both notebooks into runs/
 # make test   set up, then formatting, lint and all tests (two processes of one thread are quicker than one of two)
-# Where this is set (as in many containers) every start of Python compiles torch and transformers anew.
-unexport PYTHONDONTWRITEBYTECODE
 PYTHON := .venv/bin/python
 STAMP  := .venv/.ready
+# Many containers set it; every start of Python then compiles torch and transformers anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run test notebooks bench colab clean
 
