@@ -153,9 +153,10 @@ def _facts(chosen: argparse.Namespace) -> list:
 
 def _key(chosen: argparse.Namespace) -> None:
     from hw9.quiz.bank import load_bank
+    from hw9.quiz.handin import tidy
     from hw9.quiz.keypage import key_page
 
-    print(key_page(load_bank(), _facts(chosen), chosen.student), end="")
+    print(key_page(load_bank(), _facts(chosen), tidy(chosen.student)), end="")
 
 
 def _quiz(chosen: argparse.Namespace) -> None:

@@ -21,6 +21,14 @@ class Kept:
     stamps: dict[str, str] = field(default_factory=dict)
     nonce: str = field(default_factory=lambda: secrets.token_hex(16))
 
+    def put(self, name: str, given: Answer | None, stamp: str) -> None:
+        """Keep an answer, or forget one (None)."""
+        if given is None:
+            self.answers.pop(name, None)
+            self.stamps.pop(name, None)
+        else:
+            self.answers[name], self.stamps[name] = given, stamp
+
 
 def stamp(asked: Asked, facts: Facts) -> str:
     """A short hash of what is asked and of the facts behind it; where it differs, an answer was to something else."""

@@ -37,7 +37,7 @@ from typing import Any
 
 import yaml
 
-from hw9.quiz.checks import HOLE, LETTERS, NAME, PATH, as_list, mistakes, paths
+from hw9.quiz.checks import COLUMNS, HOLE, LETTERS, NAME, PATH, as_list, mistakes, paths
 
 EMBEDDED = Path(__file__).with_name("bank.yaml")
 
@@ -133,6 +133,7 @@ def load_bank(path: str | Path | None = None) -> Bank:
                 wrong.append(f"{file.name}, question {at}: id is {name!r}, no name of small letters, digits and -")
                 continue
             about = mistakes(raw) + (["id: another question has it"] if name in found else [])
+            about += ["id: a column of the grades has that name"] if name in COLUMNS else []
             wrong += [f"{file.name}, {name}, {one}" for one in about]
             if not about:
                 found[name] = _question(raw)

@@ -12,6 +12,7 @@ HOLE = re.compile(r"\{([\w.-]+)\}")  # a place in a text for a varied value, or 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
 PARTS = ("cnn", "bert")
 LETTERS = "abcdefghij"
+COLUMNS = {"number", "name", "points", "of", "percent", "notes"}  # of grades.csv, where a question has a column, too
 KINDS = ("one", "many", "number", "order", "picture")
 FIELDS = {"id", "part", "section", "figure", "fact", "kind", "english", "chinese", "options", "shuffle", "key",
           "margin", "points", "hint", "feedback", "explanation", "vary"}  # fmt: skip

@@ -125,7 +125,7 @@ def _gift_question(asked: Asked) -> str:
     and takes them all for a wrong one; a multiple choice with one right option gives all or none."""
     key, options = asked.key, asked.options
     if isinstance(key, Within):
-        return f"{_gift_text(_question(asked))} {{#{key.low:g}..{key.high:g}"
+        return f"{_gift_text(_question(asked))} {{#{key.low:.12g}..{key.high:.12g}"
     if isinstance(key, Ordered) or (not key.single and len(key.must) not in range(1, MOST_RIGHT + 1)):
         answers = " ".join(f"={answer}" for answer in written(asked))
         return f"{_gift_text(_in_writing(asked))} {{{answers}"

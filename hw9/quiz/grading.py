@@ -1,9 +1,11 @@
 """Hand-ins graded: each against the key that its own facts give, with the teacher's bank; flaws are notes, no stops."""
 
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hw9.quiz.answers import stamp
 from hw9.quiz.asked import Asked, ask
 from hw9.quiz.bank import Bank, Question
 from hw9.quiz.checks import PARTS
@@ -11,6 +13,8 @@ from hw9.quiz.handin import HandIn, package_hash
 from hw9.quiz.incoming import clean, collect
 from hw9.quiz.keys import Answer
 from hw9.quiz.received import Received, by_student, receive, same
+
+NAMED = 10  # names or files in one note
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,7 @@ def _student(hand_ins: list[Received], bank: Bank) -> Student:
     newest = max((one.handin for one in hand_ins), key=lambda handin: handin.time)
     student = Student(newest.number, newest.name)
     if names := {one.handin.name for one in hand_ins if same(one.handin.name) != same(newest.name)}:
-        student.notes.append(f"also named {', '.join(sorted(names))}")
+        student.notes.append(f"also named {_some(sorted(names))}")
     for part in PARTS:
         tries = sorted(
             (one for one in hand_ins if one.handin.part == part), key=lambda one: (one.handin.time, one.where)
@@ -111,7 +115,7 @@ def _student(hand_ins: list[Received], bank: Bank) -> Student:
         marks = tuple(_mark(question, counts.handin) for question in bank.of(part))
         graded = student.parts[part] = Graded(counts.where, counts.handin, marks)
         if tries:
-            counts.notes.append(f"{counts.where} counts, the newest; not {', '.join(one.where for one in tries)}")
+            counts.notes.append(f"{counts.where} counts, the newest; not {_some([one.where for one in tries])}")
         student.notes += [f"{part}: {note}" for note in [*counts.notes, *_notes(graded, bank)]]
     return student
 
@@ -143,6 +147,9 @@ def _notes(graded: Graded, bank: Bank) -> list[str]:
     """What a teacher should know of a hand-in beside its points."""
     handin, marks = graded.handin, graded.marks
     known = {mark.asked.question.id for mark in marks}
+    asked = {mark.asked.question.id: mark.asked for mark in marks if mark.counts and mark.answer is not None}
+    stamps = handin.stamps  # none in a file of an earlier version
+    otherwise = [name for name, one in asked.items() if stamps.get(name, "") not in ("", stamp(one, handin.facts))]
     elsewhere = [name for name in handin.answers if name not in known]
     counts = {
         "unanswered": sum(mark.counts and mark.answer is None and not mark.given for mark in marks),
@@ -150,6 +157,8 @@ def _notes(graded: Graded, bank: Bank) -> list[str]:
         "without facts, so not run or taken out": sum(bool(mark.asked.missing) for mark in marks),
     }
     notes = [f"{count} of {len(marks)} questions {what}" for what, count in counts.items() if count]
+    if otherwise:
+        notes.append(f"answered on another run, or as the bank was then, and not looked at again: {_some(otherwise)}")
     if elsewhere:
         notes.append(f"{len(elsewhere)} answers to questions that are not in this bank")
     if handin.salt != bank.salt:
@@ -188,4 +197,9 @@ def _note_shared_numbers(students: list[Student]) -> None:
     for group in sharing.values():
         for student in group:
             if names := [other.name or "no name" for other in group if other is not student]:
-                student.notes.append(f"the number stands in hand-ins of {', '.join(names)} as well")
+                student.notes.append(f"the number stands in hand-ins of {_some(names)} as well")
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first of them: one who hands in thousands of names must not fill the notes of all."""
+    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")

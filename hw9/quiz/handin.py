@@ -6,7 +6,7 @@ import importlib.metadata
 import platform
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ class HandIn:
     versions: dict[str, str]
     time: str  # ISO 8601, UTC
     nonce: str  # drawn with the answers; the same in two files where one is a copy or both are from one run
+    stamps: dict[str, str] = field(default_factory=dict)  # of what each answer was given to, by question
     intact: bool = True
 
 

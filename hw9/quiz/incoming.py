@@ -5,14 +5,12 @@ Nothing is extracted to disk, run or followed; a file that cannot be read is one
 
 import io
 import json
-import lzma
 import math
 import os
 import posixpath
 import stat
 import unicodedata
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,13 +22,13 @@ MAX_VALUES = 200_000  # in one hand-in
 MAX_DEPTH = 40  # lists and objects inside each other; a hand-in has less than ten
 MAX_MEMBERS = 10_000  # of one student; the lesson with all its files has 1,500
 MAX_UNPACKED = (60 * 2**20, 20 * 2**20)  # what is read of one student in the platform's archive, and in one of his own
-MAX_COURSE = 2**30  # of hand-ins in all archives together; a course of 500 has about 200 MB
+MAX_COURSE = 2**30  # of hand-ins in one archive of the platform; a course of 500 has about 200 MB
 MAX_RATIO = 200  # unpacked to packed size of anything above 100 KB; a hand-in has about 5
+TOO_MANY = "{:,} files, as no student has: not read"
 TOO_MUCH = "unpacks to more than {}, as no student's files do: not read"
 NAMED = 10  # files of other kinds that are named in one line
 JUNK = {"__macosx", ".ds_store", "thumbs.db", "desktop.ini", ".git", ".ipynb_checkpoints"}
 BROKEN = {"Cc", "Cf", "Cs"}  # categories of characters: control, invisible, half of a pair
-DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, OSError, MemoryError)
 OTHER = "not UTF-8 (saved by another program?)"
 OTHER_ENCODINGS = {"cp950": f"{OTHER}: read as Big5, look at the name"}  # what is GB 18030 may be read so as well
 OTHER_ENCODINGS["gb18030"] = f"{OTHER}: read as GB 18030, look at the name"
@@ -65,7 +63,7 @@ class _File:
 @dataclass
 class _Reading:
     """What one call of `collect` has come upon: beside hand-ins and problems the files of other kinds, and how many
-    bytes of hand-ins were in archives: of the student at hand, and of all."""
+    bytes of hand-ins were in the archive at hand: of the student at hand, and of all."""
 
     incoming: Incoming = field(default_factory=Incoming)
     others: list[str] = field(default_factory=list)
@@ -150,7 +148,7 @@ def _take(file: _File, reading: _Reading, level: int = 0) -> None:
             reading.incoming.found.append(_parse(_read(file), file.where))
     except ValueError as error:
         reading.incoming.problems.append((file.where, clean(str(error), 300)))
-    except DAMAGED as error:
+    except Exception as error:  # damaged archives have raised IndexError and OverflowError as well
         reason = getattr(error, "strerror", None) or clean(str(error)) or type(error).__name__
         reading.incoming.problems.append((file.where, f"cannot be read ({reason})"))
 
@@ -186,8 +184,13 @@ def _take_archive(file: _File, reading: _Reading, level: int) -> None:
         raise ValueError("an archive in an archive in an archive: not read")
     # The first archive is the platform's, may be large, and stays on the disk; one inside it is a student's.
     with io.BytesIO(_read(file)) if level else file.open() as packed, zipfile.ZipFile(packed) as archive:
-        files = [_member(archive, member, file.where) for member in archive.infolist() if not member.is_dir()]
+        members = [member for member in archive.infolist() if not member.filename.endswith("/")]
+        if level and len(members) > MAX_MEMBERS:
+            raise ValueError(TOO_MANY.format(len(members)))
+        files = [_member(archive, member, file.where) for member in members]
         shares = {file.where: files} if level else _by_student(files, file.where)
+        if not level:  # in a folder it may be a student's own: what it holds costs no other archive
+            reading.course = 0
         for whose, share in shares.items():
             if not level:
                 reading.student = 0
@@ -213,10 +216,11 @@ def _by_student(files: list[_File], archive: str) -> dict[str, list[_File]]:
     folder that they do not all share (Moodle, Gradescope), or by their beginning, up to a _ (Canvas: "ada_12_34_...").
     """
     files = [file for file in files if not _left_behind(file)]
-    common = posixpath.commonpath([posixpath.dirname(file.where) for file in files] or [archive])
+    folders = [posixpath.dirname(file.where) for file in files if _wanted(file)]  # a list at the top is no student's
+    common = posixpath.commonpath(folders or [archive])
     shares: dict[str, list[_File]] = {}
     for file in files:
-        first, *below = file.where[len(common) + 1 :].split("/")
+        first, *below = file.where.removeprefix(f"{common}/").split("/")
         shares.setdefault(f"{common}/{first if below else first.partition('_')[0]}", []).append(file)
     return shares
 
@@ -224,7 +228,7 @@ def _by_student(files: list[_File], archive: str) -> dict[str, list[_File]]:
 def _checked_size(files: list[_File], level: int) -> int:
     """How many bytes of hand-ins are in one student's files; raises ValueError where they are too much to read."""
     if len(files) > MAX_MEMBERS:
-        raise ValueError(f"{len(files):,} files, as no student has: not read")
+        raise ValueError(TOO_MANY.format(len(files)))
     wanted = [file for file in files if _wanted(file) and file.size <= _most(file)[1]]
     if sum(file.size for file in wanted) > MAX_UNPACKED[level]:
         raise ValueError(TOO_MUCH.format(_size(MAX_UNPACKED[level])))

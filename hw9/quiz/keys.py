@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
+NEAR = 1e-9  # what rounding may do to a value, as a share of it
+
 Answer = tuple[str, ...] | float  # keys of the options chosen (for "order" in order), or a number
 
 
@@ -45,7 +47,7 @@ class Within:
 
     def fits(self, answer: Answer) -> bool:
         """Whether an answer is right; 0.3 - 0.06 is right for 0.24, whatever binary fractions make of it."""
-        slack = 1e-9 * max(abs(self.low), abs(self.high))
+        slack = NEAR * max(abs(self.low), abs(self.high))
         return isinstance(answer, float) and self.low - slack <= answer <= self.high + slack
 
     def __str__(self) -> str:
@@ -65,7 +67,8 @@ class Ordered:
         if isinstance(answer, float) or sorted(answer) != sorted(self.values):
             return False
         values = [self.values[key] for key in answer]
-        return all(first >= later - self.margin for at, first in enumerate(values) for later in values[at + 1 :])
+        slack = self.margin + NEAR * max(map(abs, values))
+        return all(first >= later - slack for at, first in enumerate(values) for later in values[at + 1 :])
 
     def __str__(self) -> str:
         return ", ".join(sorted(self.values, key=lambda key: -self.values[key]))

@@ -55,7 +55,7 @@ def receive(found: Found) -> Received:
         notes.append("no time in it")
     if not clean(data.get("nonce")):
         notes.append("no nonce in it: taken out, so that a copy is not found?")
-    texts = {key: _texts(data.get(key)) for key in ("hashes", "versions")}
+    texts = {key: _texts(data.get(key)) for key in ("hashes", "versions", "stamps")}
     told = dict(
         salt=_seed(data.get("salt")),
         student=_seed(data.get("student")),

@@ -21,9 +21,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from hw9.quiz.facts import Facts
-from hw9.quiz.keys import Chosen, Key, NotAsked, Ordered, Within
+from hw9.quiz.keys import NEAR, Chosen, Key, NotAsked, Ordered, Within
 
-NEAR = 1e-9  # what rounding may do to a value, as a share of it
 SINGLE = ("one", "picture")
 
 

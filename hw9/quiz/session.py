@@ -16,6 +16,7 @@ from hw9.quiz.bank import Bank, Text
 from hw9.quiz.facts import Facts
 from hw9.quiz.handin import HandIn
 from hw9.quiz.incoming import collect
+from hw9.quiz.keys import Answer
 from hw9.quiz.received import receive
 from hw9.quiz.written import both
 
@@ -33,6 +34,7 @@ class Session:
         self.facts, self.bank, self.student, self.folder = found, bank, student, folder
         self.kept = answers.Kept()
         self.writes = True  # whether what was to be kept last is in a file
+        self._unsaved: dict[str, tuple[Answer | None, str]] = {}  # answers, with their stamps, that are in no file yet
         self._complained = False
 
     def restore(self, before: "Session | None" = None) -> str:
@@ -50,6 +52,7 @@ class Session:
             except (OSError, ValueError):
                 pass  # none yet, or none that can be read: the cells that run write them
         if goes_on and (before.student == self.student or not self._answers.exists()):
+            self._unsaved = before._unsaved
             return self._take_over(before.kept)
         try:
             self.kept = answers.load(self._answers)
@@ -80,7 +83,7 @@ class Session:
     @property
     def _answers(self) -> Path:
         """A student's own: in a computer room the next one sits at the same machine."""
-        own = re.sub(r"[^\w.-]+", "-", self.student)
+        own = re.sub(r"[^\w.-]+", "-", self.student.casefold())
         return self.folder / f"answers-{self.facts.part}-{own}.json" if own else self._nobodys
 
     def record(self, name: str, values: dict[str, Any]) -> str:
@@ -124,16 +127,29 @@ class Session:
     def answer(self, question: Asked, given: Any) -> str:
         """Keep an answer, or forget one (an empty one); returns a line where that fails."""
         name, found = question.question.id, asked.parse(question, given)
-        if found is None:
-            self.kept.answers.pop(name, None)
-            self.kept.stamps.pop(name, None)
-        else:
-            self.kept.answers[name] = found
-            self.kept.stamps[name] = answers.stamp(question, self.facts)
+        return self._keep(name, found, answers.stamp(question, self.facts))
+
+    def _keep(self, name: str, given: Answer | None, stamp: str) -> str:
+        self.kept.put(name, given, stamp)
+        self._unsaved[name] = given, stamp
         return self._save()
 
     def _save(self) -> str:
-        return self._try(lambda: answers.save(self.kept, self._answers))
+        """Write what is not in the file yet into what is: another kernel of this part (a second copy of the notebook)
+        may have kept answers meanwhile, and a file that could not be read at first must not be written over."""
+
+        def save() -> None:
+            try:
+                there = answers.load(self._answers)
+            except ValueError:  # damaged: it is set aside now
+                there = self.kept
+            there = there if there.answers else self.kept
+            for name, (given, stamp) in self._unsaved.items():
+                there.put(name, given, stamp)
+            answers.save(there, self._answers)
+            self.kept, self._unsaved = there, {}
+
+        return self._try(save)
 
     def check(self, question: Asked) -> Text:
         """Whether the answer fits the figure, or where to look again; never which option is right.
@@ -148,8 +164,7 @@ class Session:
         if name not in self.kept.answers:
             return Text("Not yet answered.", "尚未作答。")
         if self.changed([question]):  # looked at again
-            self.kept.stamps[name] = answers.stamp(question, self.facts)
-            self._save()
+            self._keep(name, self.kept.answers[name], answers.stamp(question, self.facts))
         if not self.bank.check:
             return Text("Your teacher has switched checking off.", "老師關閉了檢查功能。")
         if question.fits(self.kept.answers[name]):
@@ -181,14 +196,18 @@ class Session:
             name, number = handin.who(name, number)
         except ValueError as error:
             raise ValueError(f"Nothing is handed in yet: {error}. 尚未繳交。") from None
+        if self.kept.answers or self._answers.exists():
+            self._save()
         found = self.facts
+        given = {q.id: self.kept.answers[q.id] for q in self.bank.of(found.part) if q.id in self.kept.answers}
         written = HandIn(
             name=name,
             number=number,
             part=found.part,
             salt=self.bank.salt,
             student=self.student,
-            answers={q.id: self.kept.answers[q.id] for q in self.bank.of(found.part) if q.id in self.kept.answers},
+            answers=given,
+            stamps={name: self.kept.stamps.get(name, "") for name in given},
             facts=found,
             digest=facts.digest(found),
             hashes={"data": found.data, "weights": found.weights, "package": handin.package_hash()},

@@ -9,8 +9,8 @@ Item = TypeVar("Item")
 
 
 def generator(salt: str, student: str, question: str) -> random.Random:
-    """The generator of one student's question."""
-    return random.Random(int.from_bytes(hashlib.sha256(f"{salt}|{student}|{question}".encode()).digest()))
+    """The generator of one student's question; b01 and B01 are one student."""
+    return random.Random(int.from_bytes(hashlib.sha256(f"{salt}|{student.casefold()}|{question}".encode()).digest()))
 
 
 def pick(rng: random.Random, items: Sequence[Item]) -> Item:

@@ -42,7 +42,7 @@ questions:
      key: {lowest: lime.score}, margin: 0.02, feedback: {}}
   - {<<: *one, id: some, kind: many, options: {each: pictures.names, english: "{n} {label}", chinese: "{n}"},
      key: {above: lime.score, than: 0.6}, margin: 0.02, feedback: {}}
-  - {<<: *one, id: number, kind: number, options: [], key: {value: lime.gap, within: 0.1}, feedback: {}}
+  - {<<: *one, id: how-many, kind: number, options: [], key: {value: lime.gap, within: 0.1}, feedback: {}}
   - {<<: *one, id: none, kind: number, options: [], key: {value: lime.nothing, within: 0.1}, feedback: {}}
 """
 VALUES = {
@@ -59,7 +59,7 @@ def found(tmp_path):
     bank = load_bank(tmp_path / "bank.yaml")
     named = tuple(replace(one, text=Text(f"{HARD} {one.id}?", HARD)) for one in bank.questions)
     asked, left_out = asked_of_all(replace(bank, questions=named), [Facts("cnn", "scenes", "abc", VALUES)])
-    assert [one.question.id for one in asked] == ["one", "many", "order", "close", "some", "number"]
+    assert [one.question.id for one in asked] == ["one", "many", "order", "close", "some", "how-many"]
     assert len(left_out) == 1 and left_out[0].startswith("none: ")
     return asked
 
@@ -98,7 +98,7 @@ def _plain(text: str) -> str:
 def test_gift(found, tmp_path):
     assert export("gift", found, tmp_path / "quiz.gift.txt") == []
     read = _read_gift((tmp_path / "quiz.gift.txt").read_text(encoding="utf-8"))
-    assert list(read) == ["one", "many", "order", "close", "some", "number"]
+    assert list(read) == ["one", "many", "order", "close", "some", "how-many"]
     assert all(one["text"].startswith(f"{HARD} {name}? (cnn_06_lime) {HARD}") for name, one in read.items())
     assert all(one["general"] == HARD for one in read.values())
     assert read["one"]["answers"] == [
@@ -112,7 +112,7 @@ def test_gift(found, tmp_path):
     assert [mark for mark, *_ in read["close"]["answers"]] == ["~", "~", "=", "="]
     assert read["close"]["answers"][3][2] == f"3 {SOUP} 3"
     assert [share for _, share, *_ in read["some"]["answers"]] == ["100", "0", "-100", "-100"]
-    assert read["number"]["number"] == [0, 0.2]
+    assert read["how-many"]["number"] == [0, 0.2]
 
 
 def test_qti(found, tmp_path):
@@ -122,7 +122,7 @@ def test_qti(found, tmp_path):
         tree = ElementTree.fromstring(archive.read(name))
     spaces = {"q": tree.tag[1:].split("}")[0]}
     read = {item.get("title"): item for item in tree.iterfind(".//q:item", spaces)}
-    assert list(read) == ["one", "many", "order", "close", "some", "number"]
+    assert list(read) == ["one", "many", "order", "close", "some", "how-many"]
 
     def kind(name):
         return read[name].find(".//q:fieldentry", spaces).text
@@ -146,7 +146,7 @@ def test_qti(found, tmp_path):
 
     assert [labels[one] for one in right("one")] == [f"{HARD} 對"]
     assert right("order") == ["cab"] and right("close") == ["c", "d"] and right("some") == ["a", "ab"]
-    limits = [read["number"].find(f".//q:{one}", spaces).text for one in ("vargte", "varlte")]
+    limits = [read["how-many"].find(f".//q:{one}", spaces).text for one in ("vargte", "varlte")]
     assert [float(limit) for limit in limits] == [-0.0001, 0.2]  # Canvas takes no 0
 
 

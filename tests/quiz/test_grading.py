@@ -43,6 +43,30 @@ def test_what_the_notebook_writes_is_graded_without_a_note(tmp_path):
     assert others[0] == "answers-cnn-b01.json" and "the .json file that quiz.hand_in wrote is wanted" in others[1]
 
 
+def test_answers_to_what_reads_otherwise_now_are_told(tmp_path):
+    session = Session(copy.deepcopy(FACTS), BANK, student="b01", folder=tmp_path)
+    for question, given in (("lime-1", "a"), ("lime-2", 3)):
+        session.answer(session.ask(question), given)
+    session.record("lime", FACTS.values["lime"] | {"score": [0.1, 0.6, 0.41, 0.4]})  # the run changes
+    path, _ = session.hand_in("Ada", "b01")
+    note = "cnn: answered on another run, or as the bank was then, and not looked at again: lime-2"
+    assert grade(path, BANK).students[0].notes[-1] == note
+    session.check(session.ask("lime-2"))
+    path, _ = session.hand_in("Ada", "b01")
+    assert not [said for said in grade(path, BANK).students[0].notes if "looked at again" in said]
+    texts = {q.id: replace(q.text, english=q.text.english + "!") for q in BANK.questions}
+    other = replace(BANK, questions=tuple(replace(q, text=texts[q.id]) for q in BANK.questions))
+    assert grade(path, other).students[0].notes[-1].endswith(": lime-1, lime-2")
+
+
+def test_who_hands_in_under_many_names_does_not_fill_the_notes_of_all(tmp_path):
+    for at in range(40):
+        put(tmp_path, f"{at}.json", hand_in(name=f"name {at:02}"))
+    for student in grade(tmp_path, BANK).students:
+        (said,) = [note for note in student.notes if "stands in" in note]
+        assert said.endswith(" and 29 more as well") and said.count("name ") == 10
+
+
 @pytest.mark.parametrize(
     ("answers", "points"),
     [

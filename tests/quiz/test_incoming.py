@@ -214,6 +214,17 @@ def test_a_course_of_many_is_read_and_one_without_end_is_not(tmp_path, monkeypat
     monkeypatch.setattr(incoming, "MAX_COURSE", 10 * len(_json()))
     got = collect(tmp_path / "a.zip")
     assert len(got.found) == 10 and "from a.zip/S10 on, not read" in _lines(got)["a.zip"]
+    (tmp_path / "b.zip").write_bytes(_zip({"hw9.json": _json()}))  # beside it in a folder, perhaps another student's
+    assert [one.where for one in collect(tmp_path).found][10:] == ["b.zip/hw9.json"]
+
+
+def test_a_list_of_files_beside_the_students_folders_does_not_make_them_one_student(tmp_path, monkeypatch):
+    monkeypatch.setattr(incoming, "MAX_MEMBERS", 20)
+    members = {"index.html": b"<ul>", "sub/Ada_1/hw9.json": _json()} | {f"sub/Eve_2/{n}.png": b"" for n in range(21)}
+    (tmp_path / "a.zip").write_bytes(_zip({**members, "sub/Finn_3/hw9.json": _json()}))
+    got = collect(tmp_path / "a.zip")
+    assert [one.where for one in got.found] == ["a.zip/sub/Ada_1/hw9.json", "a.zip/sub/Finn_3/hw9.json"]
+    assert _lines(got)["a.zip/sub/Eve_2"].startswith("21 files")
 
 
 def test_what_a_student_packs_into_many_archives_counts_together(tmp_path, monkeypatch):
@@ -292,13 +303,26 @@ def test_damaged_archives_are_one_line_each(tmp_path):
     at = spoilt.index(b"quiz.json") + len("quiz.json")
     spoilt[at + 15] ^= 255
     spoilt[at + 16] ^= 255
-    for name, content in {**broken, "method": method, "lzma": spoilt}.items():
+    nameless = _zip({"Q": _json()}).replace(b"Q", b"\0")
+    far = bytearray(_zip({"Q": _json()}))  # its file begins at byte 2 ** 63, as zip64 tells
+    at = far.index(b"PK\1\2")
+    struct.pack_into("<HHI", far, at + 30, 12, 0, 0)
+    struct.pack_into("<I", far, at + 42, 2**32 - 1)
+    far[at + 47 : at + 47] = struct.pack("<HHQ", 1, 8, 2**63)
+    struct.pack_into("<I", far, far.index(b"PK\5\6") + 12, 47 + 12)
+    broken |= {"nameless": nameless, "far": far, "method": method, "lzma": spoilt}
+    for name, content in broken.items():
         (tmp_path / f"{name}.zip").write_bytes(content)
     (tmp_path / "quiz.json").write_bytes(_json())
     got = collect(tmp_path)
     assert len(got.found) == 1
-    assert sorted(where.split(".")[0] for where in _lines(got)) == sorted([*broken, "lzma", "method"])
+    assert sorted(where.split(".")[0] for where in _lines(got)) == sorted(broken)
     assert "Bad CRC" in _lines(got)["spoilt.zip/quiz.json"]
+    for name, content in broken.items():  # inside the platform's archive
+        (tmp_path / "class").write_bytes(_zip({f"Eve/{name}.zip": bytes(content), "Finn/hw9.json": _json()}))
+        (tmp_path / "class").rename(tmp_path / "class.zip")
+        got = collect(tmp_path / "class.zip")
+        assert len(got.found) == 1 and len(got.problems) == 1, name
 
 
 def test_clean():

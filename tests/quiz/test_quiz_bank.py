@@ -139,3 +139,6 @@ def test_a_folder_is_a_bank_and_no_name_is_there_twice(tmp_path, monkeypatch):
     (tmp_path / "more.yaml").write_text((tmp_path / "own.yaml").read_text(encoding="utf-8"), encoding="utf-8")
     with pytest.raises(ValueError, match="q-0, id: another question has it"):
         load_bank()
+    (tmp_path / "more.yaml").write_text(other.replace("q-0", "points"), encoding="utf-8")
+    with pytest.raises(ValueError, match="points, id: a column of the grades has that name"):
+        load_bank()

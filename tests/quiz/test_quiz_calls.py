@@ -3,6 +3,7 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from example_run import LIME, NAMES
@@ -23,6 +24,10 @@ def begun(quiz, capsys):
     notebook.fact("lime", LIME)
     assert capsys.readouterr().out == ""
     return quiz
+
+
+def handin_of(quiz, number="b01") -> Path:
+    return quiz.runs_folder() / f"hw9-cnn-{number}.json"
 
 
 def lines(capsys) -> list[str]:
@@ -268,6 +273,53 @@ def test_in_a_computer_room_everybody_has_their_own_answers(begun, capsys, tmp_p
     assert begun._current.kept.answers == {"lime-2": ("2",)}
     begun.begin("cnn", "demo", WEIGHTS, student="b11")  # a number that was mistyped
     assert begun._current.kept.answers == {"lime-2": ("2",)}
+
+
+def test_two_kernels_of_a_part_write_nothing_of_each_other_over(begun, capsys, monkeypatch):
+    begun.answer("lime-1", "a")
+    here = begun._current
+    monkeypatch.setattr(begun, "_current", None)
+    begun.begin("cnn", "demo", WEIGHTS)  # a second copy of the notebook
+    there = begun._current
+    for session, name, given in ((here, "lime-2", "2"), (there, "lime-3", "0.5"), (here, "lime-1", "")):
+        assert session.answer(session.ask(name), given) == ""
+    monkeypatch.setattr(begun, "_current", there)
+    begun.hand_in("Ada", "b01")
+    assert set(json.loads(handin_of(begun).read_text(encoding="utf-8"))["answers"]) == {"lime-2", "lime-3"}
+
+
+def test_answers_that_cannot_be_read_for_a_moment_are_not_written_over(begun, capsys, monkeypatch):
+    begun.answer("lime-1", "a")
+    monkeypatch.setattr(begun, "_current", None)
+    read = Path.read_text
+
+    def not_connected(path, *given, **named):
+        if path.name.startswith("answers"):
+            raise OSError(107, "not connected")
+        return read(path, *given, **named)
+
+    with monkeypatch.context() as away:  # a mounted disk
+        away.setattr(Path, "read_text", not_connected)
+        begun.begin("cnn", "demo", WEIGHTS)
+        assert "without earlier answers" in lines(capsys)[-1]
+        begun.answer("lime-2", 2)
+        assert lines(capsys)[-1].startswith("The quiz goes on but keeps no files: not connected")
+    begun.answer("lime-3", 0.5)
+    assert set(begun._current.kept.answers) == {"lime-1", "lime-2", "lime-3"}
+    monkeypatch.setattr(begun, "_current", None)
+    begun.begin("cnn", "demo", WEIGHTS)
+    assert set(begun._current.kept.answers) == {"lime-1", "lime-2", "lime-3"}
+
+
+def test_capitals_make_no_other_student(begun, capsys, monkeypatch):
+    questions = {}
+    for student in ("b02", "B02"):
+        begun.begin("cnn", "demo", WEIGHTS, student=student)
+        questions[student] = [one.text.english for one in begun._current.section("")]
+        begun.answer("lime-1", "a")
+        monkeypatch.setattr(begun, "_current", None)
+    assert questions["b02"] == questions["B02"]
+    assert [path.name for path in (begun.runs_folder()).glob("answers-cnn-*")] == ["answers-cnn-b02.json"]
 
 
 def test_stored_notebooks_depend_on_nobody(begun, capsys, monkeypatch):

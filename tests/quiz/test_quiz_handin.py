@@ -25,7 +25,7 @@ def test_a_file_holds_what_was_handed_in(tmp_path, made):
     assert not found.notes and replace(found.handin, answers=answers(found.handin.answers)) == made
     assert set(json.loads(path.read_text(encoding="utf-8"))) == {
         "format", "name", "number", "part", "salt", "student", "answers", "facts", "digest", "hashes", "versions",
-        "time", "nonce",
+        "time", "nonce", "stamps",
     }  # fmt: skip
 
 
