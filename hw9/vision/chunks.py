@@ -59,6 +59,12 @@ def memory_of(device: torch.device) -> Memory | None:
     return CudaMemory(device) if device.type == "cuda" else None
 
 
+def at_first(height: int, width: int, most: int = FORWARD) -> int:
+    """How many pictures to take at a time before anything is measured: of more than 128 x 128 px fewer, as a processor
+    that runs out of memory kills the program instead of saying so."""
+    return max(1, min(most, most * 128**2 // (height * width)))
+
+
 def in_chunks(
     work: Callable[[int, int], T],
     count: int,

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from hw9.vision.ascent import climbable
-from hw9.vision.chunks import in_chunks, memory_of
+from hw9.vision.chunks import at_first, in_chunks, memory_of
 from hw9.vision.gradients import differentiable
 from hw9.vision.inference import check_images, device_of, gradient
 from hw9.vision.layers import finite, up_to
@@ -57,8 +57,9 @@ def top_crops_many(
         return best.values.cpu(), torch.stack(rows, 2).cpu()
 
     with differentiable(model, exact=False) as model, up_to(model, layer, channels) as run:
-        with torch.inference_mode():
-            parts = in_chunks(work, len(images), chunk, memory=memory_of(device))
+        with torch.no_grad():
+            begin = at_first(*images.shape[2:])
+            parts = in_chunks(work, len(images), chunk, begin=begin, memory=memory_of(device))
         field, centre = _receptive_field(model, run, images.shape[2:])
     values, places = (torch.cat(part) for part in zip(*parts, strict=True))  # (N, K), (N, K, 2)
     height, width = images.shape[2:]

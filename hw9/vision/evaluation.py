@@ -109,7 +109,8 @@ def strongest_filter(
     """Where the filter of `layer` that each picture's class uses most responds: maps (N, H, W) in [0, 1].
 
     "Uses most": the sum over places of activation times the gradient of the class score with respect to it is largest
-    (that is the weight of the channel's map in Grad-CAM, Selvaraju et al. 2017, section 3, place by place).
+    (place by place, as in HiResCAM, Draelos & Carin 2020; Grad-CAM, Selvaraju et al. 2017, section 3, takes one mean
+    gradient for a channel).
     """
     caught = []
 
@@ -152,7 +153,8 @@ def _rising(values: np.ndarray) -> Tensor:
     """
     kinds = ((1.0, 0), (0.01, (0, 1)), (0.02, (1, 0)))  # weight; which derivative of the blurred map
     blurred = [
-        w * gaussian_filter(values, min(values.shape) / 8, kind, mode="nearest", truncate=8) for w, kind in kinds
+        w * gaussian_filter(values, [side / 8 for side in values.shape], kind, mode="nearest", truncate=8)
+        for w, kind in kinds
     ]
     return torch.from_numpy(np.lexsort((sum(blurred).ravel(), values.ravel())))
 

@@ -64,9 +64,11 @@ def lime(names: Sequence[str], pictures, explanations: Sequence[Explanation]) ->
     return figure
 
 
-def signed(names: Sequence[str], content: dict[str, tuple], meaning: Sequence[str], *, title: str = "") -> Figure:
-    """`figures.rows` in one line, some maps in the colours SIGNED; `meaning`: what blue and what orange speak for."""
-    figure = rows(names, content, title=title, across=len(names))
+def signed(
+    names: Sequence[str], content: dict[str, tuple], meaning: Sequence[str], *, title: str = "", across: int = 0
+) -> Figure:
+    """`figures.rows` (0: all in one line), some maps in the colours SIGNED; `meaning`: what blue, what orange says."""
+    figure = rows(names, content, title=title, across=across or len(names))
     _legend(figure, (FOR, AGAINST), meaning)
     return figure
 

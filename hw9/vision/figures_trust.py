@@ -14,6 +14,7 @@ from scipy.stats import rankdata
 from hw9.vision.figures import _draw, _name, _off, _title
 
 WIDTH = 9.4  # inches, as in the other figures
+BECOMES = {"mean": "the mean colour", "blur": "a blurred copy", "black": "black"}
 COLOURS = ("tab:blue", "tab:orange", "0.35")  # of the baselines mean, blur and black
 GREY = "0.5"
 NO_METHOD = ("(control)", "(upper limit)")
@@ -36,16 +37,18 @@ def srg(
     left.plot(share, high, color="tab:blue", ls="--", label="least important first")
     left.plot(share, low, color="tab:blue", label="most important first")
     left.set(xlabel="share of pixels removed", ylabel="probability of the class", ylim=(0, 1))
-    left.set_title(f"{example}, replaced by {baselines[0]}")
+    left.set_title(f"{example}; removed pixels become: {BECOMES.get(baselines[0], baselines[0])}", fontsize=9)
     left.xaxis.set_major_formatter("{x:.0%}")
     left.legend(frameon=False, fontsize=7.5, loc="upper right")
     for number, baseline in enumerate(baselines):
         values = [scores[name][baseline] for name in scores]
         place = np.arange(len(scores)) + 0.24 * (number - (len(baselines) - 1) / 2)
-        _bars(right, values, place, COLOURS[number % len(COLOURS)], f"replaced by {baseline}")
+        _bars(right, values, place, COLOURS[number % len(COLOURS)], BECOMES.get(baseline, baseline))
     _rows(right, list(scores))
     right.set_xlabel("SRG: area between the curves (1: best, 0: chance)")
-    figure.legend(*right.get_legend_handles_labels(), loc="outside lower right", ncol=3, frameon=False, fontsize=8)
+    handles, labels = right.get_legend_handles_labels()
+    labels[0] = f"removed pixels become: {labels[0]}"
+    figure.legend(handles, labels, loc="outside lower right", ncol=3, frameon=False, fontsize=8)
     figure.suptitle(title, fontsize=11)
     return figure
 

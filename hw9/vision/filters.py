@@ -8,10 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from hw9.vision.ascent import Course, Paper, climbable
-from hw9.vision.chunks import in_chunks, memory_of
+from hw9.vision.chunks import at_first, in_chunks, memory_of
 from hw9.vision.gradients import differentiable
 from hw9.vision.inference import check_images, device_of, gradient, no_gradient, unwrapped
 from hw9.vision.layers import finite, up_to
+from hw9.vision.precision import held
 
 AT_A_TIME = 16  # pictures that climb together, before anything is measured
 
@@ -26,11 +27,11 @@ def activations(model: nn.Module, images: Tensor, layer: int | str, *, chunk: in
     device = device_of(model)
 
     def work(start: int, stop: int) -> Tensor:
-        return finite(run(images[start:stop].to(device))).cpu()
+        return finite(run(images[start:stop].to(device, held(images.dtype, device)))).cpu()
 
-    with differentiable(model, exact=False) as model, torch.inference_mode(), up_to(model, layer) as run:
-        maps = in_chunks(work, len(images), chunk, memory=memory_of(device))
-    return torch.cat(maps)  # here, where it becomes a tensor that takes part in gradients
+    begin = at_first(*images.shape[2:])
+    with differentiable(model, exact=False) as model, torch.no_grad(), up_to(model, layer) as run:
+        return torch.cat(in_chunks(work, len(images), chunk, begin=begin, memory=memory_of(device)))
 
 
 def visualize(
@@ -109,7 +110,8 @@ def visualize_many(
         climbable(model, leaky=recipe == "paper"),
         up_to(model, layer, channels) as run,
     ):
-        return torch.cat(in_chunks(work, len(channels), chunk, begin=AT_A_TIME, memory=memory_of(device)))
+        begin = at_first(*size, AT_A_TIME)
+        return torch.cat(in_chunks(work, len(channels), chunk, begin=begin, memory=memory_of(device)))
 
 
 def visualize_steps(

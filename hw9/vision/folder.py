@@ -43,7 +43,7 @@ def _smoothgrad(model: nn.Module, images: Tensor, targets: Tensor) -> Found:
 
 def _integrated_gradients(model: nn.Module, images: Tensor, targets: Tensor) -> Found:
     maps = attribution.integrated_gradients(model, images, targets, settle=False)  # settled, the gap would tell nothing
-    return attribution.heatmap(maps), attribution.completeness_gap(model, images, targets, maps).numpy()
+    return attribution.heatmap_of(maps.sum(1).abs()), attribution.completeness_gap(model, images, targets, maps).numpy()
 
 
 def _lime(model: nn.Module, images: Tensor, targets: Tensor) -> Found:

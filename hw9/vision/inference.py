@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.swa_utils import AveragedModel
 
-from hw9.vision.chunks import in_chunks, memory_of, out_of_memory
+from hw9.vision.chunks import at_first, in_chunks, memory_of, out_of_memory
 from hw9.vision.precision import held, tensor_cores
 
 SHELLS = (nn.DataParallel, nn.parallel.DistributedDataParallel, AveragedModel)  # what they hold is `.module`
@@ -224,7 +224,8 @@ def predict(model: nn.Module, images: Tensor, *, chunk: int | None = None) -> Te
     def work(start: int, stop: int) -> Tensor:
         return check_scores(model(images[start:stop].to(device, held(images.dtype, device))))
 
-    with frozen(model) as model, torch.inference_mode():
-        device = device_of(model)
-        logits = check_logits(torch.cat(in_chunks(work, len(images), chunk, memory=memory_of(device))))
+    # Not inference_mode: what a model keeps of it (positions, a grid) could take part in no gradient later.
+    with frozen(model) as model, torch.no_grad():
+        device, begin = device_of(model), at_first(*images.shape[2:])
+        logits = check_logits(torch.cat(in_chunks(work, len(images), chunk, begin=begin, memory=memory_of(device))))
         return probabilities(logits).cpu()

@@ -46,7 +46,8 @@ class Explanation:
     """What LIME found for one picture; `weights[segments]` paints the weights on the picture.
 
     `segments` (H, W) int64 numbers the superpixels; `weights` (K,) float64 is, for each, the change of the target's
-    probability (course: logit) when it is shown instead of hidden (0 where the regression dropped it); `score` is the
+    probability (course: logit) when it is shown instead of hidden (0 where the regression dropped it; the course counts
+    from 1, so its weights are (K + 1,), and the first belongs to no pixel); `score` is the
     weighted R^2 of the local surrogate; `intercept` + sum of the weights = `local_prediction`, beside the model's own
     `prediction`; `dtype` is the precision of the forward passes; `image_explanation` is the lime package's object.
     """
@@ -129,7 +130,7 @@ def explain(
         raise ValueError(f"samples={samples} does not do: take 10 or more")
     how = RECIPES[recipe]
     image = _one_picture(image)
-    with frozen(model) as model, torch.inference_mode():
+    with frozen(model) as model, torch.no_grad():
         logits = check_logits(model(image[None].to(device_of(model))))  # (1, classes)
     target = logits.argmax() if target is None else target
     target = int(check_targets(torch.as_tensor(target).reshape(-1), 1, logits.shape[1]))
@@ -141,7 +142,7 @@ def explain(
         warnings.warn(f"{few}: take at least twice as many samples as superpixels", RuntimeWarning, stacklevel=2)
     random = seed if isinstance(seed, np.random.RandomState) else np.random.RandomState(how.seed + seed)
     explainer = TensorExplainer(model, target, how.paired, dtype, random)
-    with frozen(model) as model, torch.inference_mode():
+    with frozen(model) as model, torch.no_grad():
         found = explainer.explain_instance(
             np.ascontiguousarray(image.permute(1, 2, 0).cpu()),
             lambda logits: probabilities(logits) if how.probabilities else logits,
@@ -193,7 +194,7 @@ def explain_each(
 def _empty(image: Tensor, target: int, recipe: str) -> Explanation:
     segments = np.zeros(tuple(image.shape[1:]), np.int64)
     unknown = dict.fromkeys(("score", "intercept", "local_prediction", "prediction"), math.nan)
-    nothing = ImageExplanation(image.permute(1, 2, 0).cpu().numpy(), segments)
+    nothing = ImageExplanation(_one_picture(image).permute(1, 2, 0).cpu().numpy(), segments)
     return Explanation(
         segments, np.zeros(1), target, **unknown, dtype=torch.float32, recipe=recipe, image_explanation=nothing
     )

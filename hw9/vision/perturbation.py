@@ -7,7 +7,7 @@ import torch
 from lime.lime_image import LimeImageExplainer
 from torch import Tensor, nn
 
-from hw9.vision.chunks import in_chunks, memory_of
+from hw9.vision.chunks import at_first, in_chunks, memory_of
 from hw9.vision.inference import check_logits, check_scores, device_of, fastest_layout
 from hw9.vision.precision import fast_dtype
 from hw9.vision.superpixels import NothingToHide
@@ -53,7 +53,8 @@ class TensorExplainer(LimeImageExplainer):
                     logits = self.model(pictures)
                 return check_scores(logits).float()  # (n, C)
 
-            logits = check_logits(torch.cat(in_chunks(work, count, batch_size, memory=memory_of(device))))
+            begin = at_first(*labels.shape)
+            logits = check_logits(torch.cat(in_chunks(work, count, batch_size, begin=begin, memory=memory_of(device))))
             return classifier_fn(logits).cpu()  # the first wait for the device
 
         layout = fastest_layout(self.model, shown.permute(2, 0, 1)[None])

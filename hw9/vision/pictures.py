@@ -124,7 +124,7 @@ def attempt(path: Path, size: int | None) -> np.ndarray | str:
     except UnidentifiedImageError:
         if path.stat().st_size == 0:
             return "an empty file"
-        if path.suffix.lower() in (".heic", ".heif"):
+        if path.suffix.lower() in (".heic", ".heif") or _is_heic(path):
             return "a HEIC photograph; save it as JPEG"
         return "not a picture"
     except MemoryError:
@@ -134,6 +134,12 @@ def attempt(path: Path, size: int | None) -> np.ndarray | str:
         if "truncated" in text.lower() or isinstance(error, EOFError):
             return "truncated; the end of the file is missing"
         return text if isinstance(error, _TooLarge) else f"cannot be decoded ({type(error).__name__}: {text})"
+
+
+def _is_heic(path: Path) -> bool:
+    """By its first bytes, as a phone's photograph sent on may be called .jpg."""
+    with path.open("rb") as opened:
+        return opened.read(12)[4:] in {b"ftyp" + brand for brand in (b"heic", b"heix", b"hevc", b"mif1", b"msf1")}
 
 
 class _TooLarge(ValueError):

@@ -33,15 +33,17 @@ def convolutions(*, exact: bool) -> Iterator[None]:
     # torch 2.9 and later set precision by operator, and refuse to read the older flag where a caller has done so.
     new = hasattr(cudnn, "conv")
     owner, name, full = (cudnn.conv, "fp32_precision", "ieee") if new else (cudnn, "allow_tf32", False)
-    before = cudnn.deterministic, cudnn.benchmark, getattr(owner, name)
+    before = cudnn.deterministic, cudnn.benchmark
+    exactly = getattr(owner, name) if exact else None
     try:
         cudnn.deterministic, cudnn.benchmark = True, False
         if exact:
             setattr(owner, name, full)
         yield
     finally:
-        cudnn.deterministic, cudnn.benchmark = before[:2]
-        setattr(owner, name, before[2])
+        cudnn.deterministic, cudnn.benchmark = before
+        if exact:
+            setattr(owner, name, exactly)
 
 
 def tensor_cores(device: torch.device) -> bool:

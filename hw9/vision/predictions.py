@@ -7,7 +7,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
-from hw9.vision.chunks import in_chunks, memory_of, moved
+from hw9.vision.chunks import at_first, in_chunks, memory_of, moved
 from hw9.vision.inference import check_images, check_logits, check_scores, device_of, frozen, probabilities
 
 
@@ -71,8 +71,9 @@ def evaluate(model: nn.Module, pictures: np.ndarray, labels: np.ndarray) -> Eval
         taken = torch.from_numpy(np.ascontiguousarray(pictures[start:stop]))
         return check_scores(model(moved(taken, device).float() / 255))
 
-    with frozen(model) as model, torch.inference_mode():
-        logits = check_logits(torch.cat(in_chunks(work, len(labels), None, memory=memory_of(device))))
+    begin = at_first(*pictures.shape[2:])
+    with frozen(model) as model, torch.no_grad():
+        logits = check_logits(torch.cat(in_chunks(work, len(labels), None, begin=begin, memory=memory_of(device))))
     found = probabilities(logits).cpu().numpy()  # (N, K)
     classes = found.shape[1]
     if labels.min() < 0 or labels.max() >= classes:

@@ -75,7 +75,7 @@ def train(
 
     Raises ValueError for data or a model that does not fit and FloatingPointError when the loss is no longer finite.
     """
-    labels, checkpoint = np.asarray(labels), Path(checkpoint)
+    labels, checkpoint = np.asarray(labels), Path(checkpoint).expanduser()
     _check_data(model, pictures, labels, *validation)
     labels = labels.astype(np.int64)
     device, fixed = device_of(model), list(fixed)

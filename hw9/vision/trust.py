@@ -113,12 +113,13 @@ def alike(maps: Tensor, others: Tensor) -> np.ndarray:
 
 
 def hits(maps: Tensor, masks: Tensor) -> np.ndarray:
-    """Whether each map's highest pixel lies in its mask, or at most two pixels beside it, (N,) bool.
+    """Whether each map's highest pixel lies in its mask, or at most two pixels beside it, (N,): 1 or 0.
 
-    Chance is the mean of `widened(masks)`.
+    Of several equally high pixels (LIME paints whole patches) it is the share. Chance is the mean of `widened(masks)`.
     """
     maps, masks = _pair(maps, masks)
-    return widened(masks).reshape(len(maps), -1)[np.arange(len(maps)), maps.reshape(len(maps), -1).argmax(1)]
+    highest = maps == maps.max((1, 2), keepdims=True)
+    return (highest & widened(masks)).sum((1, 2)) / highest.sum((1, 2))
 
 
 def widened(masks: Tensor) -> np.ndarray:
@@ -156,7 +157,8 @@ def score_falls(model: nn.Module, images: Tensor, targets: Tensor, without: Sequ
     if len(counts) != len(images):
         raise ValueError(f"there are {len(images)} scenes and {len(counts)} sets of scenes without an object")
     with differentiable(model) as model:
-        pictures, labels = on_device(model, torch.cat([images, *without]), _repeated(targets, counts))
+        pictures = torch.cat([images, *(part.to(images) for part in without)])
+        pictures, labels = on_device(model, pictures, _repeated(targets, counts))
         found = scores(model, pictures, None)
         check_targets(labels, len(labels), found.shape[1])
         own = found.gather(1, labels[:, None])[:, 0].cpu().numpy()

@@ -122,6 +122,27 @@ def test_a_forward_without_gradients_is_one_line_where_gradients_are_needed(guar
         torch.testing.assert_close(METHODS[name](model, pictures(), LAYER), wanted[name], rtol=1e-3, atol=1e-5)
 
 
+def test_what_predict_leaves_takes_part_in_gradients():
+    """The answer itself, and what a model keeps of its first pass (positions, a grid)."""
+
+    class Keeps(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.network, self.grid = net(), None
+
+        def forward(self, images):
+            if self.grid is None:
+                self.grid = torch.ones_like(images[:1])
+            return self.network(images * self.grid)
+
+    model = Keeps()
+    said = predict(model, pictures())
+    said[0, 0] = 0
+    weight = torch.ones(said.shape[1], requires_grad=True)
+    (said * weight).sum().backward()
+    assert attribution.saliency(model, pictures(), TARGETS).any() and weight.grad is not None
+
+
 def test_a_model_that_rounds_its_input_has_a_gradient_of_nothing_and_that_is_said():
     model = Named(before=lambda images: (255 * images).round() / 255)
     with pytest.warns(RuntimeWarning, match="exactly 0 at every pixel"):

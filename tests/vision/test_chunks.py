@@ -8,6 +8,7 @@ from torch import nn
 
 from hw9.vision import chunks, gradients, perturbation, precision
 from hw9.vision.attribution import integrated_gradients, saliency, smoothgrad
+from hw9.vision.inference import predict
 from hw9.vision.lime import explain
 
 GIB = 2**30
@@ -121,6 +122,17 @@ def test_lime_waits_for_the_device_as_often_for_many_chunks_as_for_few(pretend):
             explain(network().to("meta"), torch.rand(3, 32, 32), samples=100, chunk=chunk)
         waits.append(device.waits)
     assert waits[0] == waits[1] and waits[0].total() > 2, waits
+
+
+@pytest.mark.parametrize(("side", "wanted"), [(96, 64), (128, 64), (256, 16), (1024, 1), (5000, 1)])
+def test_without_gradients_large_pictures_go_in_small_chunks(side, wanted):
+    """A processor asks nobody for memory, and one that is full kills the program."""
+    assert chunks.at_first(side, side) == wanted
+    seen, model = [], nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 4))
+    model.register_forward_hook(lambda module, inputs, output: seen.append(len(inputs[0])))
+    if side < 1000:
+        predict(model, torch.rand(70, 3, side, side))
+        assert max(seen) == wanted and sum(seen) == 70
 
 
 # ---- exactness

@@ -535,6 +535,9 @@ def test_a_blank_picture_is_named_and_left_out_and_the_others_are_explained():
     with pytest.warns(RuntimeWarning, match=r"leaves out white.png"):
         (empty,) = explain_each(net, blank[None], names=["white.png"], samples=130, recipe="course")
     assert empty.target == int(net.eval()(blank[None]).argmax()) and not segment_map(empty).any()
+    for other in (blank.bfloat16(), blank.clone().requires_grad_()):
+        with pytest.warns(RuntimeWarning, match="leaves out picture 0"):
+            assert np.isnan(explain_each(net, other[None], torch.tensor([0]), samples=130)[0].score)
     with pytest.raises(ValueError, match="NaN"):  # no fault of a picture's
         explain_each(damaged(), images, samples=130)
 

@@ -235,6 +235,7 @@ def broken_files(folder):
     (folder / "text.jpg").write_text("not a picture at all")
     (folder / "empty.jpg").touch()
     (folder / "phone.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
+    (folder / "sent on.jpg").write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
     (folder / "program.jpg").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n")
     return {
         "cut.jpg": "truncated",
@@ -243,6 +244,7 @@ def broken_files(folder):
         "text.jpg": "not a picture",
         "empty.jpg": "an empty file",
         "phone.heic": "save it as JPEG",
+        "sent on.jpg": "save it as JPEG",
         "program.jpg": "not a picture",
     }
 

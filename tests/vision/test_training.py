@@ -87,14 +87,16 @@ def test_an_interrupted_run_gives_what_an_uninterrupted_one_gives(data, tmp_path
     assert without_time[0] == without_time[1]
 
 
-def test_two_runs_are_equal_and_the_global_random_state_is_left_alone(data, tmp_path):
+def test_two_runs_are_equal_and_the_global_random_state_is_left_alone(data, tmp_path, monkeypatch):
     first, _ = run(data, tmp_path / "a.safetensors", epochs=2)
     torch.manual_seed(5)
     state = torch.random.get_rng_state()
     train(tiny(), *data, data, checkpoint=tmp_path / "c.safetensors", epochs=1, batch=16, mix=0)
     torch.manual_seed(5)
     assert torch.equal(torch.random.get_rng_state(), state)
-    second, _ = run(data, tmp_path / "b.safetensors", epochs=2)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    second, _ = run(data, "~/b.safetensors", epochs=2)
+    assert (tmp_path / "b.safetensors").is_file()
     assert all(torch.equal(v, second.state_dict()[k]) for k, v in first.state_dict().items())
 
 

@@ -72,6 +72,18 @@ def test_the_oracle_has_the_best_srg_its_reverse_the_negative_and_chance_none(pl
     torch.testing.assert_close(found["gradient x input"], found["oracle"], rtol=0, atol=0.08)
 
 
+def test_the_reverse_has_the_negative_srg_where_a_picture_is_ten_times_as_wide_as_high():
+    class Sum(nn.Module):
+        def forward(self, images):
+            score = (images * torch.linspace(0, 1, 240)).mean((1, 2, 3))
+            return torch.stack([score, -score], 1)
+
+    maps = torch.zeros(1, 24, 240)
+    maps[0, 12, 5] = 1
+    image, target = draw(1, 3, 24, 240, seed=0).float(), torch.tensor([0])
+    assert torch.equal(trust.srg(Sum(), image, target, -maps), -trust.srg(Sum(), image, target, maps))
+
+
 def test_srg_is_the_area_between_the_curves(planted):
     model, images, targets, _ = planted
     maps = draw(6, 16, 16, seed=5)
@@ -241,6 +253,11 @@ def test_hits_and_rank_accuracy_by_hand():
     maps[1:] = 0
     maps[1, :4, :4] = 1  # 4 of 16 equal ones are inside
     np.testing.assert_allclose(trust.rank_accuracy(maps, masks), [0.75, 0.25, 4 / 64])
+    flat = torch.zeros(3, 8, 8)
+    flat[0, :, 3], flat[1, 2:4, 2:4], flat[2, :, 0] = 1, 1, 1  # equally high pixels count in part
+    wanted = [6 / 8, 1, 6 / 8]
+    for turned in ((), (1,), (2,), (1, 2)):
+        np.testing.assert_allclose(trust.hits(flat.flip(turned), masks.flip(turned)), wanted)
     with pytest.raises(ValueError, match="must both be"):
         trust.hits(maps, masks[:2])
     with pytest.raises(ValueError, match="mask is empty"):
