@@ -185,7 +185,13 @@ class Bert:
         start, end = scores.masked_fill(~inside[..., None], -torch.inf).unbind(-1)  # (W, T) each
         row, first, last = best_span(start, end, longest, self.length_penalty)
         begin, finish = int(windows["offset_mapping"][row, first, 0]), int(windows["offset_mapping"][row, last, 1])
-        score = start[row, first] - start.logsumexp((0, 1)) + end[row, last] - end.logsumexp((0, 1))
+        # A token where windows overlap stands there once, with the higher of its scores.
+        copies = windows["offset_mapping"][inside].unique(dim=0, return_inverse=True)[1]
+        all_of = [torch.full((int(copies.max()) + 1,), -torch.inf) for _ in (start, end)]
+        alone = [
+            one.scatter_reduce(0, copies, of[inside], "amax") for one, of in zip(all_of, (start, end), strict=True)
+        ]
+        score = start[row, first] - alone[0].logsumexp(0) + end[row, last] - alone[1].logsumexp(0)
         return Answer(context[begin:finish], begin, finish, float(score.exp()))
 
     def encode(self, text: str, pair: str | None = None) -> dict:

@@ -93,9 +93,11 @@ def integrated_gradients(bert: Bert, text: str, positions: Places, word: str, *,
             start = table(ids.masked_fill(emptied, bert.tokenizer.mask_token_id).to(bert.device))
         total = torch.zeros_like(end)
         for node, weight in zip((nodes + 0.5).to(end).split(16), weights.to(end).split(16), strict=True):
-            path = (start + node[:, None, None] * (end - start)).requires_grad_()  # (S, T, D)
-            score = _log_probability(bert, reading, path, place, token)
-            total += (weight[:, None, None] * torch.autograd.grad(score.sum(), path)[0]).sum(0)
+            with torch.enable_grad():
+                path = (start + node[:, None, None] * (end - start)).requires_grad_()  # (S, T, D)
+                score = _log_probability(bert, reading, path, place, token)
+                gradients = torch.autograd.grad(score.sum(), path)[0]
+            total += (weight[:, None, None] * gradients).sum(0)
         with torch.no_grad():
             high, low = _log_probability(bert, reading, torch.stack([end, start]), place, token).tolist()
         shares, change = shares + (total * (end - start)).sum(-1).cpu().double(), change + high - low

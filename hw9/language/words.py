@@ -135,7 +135,9 @@ def snippet(text: str, word: str, around: int = 6) -> str:
 def _joined(left: str, right: str) -> bool:
     """Whether two neighbours ("" at either end of a text) belong to one word of letters."""
     return bool(left and right) and all(
-        c.isalnum() and not unicodedata.name(c, "").startswith(UNSPACED) for c in (left, right)
+        # Vowel signs, and accents stored apart, are marks.
+        (c.isalnum() or unicodedata.category(c)[0] == "M") and not unicodedata.name(c, "").startswith(UNSPACED)
+        for c in (left, right)
     )
 
 

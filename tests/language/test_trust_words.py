@@ -106,6 +106,8 @@ def test_gradients_of_embeddings_are_captums_and_complete(tiny):
     empty = masked_probability(tiny, TEXT, 2, "cat", also=[k for k in range(1, 13) if k != 2])
     assert float(found.tokens.sum()) == pytest.approx(np.log(whole / empty), rel=0.02)
     assert found.gap < 0.02
+    with torch.no_grad():
+        assert torch.equal(trust.integrated_gradients(tiny, TEXT, 2, "cat", steps=32).tokens, found.tokens)
     with pytest.raises(ValueError, match="steps must be"):
         trust.integrated_gradients(tiny, TEXT, 2, "cat", steps=0)
     with pytest.raises(ValueError, match="no mask head"):

@@ -77,6 +77,15 @@ def test_units_are_written_words(tiny):
     assert [4, 5] in units(reading, together=[4, 5]) and [4] not in units(reading, together=[4, 5])
 
 
+def test_vowel_signs_and_accents_stored_apart_belong_to_their_word(tiny):
+    text = "मुझे किताबें पसंद हैं"
+    assert spans(text, "किताब") == [] and spans(text, "किताबें") == [(5, 12)]
+    assert spans("une e\u0301te", "te") == spans("une \u00e9te", "te") == []
+    reading = tiny.read("the cat sat on")
+    offsets = [(0, 0), (0, 2), (2, 4), (4, 6), (7, 9), (0, 0)]
+    assert units(replace(reading, text="हिन्दी है", offsets=offsets)) == [[0], [1, 2, 3], [4], [5]]
+
+
 def test_tokens_are_spelled_as_words():
     for tokens, word in ((["天", "氣"], "天氣"), (["un", "##known"], "unknown"), (["new", "york"], "new york"),
                          (["c", "a", "t"], "cat"), (["don", "'", "t"], "don't"), (["##ing"], "##ing")):  # fmt: skip

@@ -11,7 +11,7 @@ from typing import Literal
 
 from hw9.language.bert import Bert, Reading
 from hw9.language.explorer.corpus import read_corpus
-from hw9.language.explorer.index import Index
+from hw9.language.explorer.index import Index, fingerprint
 from hw9.language.explorer.page import render
 from hw9.language.explorer.payload import Payload, build
 from hw9.language.explorer.results import corpus_facts, store_searches
@@ -62,11 +62,20 @@ def explorer(
             raise ValueError("a reading holds its pair already: give no second text")
         reading = reading_or_text
         # What the page shows of masks is read again, from the text.
-        if bert.encode(reading.text, reading.pair)["ids"] != reading.ids.tolist():
+        same = bert.encode(reading.text, reading.pair)["ids"] == reading.ids.tolist()
+        again = bert.read(reading.text, reading.pair).hidden_states if same else reading.hidden_states[:0]
+        same = again.shape == reading.hidden_states.shape and again.allclose(reading.hidden_states, atol=1e-3)
+        if not same:
             raise ValueError("the reading is masked, or another model's: give the text, and masked=[...] beside it")
+        if not reading.attentions.shape[-1]:
+            raise ValueError("this reading has no attentions: use read, or read_many(..., attentions=True)")
     else:
         reading = bert.read(reading_or_text, pair)
-    view = View(layer, heads, top, hide_special, renormalise, query, key, pin, side, masked, labels, theme)
+    if corpus is not None and corpus.bert is not bert and fingerprint(corpus.bert) != fingerprint(bert):
+        raise ValueError(f"the corpus was read by {corpus.bert.name}, and vectors of two models cannot be compared: "
+                         "make it with index(...) of the model that is shown")  # fmt: skip
+    heads = None if heads is None else list(heads)
+    view = View(layer, heads, top, hide_special, renormalise, query, key, pin, side, list(masked), labels, theme)
     view.check(bert, reading)
     for positions in combinations:
         check_masks(reading, positions)

@@ -17,7 +17,7 @@ from hw9.language.bert import Bert
 from hw9.language.explorer.corpus import Corpus, read_corpus
 from hw9.notebook import ROOT
 
-CHUNK = 128  # sentences read at a time
+CHUNK, CHUNK_BYTES = 128, 2**30  # sentences read at a time, fewer where their attentions would take more than this
 # Held while a corpus's files are written and while the explorer searches: its questions come in threads of their own.
 BUILDING = threading.RLock()
 
@@ -51,7 +51,7 @@ def index(
     left out, and a warning names it; raises FileNotFoundError or ValueError where there is none to search in.
     """
     corpus = _readable(bert, read_corpus(file))
-    name = hashlib.sha256(json.dumps([_fingerprint(bert), corpus.texts]).encode()).hexdigest()[:16]
+    name = hashlib.sha256(json.dumps([fingerprint(bert), corpus.texts]).encode()).hexdigest()[:16]
     place = _writable(Path(folder)) / f"corpus-{name}"
     with BUILDING:
         if not (place / "facts.npz").exists():
@@ -93,15 +93,19 @@ def _build(bert: Bert, corpus: Corpus, place: Path, progress: Callable[[int, int
     place.mkdir(parents=True, exist_ok=True)
     order = sorted(range(len(corpus.texts)), key=lambda k: len(corpus.texts[k]))
     found = {}
-    for start in range(0, len(order), CHUNK):
+    start = 0
+    while start < len(order):
         rows = order[start : start + CHUNK]
+        while len(rows) > 1 and _attention_bytes(bert, [corpus.texts[k] for k in rows]) > CHUNK_BYTES:
+            rows = rows[: len(rows) // 2]
         readings = bert.read_many([corpus.texts[k] for k in rows], attentions=True)
         for row, one in zip(rows, readings, strict=True):
             weights = one.attentions.mean(1).masked_fill(torch.tensor(one.special), -1)  # (L, T, T)
             best = weights.argmax(-1).numpy()  # (L, T)
             found[row] = (one.hidden_states.half().numpy(), best, one.offsets, one.special)
+        start += len(rows)
         if progress:
-            progress(min(start + CHUNK, len(order)), len(order))
+            progress(start, len(order))
     states, attended, offsets, special = zip(*(found[k] for k in range(len(order))), strict=True)
     starts = np.cumsum([0, *map(len, special)])
     shape = (bert.layers + 1, int(starts[-1]), bert.width)
@@ -124,7 +128,13 @@ def _build(bert: Bert, corpus: Corpus, place: Path, progress: Callable[[int, int
         )
 
 
-def _fingerprint(bert: Bert) -> list:
+def _attention_bytes(bert: Bert, texts: list[str]) -> int:
+    """What the attentions of these texts take, a token counted for each character."""
+    longest = min(bert.limit, max(map(len, texts)) + 2)
+    return 4 * len(texts) * bert.layers * bert.heads * longest**2
+
+
+def fingerprint(bert: Bert) -> list:
     """What tells one model from another: name, sizes, sums over its weights (rounded: threads change the rest), and how
     it cuts text (padding and truncation aside, which every call sets)."""
     weights = [part.cpu() for part in bert.model.state_dict().values() if part.is_floating_point()]

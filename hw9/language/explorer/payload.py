@@ -58,7 +58,7 @@ def build(bert: Bert, reading: Reading, masks: Sequence[Sequence[int]]) -> Paylo
         }
     )
     variants = [variant(bert, reading, masked) for masked in masks]  # (codes, guesses) each
-    changes = [masked.astype(int) - codes for masked, _ in variants]
+    changes = [masked.astype(np.int16) - codes for masked, _ in variants]
     step = next((step for step in STEPS if not changes or _size(changes, step) <= BUDGET), STEPS[-1])
     add(payload, (), codes.tobytes(), 0, guesses(bert, reading), words)
     for masked, change, (_, found) in zip(masks, changes, variants, strict=True):

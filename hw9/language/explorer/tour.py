@@ -6,7 +6,7 @@ numbers, so the tour fits any text and any BERT.
 
 import torch
 
-from hw9.language.attention import fill, head_patterns, is_mark, words_for
+from hw9.language.attention import head_patterns, is_mark, words_for
 from hw9.language.bert import Bert, Reading
 from hw9.language.explorer.payload import GUESSES
 from hw9.language.explorer.view import View
@@ -82,7 +82,9 @@ def _masks(bert: Bert, reading: Reading, wanted: int | None) -> tuple[int, int |
         return word, None
     ids = reading.ids.repeat(len(others), 1)  # (B, T)
     ids[:, word] = ids[range(len(others)), others] = bert.tokenizer.mask_token_id
-    left = fill(bert, reading, ids, word, reading.tokens[word])  # (B,)
+    segments = torch.tensor(reading.segments).expand(ids.shape)
+    # By its number: a token that the model does not know has no word to ask for.
+    left = words_for(bert, bert.last_hidden(ids, segments)[:, word])[:, reading.ids[word]]  # (B,)
     ranked = [others[k] for k in left.argsort().tolist()]
     for also in ranked:
         both = bert.read(reading.text, reading.pair, masked=[word, also])

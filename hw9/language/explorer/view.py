@@ -50,6 +50,8 @@ class View:
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} is one of {', '.join(allowed)}, not {getattr(self, name)!r}")
+        if reading.pair is None and (self.query, self.key) != ("all", "all"):
+            raise ValueError("query and key choose one text of a pair, and there is one text: leave them out")
 
 
 def check_masks(reading: Reading, masked: Sequence[int]) -> None:

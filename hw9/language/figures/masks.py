@@ -16,7 +16,7 @@ from hw9.language.words import spelled
 def predictions(columns: dict[str, Sequence[tuple[str, float]]], *, expected: str = "", title: str = "") -> Figure:
     """Likeliest words for a mask and their probabilities, side by side by name; the `expected` word in orange."""
     rows = max(map(len, columns.values()))
-    height = 0.26 * rows + 1.0
+    height = 0.26 * rows + (1.2 if expected else 1.0)
     figure, axes = plt.subplots(1, len(columns), figsize=(WIDTH, height), squeeze=False, layout="constrained")
     highest = max(p for column in columns.values() for _, p in column)
     for ax, (name, column) in zip(axes[0], columns.items(), strict=True):
@@ -28,7 +28,7 @@ def predictions(columns: dict[str, Sequence[tuple[str, float]]], *, expected: st
         ax.set(xlim=(0, 1.22 * highest), ylim=(rows - 0.5, -0.5), title=name)
         ax.xaxis.set_major_formatter(PercentFormatter(1))
         ax.xaxis.set_major_locator(plt.MaxNLocator(4))
-    figure.suptitle(title, fontsize=11)
+    figure.suptitle(f"{title}\n(orange: the word that was hidden)" if expected else title, fontsize=11)
     return figure
 
 
@@ -63,7 +63,7 @@ def masked_as_well(
     )
     ax.set(
         ylim=(0, 1.15 * np.nanmax(values)),
-        xlabel="masked as well (orange: the lowest)",
+        xlabel="masked as well (orange: the lowest; no bar: not masked in its turn)",
         ylabel=f"probability of “{token}”",
     )
     ax.set_title(title, loc="left")

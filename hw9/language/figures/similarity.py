@@ -108,7 +108,7 @@ def curves(found: Curves, *, title: str = "") -> Figure:
     corrected.plot(layers, np.asarray(found.within) - floor, "o-", color=COLOURS[0], ms=4, label="same sense")
     corrected.plot(layers, np.asarray(found.between) - floor, "s-", color=COLOURS[1], ms=4, label="different senses")
     taken = f"minus that of random pairs ({floor.min():.2f} to {floor.max():.2f}, by layer)"
-    corrected.set(ylabel="cosine (axis not from 0)", title=f"Cosine similarity, {taken}")
+    corrected.set(ylabel="cosine − random pairs\n(axis not from 0)", title=f"Cosine similarity, {taken}")
     gap.plot(layers, np.asarray(found.gap), "^-", color=COLOURS[3], ms=4, label="same − different")
     gap.axhline(0, color="black", lw=0.8)
     gap.set(ylabel="difference", title="The gap between these two curves")

@@ -24,7 +24,8 @@ def answers(
     units: Sequence[Sequence[int]] | None = None,
     title: str = "",
 ) -> Figure:
-    """A row of cells for each answer (T,), from its least word (white) to its most (dark); what is no word is grey.
+    """A row of cells for each answer (T,), from its lowest word (white) to its highest (dark), − in cells below 0; what
+    is no word is grey.
 
     `units` says which tokens make up each word (see `words.units`); None: each token is one.
     """
@@ -33,6 +34,7 @@ def answers(
     table = np.array([np.asarray(row, dtype=float) for row in rows.values()])
     words = np.isfinite(table).all(0)
     low, high = table[:, words].min(1, keepdims=True), table[:, words].max(1, keepdims=True)
+    below = table < 0
     table = np.where(words, (table - low) / np.where(high > low, high - low, 1), np.nan)
     figure, ax = plt.subplots(figsize=(WIDTH, 0.3 * len(rows) + 1.3), layout="constrained")
     cells(ax, table, cmap="Blues", vmin=0, vmax=1)
@@ -44,7 +46,11 @@ def answers(
         named = sorted((unit for unit in units if words[unit[0]]), key=lambda unit: -values[unit[0]])
         for unit in named[:2]:
             outline(ax, row, unit[0], width=len(unit))
-    said = "each row: white least, dark most; red frames: the two words named first; grey: not compared"
+        for unit in (unit for unit in named if below[row, unit[0]]):
+            ax.text(unit[0] + (len(unit) - 1) / 2, row, "−", ha="center", va="center", fontsize=9)
+    said = (
+        "each row: white lowest (−: below 0), dark highest; red frames: the two words named first; grey: not compared"
+    )
     ax.set_title(said, fontsize=8.5)
     figure.suptitle(title, fontsize=11)
     return figure

@@ -270,6 +270,39 @@ def test_the_line_of_code_and_the_link_bring_the_view_back(tiny, visit):
     assert ask(page, "state") == state
 
 
+def test_a_link_brings_its_view_back_on_a_page_that_was_saved_with_another(tiny, visit):
+    text, pair = "the dog ate the apple", "the apple was red"
+    start = explorer(tiny, text, pair, heads=[3], top=50, hide_special=True, pin=4, side="right", masked=[2], query="a")
+    link = "#layer=1"  # what a page of the defaults copies
+    page = visit(explorer(tiny, text, pair), link)
+    wanted = ask(page, "state")
+    page = visit(start, link)
+    assert ask(page, "state") == wanted
+    page = visit(start)
+    assert ask(page, "state.top") == 50
+
+
+def test_what_the_keyboard_has_done_in_the_panel_leaves_it_there(tiny, reading, visit):
+    page = visit(explorer(tiny, reading, pin=4))
+    focus = "document.activeElement.textContent"
+    page.get_by_role("button", name="Mask", exact=True).focus()
+    page.keyboard.press("Enter")
+    until(page, lambda: ask(page, "state.masked") == [4])
+    assert page.evaluate(focus) == "Unmask"
+    page.keyboard.press("Enter")
+    until(page, lambda: ask(page, "state.masked") == [])
+    assert page.evaluate(focus) == "Mask"
+    token(page, "left", 4).focus()
+    page.keyboard.press("Control+m")
+    page.keyboard.press("Alt+ArrowDown")
+    assert ask(page, "state.masked") == [] and token(page, "left", 4).evaluate("e => e === document.activeElement")
+
+
+def test_a_hidden_token_is_said_to_be_hidden(tiny, reading, visit):
+    page = visit(explorer(tiny, reading, pin=0, hide_special=True))
+    assert page.locator(".status").first.inner_text().startswith("[CLS] is hidden by the settings above")
+
+
 def test_a_thumbnail_opens_its_head_and_they_stand_in_the_order_of_what_they_do(tiny, reading, visit):
     page = visit(explorer(tiny, reading))
     page.locator(".tile").nth(6).click()

@@ -1,11 +1,13 @@
 import base64
 import contextvars
+import copy
 import io
 import re
 import threading
 import time
 import types
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -173,3 +175,24 @@ def test_live_needs_a_kernel_unless_it_is_asked_for(tiny, monkeypatch):
     assert "text/html" in shown._repr_mimebundle_()
     monkeypatch.setattr(IPython, "get_ipython", lambda: types.SimpleNamespace(kernel=object()))
     assert "application/vnd.jupyter.widget-view+json" in shown._repr_mimebundle_()
+
+
+def test_what_another_model_has_read_is_one_line(tiny, corpus):
+    """Of one width the vectors could be compared, and their neighbours would mean nothing."""
+    other = replace(tiny, model=copy.deepcopy(tiny.model))
+    for parameter in other.model.parameters():
+        parameter.data.mul_(1.01)
+    with pytest.raises(ValueError, match="vectors of two models cannot be compared"):
+        explorer(other, "the apple", corpus=corpus)
+    assert explorer(replace(tiny), "the apple", corpus=corpus).corpus is corpus
+    with pytest.raises(ValueError, match="another model's"):
+        explorer(other, tiny.read("the apple"))
+    with pytest.raises(ValueError, match="this reading has no attentions"):
+        explorer(tiny, tiny.read_many(["the apple"])[0])
+
+
+def test_heads_and_masks_may_be_a_range(tiny):
+    shown = explorer(tiny, "the dog ate", heads=range(1, 3), masked=range(1, 2))
+    assert (shown.payload(singles=False).meta["start"]["heads"], shown.view.masked) == ([1, 2], [1]) and shown.html
+    with pytest.raises(ValueError, match="query and key choose one text of a pair"):
+        explorer(tiny, "the dog ate", query="b")

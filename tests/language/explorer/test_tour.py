@@ -75,3 +75,12 @@ def test_a_page_has_the_card_about_the_corpus_and_the_masks_only_where_it_carrie
         assert ("corpus" in [card["name"] for card in meta["tour"]]) == there
         carried = [variant["masked"] for variant in meta["variants"]]
         assert all(card["view"].get("masked", []) in carried for card in meta["tour"])
+
+
+def test_a_token_that_the_model_does_not_know_can_be_pinned_and_masked(tiny):
+    for text, view in (("the dog 😀 ate the apple", {"pin": 3}), ("the dog 😀 ate", {"masked": [3]}), ("😀 😀", {})):
+        reading = tiny.read(text)
+        assert any(reading.unknown)
+        cards = tour(tiny, reading, View(**view))
+        assert {"mask", "masks"} <= {card["name"] for card in cards}
+        assert explorer(tiny, text, **view).html

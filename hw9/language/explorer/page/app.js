@@ -66,6 +66,7 @@ export async function mount(root, meta, asked, backend) {
   /** @type {import("./attention.js").Focus | null} */
   let hover = null;
   let message = "";
+  let note = ""; // what setting masks has to say, until the next change
   const plain = await backend.variant([]);
   if (!plain) throw new Error("the page carries no attention");
   /** @type {import("./codec.js").Variant} */
@@ -181,7 +182,7 @@ export async function mount(root, meta, asked, backend) {
     );
     // The mask's width is kept free from the start, so that masking moves nothing.
     const sizer = make("div", { class: "sizer", "aria-hidden": true, text: meta.maskToken });
-    const element = make("div", { class: `tokens ${side}`, onmouseleave: () => setHover(null) }, [...buttons, sizer]);
+    const element = make("div", { class: `tokens ${side}`, role: "group", onmouseleave: () => setHover(null) }, [...buttons, sizer]);
     return { element, buttons };
   }
 
@@ -206,6 +207,7 @@ export async function mount(root, meta, asked, backend) {
 
   /** @param {KeyboardEvent} event @param {"left" | "right"} side @param {number} at */
   function tokenKey(event, side, at) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return; // the browser's own
     const go = { ArrowDown: [side, at + 1], ArrowUp: [side, at - 1], ArrowLeft: ["left", at], ArrowRight: ["right", at], Home: [side, 0], End: [side, size - 1] }[event.key];
     if (go) {
       event.preventDefault();
@@ -229,7 +231,12 @@ export async function mount(root, meta, asked, backend) {
   /** @param {string} text */
   function tell(text) {
     message = text;
-    status.textContent = text || statusLine();
+    sayStatus();
+  }
+
+  function sayStatus() {
+    status.textContent = message || note || statusLine();
+    status.classList.toggle("whole", !message && Boolean(note));
   }
 
   /** @param {"left" | "right"} side @param {number} at */
@@ -260,17 +267,17 @@ export async function mount(root, meta, asked, backend) {
   async function setMasks(/** @type {number[]} */ masked, /** @type {number | undefined} */ latest) {
     const turn = ++loading;
     requested = masked;
-    let note = "";
+    let said = "";
     let found = null;
     try {
       found = await backend.variant(masked);
       if (!found && latest !== undefined && masked.includes(latest) && masked.length > 1) {
         found = await backend.variant([latest]);
-        if (found) note = say(state.language, "masksCarried", { wanted: masked.join(" + "), now: latest });
+        if (found) said = say(state.language, "masksCarried", { wanted: masked.join(" + "), now: latest });
       }
-      if (!found) note = say(state.language, "masksNotCarried", { wanted: masked.join(" + ") });
+      if (!found) said = say(state.language, "masksNotCarried", { wanted: masked.join(" + ") });
     } catch (error) {
-      note = reason(error);
+      said = reason(error);
     }
     if (turn !== loading) return;
     if (found) {
@@ -278,14 +285,14 @@ export async function mount(root, meta, asked, backend) {
       grid.paint(variant.codes, colours);
     }
     requested = state.masked = [...variant.masked];
-    message = note;
+    note = said;
   }
 
   /** Change the state and draw. @param {Record<string, any>} changes @param {number} [latest] the token just masked */
   async function update(changes, latest) {
     const { masked, ...rest } = changes;
     Object.assign(state, rest);
-    message = "";
+    message = note = "";
     code.hidden = true; // it tells of the view before
     if (masked && maskKey(masked) !== maskKey(variant.masked)) await setMasks(masked, latest);
     else if (masked) {
@@ -306,6 +313,8 @@ export async function mount(root, meta, asked, backend) {
     tour.label(language);
     grid.label(state);
     corpus.label(state);
+    columns.left.element.setAttribute("aria-label", say(language, "from"));
+    columns.right.element.setAttribute("aria-label", say(language, "to"));
     heading.gives.textContent = say(language, "looks");
     heading.from.textContent = say(language, "from");
     heading.to.textContent = say(language, "to");
@@ -331,6 +340,9 @@ export async function mount(root, meta, asked, backend) {
       return say(state.language, "pair", { from: meta.tokens[from], to: meta.tokens[to], value });
     }
     const focus = drawn.focus;
+    if (focus && !(focus.side === "left" ? drawn.links.rows : drawn.links.columns)[focus.at]) {
+      return say(state.language, "hiddenToken", { token: meta.tokens[focus.at] });
+    }
     if (focus && !drawn.visible.includes(1)) {
       return say(state.language, "weak", { token: meta.tokens[focus.at], top: state.top });
     }
@@ -363,7 +375,7 @@ export async function mount(root, meta, asked, backend) {
     tabs.forEach((tab, i) => tab.setAttribute("aria-selected", String((i ? "corpus" : "grid") === state.tab)));
     views.grid.hidden = state.tab !== "grid";
     views.corpus.hidden = state.tab !== "corpus";
-    status.textContent = message || statusLine();
+    sayStatus();
   }
 
   /** @param {import("./attention.js").Links} all @param {Uint8Array} visible @param {import("./attention.js").Focus | null} focus */

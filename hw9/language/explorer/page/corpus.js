@@ -1,6 +1,6 @@
 // Corpus search: the nearest tokens in context, what they attend to, and histograms over them.
 
-import { make } from "./dom.js";
+import { make, rebuild } from "./dom.js";
 import { PARTS, say } from "./strings.js";
 
 /**
@@ -132,7 +132,7 @@ export function makeCorpus(meta, act) {
         });
         return make(
           "button",
-          { class: `stack${l === layer ? " now" : ""}`, type: "button", title: say(language, "layerTile", { layer: l + 1 }), onclick: () => act.layer(l) },
+          { class: `stack${l === layer ? " now" : ""}`, type: "button", "data-act": `layer ${l}`, title: say(language, "layerTile", { layer: l + 1 }), onclick: () => act.layer(l) },
           [make("span", { class: "column" }, parts), make("small", { text: l + 1 })],
         );
       });
@@ -147,7 +147,7 @@ export function makeCorpus(meta, act) {
         " ",
         make("mark", { class: "sees", text: say(language, "attendedWord") }),
       ]);
-      body.replaceChildren(
+      rebuild(body, [
         make("div", { class: "list" }, [legend, list]),
         make("div", { class: "charts" }, [
           make("figure", { class: "histogram layers" }, [
@@ -159,7 +159,7 @@ export function makeCorpus(meta, act) {
           histogram(language, say(language, "posAttended"), partRows(language, countParts(found, hits, "sees"))),
           histogram(language, say(language, "offset"), offsets),
         ]),
-      );
+      ]);
     },
   };
 }

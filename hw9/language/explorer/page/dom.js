@@ -16,6 +16,19 @@ export function make(tag, attributes = {}, children = []) {
   return element;
 }
 
+/**
+ * Replace what is in `element`. A control that had the keyboard keeps it, known by its `data-act`, or gives it to the first.
+ * @param {HTMLElement} element @param {Node[]} children
+ */
+export function rebuild(element, children) {
+  const active = /** @type {Document} */ (element.getRootNode()).activeElement;
+  const held = active instanceof HTMLElement && element.contains(active) ? active.dataset.act : undefined;
+  element.replaceChildren(...children);
+  if (held === undefined) return;
+  const controls = /** @type {HTMLElement[]} */ ([...element.querySelectorAll("[data-act]")]);
+  (controls.find((one) => one.dataset.act === held) || controls[0])?.focus();
+}
+
 /** A canvas of `width` x `height` CSS pixels, sharp on this screen, cleared. @param {HTMLCanvasElement} canvas */
 export function sharp(canvas, width, height) {
   const ratio = window.devicePixelRatio || 1;

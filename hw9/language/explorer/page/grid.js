@@ -25,7 +25,7 @@ export function makeGrid(meta, open, sorted) {
   const select = make("select", { onchange: () => sorted(select.value) });
   const hint = make("span", { class: "hint" });
   const label = make("span");
-  const tiles = make("div", { class: "tiles", role: "list" });
+  const tiles = make("div", { class: "tiles", role: "group" });
   const element = make("div", { class: "grid" }, [
     make("div", { class: "bar" }, [make("label", { class: "field" }, [label, select]), hint]),
     tiles,
@@ -34,7 +34,7 @@ export function makeGrid(meta, open, sorted) {
     Array.from({ length: meta.heads }, (_, h) => {
       const canvas = make("canvas", { width: meta.tokens.length, height: meta.tokens.length });
       const caption = make("span", { class: "caption" });
-      const button = make("button", { class: "tile", type: "button", role: "listitem", onclick: () => open(l, h) }, [
+      const button = make("button", { class: "tile", type: "button", onclick: () => open(l, h) }, [
         canvas,
         caption,
       ]);
@@ -47,7 +47,6 @@ export function makeGrid(meta, open, sorted) {
     /** @param {{language: "en" | "zh", sort: string, layer: number, heads: boolean[]}} state */
     label(state) {
       label.textContent = say(state.language, "sort");
-      hint.textContent = say(state.language, "gridHint");
       const sorts = ["layer", ...Object.keys(meta.patterns)];
       select.replaceChildren(
         ...sorts.map((name) => make("option", { value: name, text: say(state.language, `sort_${name}`) })),
@@ -63,10 +62,15 @@ export function makeGrid(meta, open, sorted) {
         }),
       );
     },
-    /** @param {{layer: number, heads: boolean[]}} state */
+    /** @param {{language: "en" | "zh", layer: number, heads: boolean[], masked: number[]}} state */
     mark(state) {
+      hint.textContent = say(state.language, "gridHint") + (state.masked.length ? say(state.language, "gridPlain") : "");
       canvases.forEach((row, l) =>
-        row.forEach(({ button }, h) => button.classList.toggle("open", l === state.layer && state.heads[h])),
+        row.forEach(({ button }, h) => {
+          const open = l === state.layer && state.heads[h];
+          button.classList.toggle("open", open);
+          button.setAttribute("aria-pressed", String(open));
+        }),
       );
     },
     /** @param {Uint8Array} codes @param {Record<string, any>} colours */

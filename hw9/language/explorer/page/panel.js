@@ -1,6 +1,6 @@
 // The panel beside the curves: the token looked at, what the model predicts there, its partners, what is masked.
 
-import { make, percent, weightText } from "./dom.js";
+import { make, percent, rebuild, weightText } from "./dom.js";
 import { say } from "./strings.js";
 
 const ROWS = 5;
@@ -51,6 +51,7 @@ export function makePanel(meta, act) {
           ? null
           : make("button", {
               class: "action",
+              "data-act": "mask",
               type: "button",
               disabled: !maskable,
               text: text(isMasked ? "unmask" : "mask"),
@@ -70,7 +71,7 @@ export function makePanel(meta, act) {
       lists.push(make("h4", { text: text("seenBy") }), bars(rows(gets), "get"));
 
       const chips = masked.map((t) =>
-        make("button", { class: "chip masked", type: "button", onclick: () => act.pin(t) }, [
+        make("button", { class: "chip masked", type: "button", "data-act": `pin ${t}`, onclick: () => act.pin(t) }, [
           name(t),
           ...(guesses ? [make("small", { text: ` → ${guesses[t][0].word}` })] : []),
         ]),
@@ -79,6 +80,7 @@ export function makePanel(meta, act) {
         make("button", {
           class: "chip",
           type: "button",
+          "data-act": `masks ${v.masked}`,
           text: v.masked.map((t) => `${name(t)} ${t}`).join(" + "),
           onclick: () => act.setMasks(v.masked),
         }),
@@ -86,12 +88,12 @@ export function makePanel(meta, act) {
       lists.push(make("h4", { text: text("masks") }));
       lists.push(make("div", { class: "chips" }, chips.length ? chips : [make("span", { class: "hint", text: text("noMasks") })]));
       if (masked.length) {
-        lists.push(make("button", { class: "link", type: "button", text: text("unmaskAll"), onclick: () => act.setMasks([]) }));
+        lists.push(make("button", { class: "link", type: "button", "data-act": "none", text: text("unmaskAll"), onclick: () => act.setMasks([]) }));
       }
       if (more.length && !meta.live) {
         lists.push(make("h4", { text: text("carried") }), make("div", { class: "chips" }, more));
       }
-      element.replaceChildren(head, ...lists);
+      rebuild(element, [head, ...lists]);
     },
   };
 }

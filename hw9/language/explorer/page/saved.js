@@ -11,7 +11,11 @@ export async function openSaved() {
   const blob = fromBase64(text("hw9-blob").trim());
   const plain = await storedVariant(meta, blob, [], null);
   const root = /** @type {HTMLElement} */ (document.getElementById("hw9-root"));
-  await mount(root, meta, { ...meta.start, ...readHash(location.hash) }, {
+  // A link says what differs from the defaults, not from what this page was saved with.
+  const linked = readHash(location.hash);
+  const { labels, theme } = meta.start;
+  const start = Object.keys(linked).length ? { labels, theme, ...linked } : meta.start;
+  await mount(root, meta, start, {
     variant: async (masked) => (masked.length ? storedVariant(meta, blob, masked, plain && plain.codes) : plain),
     search: (query) => {
       const all = !query.heads || query.heads.length === meta.heads;

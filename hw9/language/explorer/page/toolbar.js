@@ -45,6 +45,7 @@ export function makeToolbar(meta, act) {
       ondblclick: () => act.onlyHead(h),
     }),
   );
+  const group = make("div", { class: "segments heads", role: "group" }, heads);
   const every = make("button", { type: "button", class: "link", onclick: () => act.set({ heads: heads.map(() => true) }) });
   const none = make("button", { type: "button", class: "link", onclick: () => act.set({ heads: heads.map(() => false) }) });
   const slider = make("input", {
@@ -88,7 +89,7 @@ export function makeToolbar(meta, act) {
     make("div", { class: "line" }, [labels.layer, layer.element]),
     make("div", { class: "line" }, [
       labels.heads,
-      make("div", { class: "segments heads", role: "group" }, heads),
+      group,
       every,
       none,
       labels.headsHint,
@@ -109,6 +110,8 @@ export function makeToolbar(meta, act) {
     /** @param {"en" | "zh"} language */
     label(language) {
       for (const [name, label] of Object.entries(labels)) label.textContent = say(language, name);
+      layer.element.setAttribute("aria-label", say(language, "layer"));
+      group.setAttribute("aria-label", say(language, "heads"));
       title.textContent = say(language, "title");
       every.textContent = say(language, "all");
       none.textContent = say(language, "none");
@@ -116,6 +119,7 @@ export function makeToolbar(meta, act) {
       buttons.forEach(({ name, button }) => (button.textContent = say(language, name)));
       sides.forEach(({ side, label, group }) => {
         label.textContent = say(language, side);
+        group.element.setAttribute("aria-label", say(language, side));
         ["both", "A", "B"].forEach((name, i) => (group.buttons[i].textContent = i ? name : say(language, name)));
       });
     },
