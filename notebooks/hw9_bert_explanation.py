@@ -194,8 +194,11 @@ quiz.ask("masked")
 #
 # *Clark et al. 2019, "What Does BERT Look At?", section 3.*
 #
+# In the second half of the layers (nearer to the output, the lower half of the figures) `[CLS]` and `[SEP]` may get the same share from every head. That is no mistake: where their vectors have become
+# nearly alike, no head can tell them apart. (A habit of this small model. In BERT-base, layers 6 to 10 look mostly at `[SEP]`, and later heads at full stops and commas, section 3.2 there.)
+#
 # 中文：每個「頭」對每句話算出一張注意力矩陣：橫列＝正在看的字，直欄＝被看的字。有些頭的習慣很簡單：看下一個字、前一個字或 [SEP]。
-# 先看每種習慣最強的一個頭，再看全部。
+# 先看每種習慣最強的一個頭，再看全部。在後半的層（靠近輸出，也就是圖的下半部），[CLS] 與 [SEP] 得到的注意力可能一樣多：兩者的向量幾乎相同時，任何頭都分不出來。
 
 # %%
 many = [read for _, read in lesson.each(reader.read, sentences.READ_CHINESE)]
@@ -204,12 +207,6 @@ strongest = {name: divmod(int(patterns[name].argmax()), reader.heads) for name i
 habits = zip(("previous token", "next token", "[SEP]"), strongest.values())
 three = {f"{habit}: layer {l + 1}, head {h + 1}": first.attentions[l, h] for habit, (l, h) in habits}
 show(attention_figures.matrices(first.tokens, three, title=first.text), "bert_04_three_heads")
-
-# %% [markdown]
-# In the second half of the layers (nearer to the output, the lower half of the figures) `[CLS]` and `[SEP]` may get the same share from every head. That is no mistake: where their vectors have become
-# nearly alike, no head can tell them apart. (A habit of this small model; other BERTs look mostly at `[SEP]` there.)
-#
-# 中文：在後半的層（靠近輸出，也就是圖的下半部），[CLS] 與 [SEP] 得到的注意力可能一樣多：兩者的向量幾乎相同時，任何頭都分不出來。
 
 # %%
 title = "All heads, one sentence (framed: the three above)"
@@ -271,10 +268,10 @@ for _, place in lesson.each(partial(positions, first), ["牠"]):
     show(figure, "bert_08_rollout")
 
 # %% [markdown]
-# **Look and think.** Which word makes up the largest part of 牠 after the last layer? Do the rows on the right differ from each other, and
+# **Look and think.** Which token makes up the largest part of 牠 after the last layer, and is it a word at all? Do the rows on the right differ from each other, and
 # would you take this for what 牠 refers to?
 #
-# 中文：最後一層之後，牠的成分最多來自哪個字？右圖各列彼此有差別嗎？你會把它當作「牠」指的對象嗎？
+# 中文：最後一層之後，牠的成分最多來自哪個 token？它是字嗎？右圖各列彼此有差別嗎？你會把它當作「牠」指的對象嗎？
 #
 # ## 4. Which heads matter?
 #
@@ -406,7 +403,7 @@ asked, readings, parts = [item for item, _ in answers], [a[1] for _, a in answer
 # %% [markdown]
 # ### PCA
 #
-# ◆ right answer, ▲ question, ● context, × `[CLS]` and `[SEP]`; a black ring marks what BERT answered. Each layer's plane is turned
+# ◆ right answer, ▲ question, ● context, × `[CLS]` and `[SEP]` (in the later layers they may lie on one point, see section 3); a black ring marks what BERT answered. Each layer's plane is turned
 # and mirrored to fit that of the layer before, so that the picture does not spin; but every layer has a plane of its own, and a
 # point may also move because another direction is shown. Only the word at the answer's place is a ◆; the same word elsewhere is a ▲ or a ●.
 # Labels name the words of the question (orange) and of the answer (blue). Where a word of the question occurs again in the context,
@@ -418,7 +415,7 @@ asked, readings, parts = [item for item, _ in answers], [a[1] for _, a in answer
 
 # %%
 planes, variance = embeddings.project(readings[0], "pca"), embeddings.explained_variance(readings[0])
-show(plane_figures.grid(planes, readings[0], parts[0], variance=variance, title=asked[0].question), "bert_12_pca")
+show(plane_figures.grid(planes, readings[0], parts[0], variance=variance, title=f"PCA: {asked[0].question}"), "bert_12_pca")
 
 # %%
 stepper(planes, readings[0], parts[0], variance=variance, title=asked[0].question)
@@ -438,9 +435,10 @@ show(plane_figures.plane(plane, readings[k], parts[k], title=title), "bert_13_la
 # %% [markdown]
 # ### t-SNE
 #
-# **t-SNE** keeps near neighbours near, and nothing else.
+# **t-SNE** keeps near neighbours near, and nothing else. Each panel starts from the one before it, so that a word stays where it was
+# unless its neighbours change: staying in place proves nothing either.
 #
-# 中文：t-SNE 只保留「誰和誰靠近」。
+# 中文：t-SNE 只保留「誰和誰靠近」。每一格從前一格的位置開始算，所以留在原地也不代表向量沒變。
 
 # %%
 near = embeddings.project(readings[0], "tsne")
@@ -455,7 +453,7 @@ show(plane_figures.grid(near, readings[0], parts[0], title=f"t-SNE: {asked[0].qu
 # | phase | number | chance |
 # |---|---|---|
 # | 1. equal words together | of the words that occur more than once, how many have a copy of themselves as their nearest word | a few per cent (layer 0 is high by construction: equal words, equal token vectors) |
-# | 2. words of a phrase together | how many words have one of the three words before or after them as their nearest (their copies left out) | a few per cent |
+# | 2. words of a phrase together | how many words have one of the three words before or after them as their nearest (their copies left out) | a few per cent (layer 0 lies well above it already: it knows no context, only tokens and positions; so compare the later layers with layer 0) |
 # | 3. question beside the answer's sentence | take a word of the question, one of the answer's sentence and one of another sentence: how often is the answer's sentence the nearer? (equal words left out) | one half (dotted line) |
 # | 4. answer apart | distance of the right answer from the other words, divided by that of other spans of the same length | 1, just as far (dotted line) |
 #
@@ -464,6 +462,7 @@ show(plane_figures.grid(near, readings[0], parts[0], title=f"t-SNE: {asked[0].qu
 #
 # 中文：四個數字是各階段的簡單替代：(1) 相同的字在一起，(2) 同一片語（前後三個字）在一起，(3) 問題靠近答案所在的句子，(4) 答案遠離其他字。亂猜的水準：(1)(2) 百分之幾，(3) 一半，(4) 1。
 # 細線是單題，粗線是平均；有底色的層，平均最高（第 3、4 格四捨五入到小數第二位，第 1、2 格到整數百分比）；最高也不超過亂猜時，不畫底色。第 0 層的第 1 格一定很高：相同的字，字向量本來就相同。
+# 第 2 格的第 0 層也已經高於亂猜：那裡還沒有上下文，只有字和位置，所以後面的層要和第 0 層比。
 
 # %%
 source(phases.question_match, phases.answer_apart)
@@ -479,7 +478,7 @@ told = lesson.each(partial(ask, english_answerer), questions.questions("en"))
 for item, (said, _, _) in told:
     print(f"{item.question}  BERT: {said.text} ({said.score:.0%})   right: {item.answer}")
 measured = phases.phases([read for _, (_, read, _) in told], [part for _, (_, _, part) in told])
-show(plane_figures.phase_curves(measured, title="The same in English"), "bert_16_phases_english")
+show(plane_figures.phase_curves(measured, title="Four phases of question answering, English"), "bert_16_phases_english")
 
 # %% [markdown]
 # **Look and think.**
@@ -624,6 +623,8 @@ for name, one in lesson.each(parted, sets):
 
 # %%
 banks = sentences.BANK_ENGLISH
+for number, (text, sense) in enumerate(zip(banks.texts, banks.senses), 1):
+    print(f"{number:2d}  {sense:8s} {text}")
 above = max(1, english.layers * 11 // 12)
 both = compare(similarity.token_vectors(english, banks.texts, banks.word, above))
 title, names = f"“bank” at layer {above}: river or money?", [snippet(text, banks.word) for text in banks.texts]
@@ -679,6 +680,8 @@ tested = lesson.each(examined, tested, name=lambda case: case[1].text)
 table = {"truth: hidden one by one": truth} | {name: answer for name, answer in claims.items() if "random" not in name}
 tokens, title = judge.read(case.text).tokens, f"On which word does “{case.word}” rest? {case.text}"
 show(trust_figures.answers(tokens, table, spot, units=others, title=title), "bert_22_which_word")
+summed = trust.integrated_gradients(judge, case.text, spot, case.word)
+print(f"Integrated gradients: the shares add up to {float(summed.tokens.sum()):+.2f}, off by {summed.gap:.1%} of the change of log P.")
 
 # %% [markdown]
 # **Look and think.** Compare the frames of attention (mean) and value zeroing (mean) with those of nearness: where they name
@@ -755,10 +758,12 @@ show(trust_figures.erasure(needed, enough, title=title), "bert_24_erasure")
 # median change of many draws: ups and downs may cancel, so the paper takes distances). If this median is near 0, it made no
 # steady difference to this guess where the head looks. A large change alone does not
 # show that the head was needed: one that rested on `[CLS]` or `[SEP]` now brings in noise. Such a change counts only where zeroing the head hurts as well.
+# Wiegreffe & Pinter object that attention is computed by the rest of the model, so that a shuffled map is one which this model does not make, and
+# that what the test shows depends on what you call an explanation. Both papers test recurrent networks; here other heads may stand in as well.
 # *Jain & Wallace 2019, "Attention is not Explanation"; Wiegreffe & Pinter 2019, "Attention is not not Explanation".*
 #
 # 中文：把某個頭的注意力打亂許多次，取機率變化的中位數（有升有降會互相抵消，所以論文用距離）。若接近 0，表示「它看哪裡」對這次的猜測
-# 沒有穩定的影響；那張注意力圖就不能解釋這次的猜測。變化大也不一定表示它有用：
+# 沒有穩定的影響；那張注意力圖就不能解釋這次的猜測（Wiegreffe 與 Pinter 反駁：注意力是模型其他部分算出來的，打亂的圖不是這個模型會產生的；而且結論取決於「解釋」的定義）。變化大也不一定表示它有用：
 # 原本在 [CLS]、[SEP] 上「休息」的頭，被打亂後反而帶進雜訊；關掉它機率也下降，才算數。
 
 # %%
@@ -767,7 +772,8 @@ changes = trust_heads.head_interventions(judge, case.text, spot, case.word, draw
 title = f"Change of P({case.word}) in percentage points (permuted: median of {draws})\n{case.text}"
 show(trust_figures.interventions(changes, title=title), "bert_25_interventions")
 idle = (changes["permuted"].abs() < 0.025).float().mean()
-print(f"shuffling changes P({case.word}) by less than 2.5 points in {idle:.0%} of the heads")
+print(f"median change of P({case.word}) under shuffling: less than 2.5 points in {idle:.0%} of the heads")
+print("The three heads of section 3:", ", ".join(f"layer {l + 1}, head {h + 1}" for l, h in strongest.values()))
 notebook.fact("used", {"idle": idle})
 
 # %% [markdown]

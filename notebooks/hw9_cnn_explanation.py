@@ -73,7 +73,7 @@ show = partial(notebook.show, folder=food.figures)
 # ## 1. Look at the data
 #
 # Before you explain a network, look at what it learns from. Eleven classes: bread, dairy product, dessert, egg, fried
-# food, meat, noodles/pasta, rice, seafood, soup, vegetable/fruit.
+# food, meat, noodles/pasta, rice, seafood, soup, vegetable/fruit. (As in Food-11, bread includes pizza and burgers.)
 #
 # The embedded pictures are **composed scenes**: photographed food, cut out and laid on a table, in a bowl or on a plate,
 # among things that are not food (keys, toys, cutlery). They have one advantage over plain photographs: we know exactly which pixels
@@ -269,11 +269,13 @@ show(figures_lime.lime(columns, images, as_course), "cnn_08_lime_course")
 #
 # $$M(i, j) = \max_{c \in \{R,G,B\}} \left|\frac{\partial S_y(x)}{\partial x_{c,i,j}}\right|$$
 #
-# $S_y$ is the score (logit) of class $y$, $x$ the picture. Colours of all such maps: black is no influence; red, yellow, white
-# are more and more.
+# $S_y$ is the score (logit) of class $y$, $x$ the picture. Colours of all such maps: black is the least influence in the picture
+# (mostly none); red, yellow, white are more and more. Unless a figure says otherwise, each map has a scale of its own. (Other
+# tools, Captum for one, cut off the strongest one or two per cent before they scale, so that their maps look brighter; here nothing is cut.)
 # *Simonyan, Vedaldi & Zisserman 2014, "Deep Inside Convolutional Networks", section 3.*
 #
-# 中文：顯著圖＝「類別分數」對「每個像素」的微分。亮的像素稍微改變，分數就變很多。黑：沒有影響；紅、黃、白：影響越來越大。
+# 中文：顯著圖＝「類別分數」對「每個像素」的微分。亮的像素稍微改變，分數就變很多。黑：影響最小（多半是沒有）；紅、黃、白：影響越來越大。
+# 除非圖上另有說明，每張圖各用自己的尺度。
 
 # %%
 def slope(x, y):  # (N, 3, H, W): how each picture's own class score changes with its pixels 分數對像素的微分
@@ -415,17 +417,23 @@ bright = visible.follows_brightness(respond[f"layer {early}, filter 0"], images)
 notebook.fact("filters", {"rows": list(respond), "bottom": bottom, "bright": bright})
 
 # %% [markdown]
-# Each row has one scale: yellow where the filter responds most, dark violet where least. A layer's number is its place in
-# `model.features`, from the picture (low) to the answer (high).
+# Each row has one scale, the same in both halves of the figure: yellow where the filter responds most, dark violet where least. A
+# layer's number is its place in `model.features`, from the picture (low) to the answer (high).
 #
+# 中文：每一列一個尺度（上下兩半相同）：黃色反應最大，深紫最小。層的編號是它在 `model.features` 中的位置，由小（靠近圖片）到大（靠近答案）。
+
+# %%
+quiz.ask("activation")
+
+# %% [markdown]
 # ### What does a filter like to see?
 #
 # Read the figure from top to bottom. A filter of an early layer sees a few pixels only and can ask for no more than a colour, an
 # edge or fine stripes (larger blotches there come from the random start, not from the filter); a later one (further down in the figure) sees a larger part of the picture, and can ask for larger patterns, made
-# of several parts. Where two drawings of a row look alike, two filters want nearly the same.
+# of several parts. All drawings of a row begin with the same noise, so equal blotches prove nothing: compare the fine pattern.
 #
 # 中文：由上往下看：前面的層只看得到幾個像素，要的是顏色、邊緣或細條紋（那裡的大斑塊來自隨機的起點，不是濾波器的要求）；後面的層（圖的下方）看得到更大的範圍，要的圖樣可以更大、由更多
-# 部分組成。
+# 部分組成。同一列的圖都從同一張雜訊開始，所以斑塊相同不代表什麼；要比的是細部的紋路。
 
 # %%
 channels = list(range(min(8, *(filters.activations(model, images[:1], n).shape[1] for n in layers))))
@@ -436,14 +444,14 @@ show(figures.filters(likes, channels, title="What activates each filter most, ea
 frames, at = filters.visualize_steps(model, late, 0)
 reached = filters.activations(model, frames, late)[:, 0].clamp(min=0).mean((1, 2)).tolist()  # nearly what is climbed, see T
 table = {"": (frames, None, [f"activation {mean:.2f}" for mean in reached])}
-title = f"Layer {late}, filter 0: the picture while it is being optimised; below: the filter's mean positive activation"
+title = f"Layer {late}, filter 0, from step to step; below: its mean positive activation"
 show(figures.rows([f"step {step}" for step in at], table, title=title, across=len(at)), "cnn_15_filter_strip")
 
 # %% [markdown]
 # ### Is the visualisation right? Compare it with real crops
 #
 # On the left the part of each drawing that activates the filter most; beside it, at the same magnification, the crops of training
-# pictures that activate it most, one of each picture at most. The number is the highest activation in it. (The drawing was made for a
+# pictures that activate it most, one of each picture at most. (The scenes share their things: three crops of the same red car are one example.) The number is the highest activation in it. (The drawing was made for a
 # high *mean*, which the figure before shows, so a crop may beat it at one place.) If both show the same thing, believe it. A drawing that looks like none of the crops tells what the filter *could* react to, not what it
 # is used for.
 #
@@ -508,11 +516,12 @@ quiz.ask("filters")
 # invented. It is exact for the integral; a computer adds up a limited number of steps and misses it by a **gap**.
 # *Sundararajan, Taly & Yan 2017, "Axiomatic Attribution for Deep Networks", section 3.*
 #
-# The map below shows the *size* of each share; whether it speaks for or against the class cannot be seen on it. The sums below
-# the maps are taken with the signs.
+# For each pixel the shares of its three colours are added. The maps in the second row show the *size* of this sum, those in the third its
+# sign: blue speaks for the class, orange against it (the strongest hundredth of the pixels in full colour). Below the maps stands
+# the sum over the whole picture, with the signs.
 #
-# 中文：積分梯度從全黑圖片走到原圖，沿路取平均梯度，再乘上像素的變化量。所有像素的貢獻加起來剛好等於分數差（完備性）。圖只畫貢獻的
-# 大小，看不出支持或反對；圖下的總和則計入正負號。
+# 中文：積分梯度從全黑圖片走到原圖，沿路取平均梯度，再乘上像素的變化量。所有像素的貢獻加起來剛好等於分數差（完備性）。每個像素
+# 三個顏色的貢獻先相加：第二列的圖畫這個和的大小，第三列畫正負（藍色支持該類別，橘色反對）。圖下是整張圖的總和，計入正負號。
 
 # %%
 nodes, weights = ((part / 2).tolist() for part in np.polynomial.legendre.leggauss(64))  # 64 steps, for a way from -1/2 to 1/2
@@ -524,21 +533,25 @@ source(attribution.integrated_gradients, attribution.completeness_gap)
 
 # %%
 integrated = attribution.integrated_gradients(model, images, targets, settle=False)
-maps["integrated gradients"] = attribution.heatmap(integrated)
+of_pixels = integrated.sum(1)  # (N, H, W), with signs
+maps["integrated gradients"] = attribution.heatmap_of(of_pixels.abs())
+full = of_pixels.abs().flatten(1).quantile(0.99, dim=1)[:, None, None]
 gap = attribution.completeness_gap(model, images, targets, integrated)
 sums = [f"sum {total:+.2f}\ngap {g:.2%}" for total, g in zip(integrated.sum((1, 2, 3)), gap)]
-table = {"picture": (images, None), "integrated\ngradients": (maps["integrated gradients"], "hot", sums)}
-show(figures.rows(columns, table, title="Integrated gradients, 64 steps from black"), "cnn_18_integrated_gradients")
+table = {"picture": (images, None), "size": (maps["integrated gradients"], "hot"),
+         "sign": ((0.5 + 0.5 * of_pixels / full).clamp(0, 1).nan_to_num(0.5), figures_lime.SIGNED, sums)}
+title = "Integrated gradients, 64 steps from black"
+show(figures_lime.signed(columns, table, ("for the class", "against it"), title=title, across=5), "cnn_18_integrated_gradients")
 
 # %% [markdown]
 # ### How many steps are enough?
 #
 # The shares of all pixels should add up to the score difference. The **gap** is how far they miss it, divided by the score difference.
-# Use as many steps as bring the gap below your tolerance (the median gap is printed below the figure; the dotted line is 0.1 %). Where black scores nearly as high as the picture
+# Use as many steps as bring the gap below your tolerance (the median gap is printed below the figure; the dotted line is the 5 % of the paper, which found 20 to 300 steps enough for it). Where black scores nearly as high as the picture
 # (a sum near 0 in the figure above), a tiny miss is already a large percentage. Steps are placed and weighted by the rule of
 # Gauss and Legendre, the most exact one for smooth curves. But a network of ReLUs has a kink wherever a unit switches on or off
-# along the way, so some gap stays. A few more steps may even widen it a little, and the gap of your network may
-# stay far above 0.1 % even with 128 steps. The maps of this lesson use 64. The figure shows the gap for five pictures. (`settle=False` leaves the sum as it is; by default the library shares out the rest over the pixels, at
+# along the way, so some gap stays, and a few more steps may even widen it a little. The gap of a single picture (thin lines) may drop
+# far lower by chance, where its miss changes sign. The maps of this lesson use 64 steps. The figure shows the gap for five pictures. (`settle=False` leaves the sum as it is; by default the library shares out the rest over the pixels, at
 # most 1 % of each.)
 #
 # 中文：差距（gap）＝貢獻總和與分數差之間的誤差，再除以分數差。步數要多到差距夠小；圖下印出各步數的差距中位數。
@@ -563,11 +576,12 @@ notebook.fact("steps", {"median": medians, "falls": (medians[0] / medians[-1]).l
 table = {"picture": (images[few], None), "black": (maps["integrated gradients"][few], "hot")}
 for kind in ("white", "blur", "mean"):
     part = attribution.integrated_gradients(model, images[few], targets[few], baseline=kind, settle=False)
-    table[kind] = (attribution.heatmap(part), "hot")
+    table[kind] = (attribution.heatmap_of(part.sum(1).abs()), "hot")
 show(figures.rows([columns[k] for k in few], table, title="Integrated gradients from four baselines"), "cnn_20_baselines")
 
 # %% [markdown]
-# **Look and think.** Which food is fainter with the black baseline than with the white one? Which is fainter with the white one?
+# **Look and think.** Which food is fainter, compared with the rest of its map, with the black baseline than with the white one? Which is
+# fainter with the white one?
 
 # %%
 quiz.ask("gradients")
@@ -592,15 +606,20 @@ overlays = [figures_lime.overlay(x, e) for x, e in zip(images, explained)]
 like = evaluation.rank_correlations({name: maps[name] for name in ("LIME", "saliency")})[:, 0, 1]
 table = {"picture": (images, None), "LIME": (overlays, None, [f"like saliency: {r:.2f}" for r in like])}
 table |= {n: (maps[n], "hot") for n in order[1:]}
-show(figures.side_by_side(columns, table), "cnn_21_side_by_side")
+legend = "LIME: blue speaks for the class, orange against it; other maps: black (least), red, yellow, white"
+show(figures.side_by_side(columns, table, title=legend), "cnn_21_side_by_side")
 notebook.fact("together", {"like": like})
 
 # %%
-together = evaluation.agreement({name: maps[name] for name in order})
-show(figures.agreement(order, together, title=f"Mean rank correlation over {len(images)} pictures"), "cnn_22_agreement")
+compared = {name: maps[name] for name in order} | {"edges (no network)": trust.controls(images)["edges"]}
+together = evaluation.agreement(compared)
+show(figures.agreement(list(compared), together, title=f"Mean rank correlation over {len(images)} pictures"), "cnn_22_agreement")
 
 # %% [markdown]
-# **Look and think.** Which two methods agree most? What do they have in common?
+# The last row is a map that knows nothing of the network: the edges of the picture (Sobel filter). Maps that are bright in the middle
+# and dark at the border agree for that reason alone. **Look and think.** Which two methods agree most? What do they have in common?
+#
+# 中文：最後一列是和網路無關的圖（圖片的邊緣）。中間亮、邊框暗的圖，光憑這一點就會相似。哪兩種方法最一致？它們有什麼共同點？
 
 # %%
 quiz.ask("agreement")
@@ -621,7 +640,7 @@ quiz.ask("agreement")
 # ### Test 1. Remove pixels, from both ends
 #
 # **Idea.** Remove the pixels that a map calls most important, a tenth of the picture at a time: the probability of the class should
-# fall fast. Then remove the *least* important ones first: it should stay high for a long time. The area between the two curves is
+# fall fast. Then remove the *least* important ones first: it should stay high for a long time (it may even rise, if what goes first spoke against the class). The area between the two curves is
 # the **symmetric relevance gain**, from -1 to 1 (AUC: the area under a curve); a random map has 0 on average; a map with its order reversed has exactly the negative value.
 #
 # $$\mathrm{SRG} = \mathrm{AUC}(\text{least important first}) - \mathrm{AUC}(\text{most important first})$$
@@ -641,26 +660,27 @@ source(trust.both_ways, trust.gain)
 # LIME and integrated gradients have a sign: what speaks against the class is least important. The others have none.
 signed = {"LIME": torch.stack([torch.as_tensor(lime_method.segment_map(e)) for e in explained]), "integrated gradients": integrated.sum(1)}
 blind = {f"{name} (control)": m for name, m in trust.controls(images, masks=food.masks).items()}
-judged = {name: (maps | signed)[name] for name in order} | {"|integrated gradients|": maps["integrated gradients"]} | blind
+judged = {name: (maps | signed)[name] for name in order} | {"|integrated gradients|": signed["integrated gradients"].abs()} | blind
 baselines, curves = ("mean", "blur", "black"), {}
 for name in (name for name in judged if "uniform" not in name):
     curves[name] = {kind: trust.both_ways(model, images, targets, judged[name], baseline=kind, steps=10) for kind in baselines}
 gains = {name: {kind: trust.gain(*both).numpy() for kind, both in row.items()} for name, row in curves.items()}
+without_mean = {name: (row["blur"] + row["black"]) / 2 for name, row in gains.items()}  # on the mean colour LIME has an advantage
 title = f"Pixels removed from both ends, mean over {len(images)} pictures"
 show(figures_trust.srg(gains, "LIME", *curves["LIME"]["mean"], baselines=baselines, title=title), "cnn_23_removal")
 ranked = [*order, "|integrated gradients|"]
-notebook.fact("removal", {"names": ranked, "gain": [sum(v.mean() for v in gains[name].values()) / 3 for name in ranked]})
+notebook.fact("removal", {"names": ranked, "gain": [without_mean[name].mean() for name in ranked]})
 
 # %% [markdown]
 # Thin black lines: one standard error to either side of the mean; with ten pictures small differences mean nothing. All methods see
 # the same pictures, so the fair comparison is picture by picture; you find it at the end of this section, under “All tests, all methods”.
 #
-# Integrated gradients come twice: with their sign (the sum over the three colours) and without it (|…|, here the largest of the
-# three; in test 3 the size of their sum). Is the sign of any use here? A possible reason for what you see: neighbouring pixels may
+# Integrated gradients come twice: with their sign (the sum over the three colours) and without it (|…|, the size of that
+# sum, as in section 9). Is the sign of any use here? A possible reason for what you see: neighbouring pixels may
 # have shares of opposite sign, which cancel in the sum, and taking away the positive ones alone tears these pairs apart.
 #
 # 中文：細黑線：平均 ± 一個標準誤（十張圖）；差距很小時沒有意義。各方法用同樣的圖，應該逐張比較（見本節最後的「All tests, all methods」）。有正負號的是三個顏色之和，
-# |…| 取三色中絕對值最大的（檢驗 3 中是三色之和的絕對值）。在這個檢驗中，正負號有用嗎？可能的原因：相鄰像素的貢獻一正一負、互相抵消，只移除
+# |…| 是這個和的絕對值。在這個檢驗中，正負號有用嗎？可能的原因：相鄰像素的貢獻一正一負、互相抵消，只移除
 # 正的會拆散它們。
 
 # %%
@@ -681,7 +701,8 @@ print(f"LIME with its order reversed: SRG {reverse.mean():+.3f} instead of {gain
 #
 # **Idea.** A map that explains *this network* must change when the network's weights are replaced by random ones. Layers are
 # randomised one after the other, from the input upwards (every second layer with weights is shown). The number below a map says how
-# similar it still is to the map of the trained network (rank correlation on a 16 x 16 grid, mean over the ten pictures). LIME is random
+# similar it still is to the map of the trained network (rank correlation on a 16 x 16 grid, mean over the ten pictures). Of the
+# controls, the edges never change; the random map is drawn anew for each column. LIME is random
 # (only 150 samples here, against 1,000 above): even for the *same* network, two seeds give maps that are only as similar as the
 # figure's title says. Only a value clearly below this ceiling shows that LIME has reacted. Adebayo et al. began at the output; but then the layers nearer to the input still compute the same, and maps look alike
 # for that reason alone (Binder et al. 2023). So we begin at the input.
@@ -703,7 +724,7 @@ methods = {  # fewer samples and steps than above: there are many networks to ex
     "LIME": partial(lime_maps, samples=150),
     "saliency": lambda net, x, t: attribution.heatmap(attribution.saliency(net, x, t)),
     "SmoothGrad": lambda net, x, t: attribution.heatmap(attribution.smoothgrad(net, x, t, samples=8)),
-    "integrated gradients": lambda net, x, t: attribution.integrated_gradients(net, x, t, steps=8).sum(1),
+    "integrated gradients": lambda net, x, t: attribution.integrated_gradients(net, x, t, steps=32).sum(1),
     "strongest filter": lambda net, x, t: evaluation.strongest_filter(net, x, t, list(lesson.layers_of(net, x))[-1]),
 }
 
@@ -719,8 +740,8 @@ alike = {name: [mean_alike(row[0], m) for m in row] for name, row in series.item
 same = mean_alike(series["LIME"][0], methods["LIME"](model, images, targets, seed=1))  # the trained network once more
 shown = {name: attribution.heatmap_of(torch.stack([m[picked].abs() for m in row])) for name, row in series.items()}
 steps = ["trained", *(f"to {name.removeprefix('features.')}" for name, _ in stages[1:-1]), "all"]
-title = "Weights randomised from the input up to layer ...; below: how alike to the first column"
-title += f"\n(mean over {len(images)} pictures, without sign; LIME's ceiling, two seeds: {same:.2f})"
+title = f"Weights randomised from the input up to layer ...; maps of picture {picked}; below: how alike to the first column,"
+title += f"\nrank correlation without sign, mean over {len(images)} pictures (LIME's ceiling, two seeds: {same:.2f})"
 show(figures_trust.strip(steps, shown, alike, picture=images[picked], title=title), "cnn_24_randomised")
 
 # %% [markdown]
@@ -762,7 +783,7 @@ for name, net, shown in (("your network, your pictures", model, parts[1][0]), ("
 chosen = (called == planted).nonzero()[0][:10]
 suspects, guilty = predictions.as_float(hers[chosen]), torch.full((len(chosen),), planted)
 seen = {name: [method(net, suspects, guilty) for net in (model, second)] for name, method in methods.items()}
-beside = [f"picture {k + 1}\n{whose}" for k in range(len(chosen[:3])) for whose in ("yours", "hers")]
+beside = [f"{classes[planted]} {k + 1}\n{whose}" for k in range(len(chosen[:3])) for whose in ("yours", "hers")]
 table = {name.replace(" ", "\n"): (attribution.heatmap_of(torch.stack([m[:3].abs() for m in pair], 1).flatten(0, 1)), "hot")
          for name, pair in seen.items()}
 title = f"Some of her {classes[planted]} pictures: what matters for {classes[planted]}? (without sign)"
@@ -786,7 +807,7 @@ show(figures.rows(beside, table, title=title, across=len(beside)), "cnn_25_two_n
 # 圖下兩行怎麼讀：沒有方塊時，甜點還認得出來嗎？其他食物原本有多少被判成甜點，貼上方塊之後又有多少？
 
 # %%
-five = [f"picture {k + 1}" for k in range(len(chosen[:5]))]
+five = [f"{classes[planted]} {k + 1}" for k in range(len(chosen[:5]))]
 answer = [f"hers: {classes[p.argmax()]} {p.max():.0%}" for p in inference.predict(second, suspects[:5])]
 clean = predictions.as_float(parts[1][0][chosen[:5]])
 without = [f"hers: {classes[p.argmax()]} {p.max():.0%}" for p in inference.predict(second, clean)]
@@ -822,8 +843,12 @@ show(figures_trust.two_networks(finds, chance, names=("your network", "her netwo
 notebook.fact("square", {"names": order, "hits": [finds["highest pixel in the square"][name][1] for name in order]})
 
 # %% [markdown]
+# The panel in the middle takes every map without its sign, so both kinds of integrated gradients are equal there.
+#
+# 中文：中間那格不計正負號，所以兩種積分梯度的數值相同。
+#
 # **Look and think.** SmoothGrad is only saliency averaged over noise. How far apart are the two here, and what may the noise have
-# done to the speckles outside the square? And which points at the square more often, integrated gradients with their sign or without? (One picture of ten is 10 %.)
+# done to the speckles outside the square? (One picture of ten is 10 %.) And which finds more of the square (rank accuracy), integrated gradients with their sign or without?
 
 # %%
 quiz.ask("square")
@@ -884,7 +909,7 @@ quiz.ask("objects")
 # **Idea.** A map of one class may be bright on everything that several classes use. "Why egg *rather than* dessert?" asks for the
 # **contrast**: explain the difference of two scores, $S_a(x) - S_b(x)$, with any gradient method. LIME needs nothing new for it:
 # its weights come from a linear regression, so the weights for the difference of two probabilities are the difference of the
-# weights. Two pictures with two kinds of food on the table (with photographs: the two most doubtful, and their two best classes):
+# weights. Two pictures with two kinds of food on the table (with photographs: the two most doubtful, and their two best classes), each map on a scale of its own:
 #
 # 中文：「為什麼是蛋？」要改成「為什麼是蛋而不是甜點？」也就是對兩個類別的分數差做解釋。LIME 是線性迴歸，兩個類別的權重相減就好。
 
@@ -914,7 +939,7 @@ for k, a, b in pairs:
 
 # %%
 styles = {"picture": None, "LIME": figures_lime.SIGNED, "saliency": "hot", "SmoothGrad": "hot"}
-table, sides = {n: (torch.cat(m), styles[n]) for n, m in panels.items()}, ("for the class (the first one)", "against it (for the second)")
+table, sides = {n: (torch.cat(m), styles[n]) for n, m in panels.items()}, ("for the class (“rather than”: more for the first)", "against it (“rather than”: more for the second)")
 title = "The same picture, asked about one class, about another, and about the first rather than the second"
 show(figures_lime.signed(names, table, sides, title=title), "cnn_30_which_class")
 
@@ -927,19 +952,21 @@ show(figures_lime.signed(names, table, sides, title=title), "cnn_30_which_class"
 # ### All tests, all methods
 
 # %%
-tests = {"SRG": {n: sum(row.values()) / 3 for n, row in gains.items()},  # of each map numbers (N,), one a picture
-         "alike when\nall is random": {n: trust.alike(row[0], row[-1]) for n, row in series.items()},
+tests = {"SRG\n(blur, black)": without_mean,  # of each map numbers (N,), one a picture
+         "alike when\nall is random": {n: np.abs(trust.alike(row[0], row[-1])) for n, row in series.items()},
          "square:\nhighest pixel": {n: pair[1] for n, pair in found_it["highest pixel in the square"].items()},
          "square:\nrank accuracy": {n: pair[1] for n, pair in found_it["rank accuracy"].items()}, "objects\nin order": ordered}
 if not ordered: del tests["objects\nin order"]  # photographs are not composed
+tests["alike when\nall is random"]["|integrated gradients|"] = tests["alike when\nall is random"]["integrated gradients"]  # without sign
 card = {n: {test: float(np.nanmean(row[n])) if n in row else float("nan") for test, row in tests.items()} for n in judged}
-title = "Methods x tests (darkest: best of its column, for “alike” nearest to 0; –: not measured; below the line: controls)"
+title = "Methods x tests (darkest: best of its column, for “alike” the lowest; –: not measured; below the line: controls)"
 show(figures_trust.scorecard(card, zero=["alike when\nall is random"], title=title), "cnn_31_all_tests")
 
 # %%
 for test, row in tests.items():
-    worth = {n: -abs(v) if "alike" in test else v for n, v in row.items()}  # high is good
-    means = {n: round(-abs(card[n][test]) if "alike" in test else card[n][test], 2) for n in ranked if n in row}
+    good = -1 if "alike" in test else 1
+    worth = {n: good * v for n, v in row.items()}  # high is good
+    means = {n: round(good * card[n][test], 2) for n in ranked if n in row}
     print(f"{test.replace(chr(10), ' ')}: best mean {', '.join(n for n in means if means[n] == max(means.values()))}")
     for control in (n for n in row if "control" in n and not ("alike" in test and "random" in n)):  # random: by construction
         below = [n for n in ranked if n in row and not trust.above(worth[n], worth[control])]
@@ -951,15 +978,15 @@ for test, row in tests.items():
 # come out clear by chance. No method wins overall: the tests ask different questions, on one network and a few pictures. Compare within a column: “alike” and
 # the squares were made with fewer samples and steps. In the randomisation
 # test both controls are fixed by construction (edges at 1, random near 0): to be above the edges says only that a map changed at
-# all, so read the size of the number; LIME's is low in part because its samples are few. A mean near 0 is no proof either: some pictures
-# may lie above 0 and others below. A method not clearly above the random, uniform or edge map has shown *nothing* in that test; one not clearly
+# all, so read the size of the number; LIME's is low in part because its samples are few. (“Alike” is taken without its sign here, picture by
+# picture: a map turned upside down would be alike as well.) A method not clearly above the random, uniform or edge map has shown *nothing* in that test; one not clearly
 # above the food mask has shown no more than "look at the food". A method that does well in several tests of different kinds deserves some
 # trust, for networks and pictures *like these*. The same functions take your own maps, from any library:
 # `from hw9.vision import trust`, then `trust.srg(model, images, targets, maps)`.
 #
 # 中文：「明顯高於」＝逐張圖相減，平均差大於兩個標準誤；這樣的比較約有七十個，就算毫無差別，也會有兩三個碰巧「明顯」。
 # 沒有「最好」的方法：每個檢驗問的問題不同；「alike」與「square」各欄用的樣本較少，只能在同一欄內比較。隨機化檢驗的兩個對照組數值是
-# 固定的（邊緣圖 1、隨機圖接近 0）：勝過邊緣圖只表示圖有變，要看數值的大小。沒有明顯高於隨機圖、均勻圖或邊緣圖的，在該檢驗中就什麼也沒證明；在幾種不同檢驗都站得住腳的，
+# 固定的（邊緣圖 1、隨機圖接近 0）：勝過邊緣圖只表示圖有變，要看數值的大小（這一欄逐張取絕對值：大小順序完全顛倒的圖也算相似）。沒有明顯高於隨機圖、均勻圖或邊緣圖的，在該檢驗中就什麼也沒證明；在幾種不同檢驗都站得住腳的，
 # 才值得一些信任。
 #
 # **Look and think.** Where a control is best in its column, what does that say about the *test*? Which method would you show a
@@ -994,16 +1021,16 @@ print(f"On {len(free.labels)} other free photographs, of dishes it has never see
 own = lime_method.explain_each(reader, photos.images, names=photos.names, samples=300)
 painted = [figures_lime.overlay(x, e) for x, e in zip(photos.images, own)]
 of_photos = {"LIME": attribution.heatmap_of([abs(lime_method.segment_map(e)) for e in own])}
-for name, method in {"saliency": attribution.saliency, "SmoothGrad": attribution.smoothgrad,
-                     "integrated gradients": attribution.integrated_gradients}.items():
+for name, method in gradient_methods.items():
     of_photos[name] = attribution.heatmap(method(reader, photos.images, believed))
+of_photos["integrated gradients"] = attribution.heatmap_of(attribution.integrated_gradients(reader, photos.images, believed).sum(1).abs())
 of_photos["strongest filter"] = evaluation.strongest_filter(reader, photos.images, believed, 7)
 table = {"picture": (photos.images, None), "LIME": (painted, None)} | {n: (of_photos[n], "hot") for n in order[1:]}
 if photos.masks is not None:
     shares = {name: evaluation.inside_share(m, photos.masks) for name, m in of_photos.items()}
     shares["picture"] = photos.masks.float().mean((1, 2))
     table = {name: (*row, [f"{share:.0%} on food" for share in shares[name]]) for name, row in table.items()}
-show(figures.side_by_side(captions, table), "cnn_32_photographs", folder=notebook.figures_folder("own" if PHOTOS else ""))
+show(figures.side_by_side(captions, table, title=legend), "cnn_32_photographs", folder=notebook.figures_folder("own" if PHOTOS else ""))
 
 # %% [markdown]
 # Every method explains the class that the network *says* (after the ✓ or ✗), right or wrong. Below each map stands the share

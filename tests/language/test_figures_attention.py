@@ -124,6 +124,13 @@ def test_answers_frame_the_two_words_named_first_whole():
     assert frames(trust.answers([*"abcdefg"], {"answer": row}, 5).axes[0]) == {(0, k, 1, 1): RED for k in (2, 3)}
 
 
+def test_answers_mark_what_is_below_0_where_a_row_has_both_signs():
+    rows = {"truth": np.array([np.nan, 0.4, -0.1, 0.2]), "nearness": np.array([np.nan, -1.0, -2.0, -3.0])}
+    figure = trust.answers(["[CLS]", "a", "b", "c"], rows, 0)
+    signs = [text for text in figure.axes[0].texts if text.get_text() == "−"]
+    assert [text.get_position() for text in signs] == [(2, 0)]
+
+
 def test_ablation_in_percentage_points_on_an_even_scale():
     effects = np.array([[0.021, -0.3, 0], [0.0004, 0.1, -0.05]])
     ax = heads.ablation(effects).axes[0]

@@ -34,7 +34,8 @@ def answers(
     table = np.array([np.asarray(row, dtype=float) for row in rows.values()])
     words = np.isfinite(table).all(0)
     low, high = table[:, words].min(1, keepdims=True), table[:, words].max(1, keepdims=True)
-    below = table < 0
+    # Where every number is below 0 (as nearness is, minus a distance), the sign says nothing.
+    below = (table < 0) & (table[:, words] > 0).any(1, keepdims=True)
     table = np.where(words, (table - low) / np.where(high > low, high - low, 1), np.nan)
     figure, ax = plt.subplots(figsize=(WIDTH, 0.3 * len(rows) + 1.3), layout="constrained")
     cells(ax, table, cmap="Blues", vmin=0, vmax=1)
