@@ -187,11 +187,9 @@ class Bert:
         begin, finish = int(windows["offset_mapping"][row, first, 0]), int(windows["offset_mapping"][row, last, 1])
         # A token where windows overlap stands there once, with the higher of its scores.
         copies = windows["offset_mapping"][inside].unique(dim=0, return_inverse=True)[1]
-        all_of = [torch.full((int(copies.max()) + 1,), -torch.inf) for _ in (start, end)]
-        alone = [
-            one.scatter_reduce(0, copies, of[inside], "amax") for one, of in zip(all_of, (start, end), strict=True)
-        ]
-        score = start[row, first] - alone[0].logsumexp(0) + end[row, last] - alone[1].logsumexp(0)
+        least = torch.full((int(copies.max()) + 1,), -torch.inf)
+        starts, ends = (least.scatter_reduce(0, copies, of[inside], "amax") for of in (start, end))
+        score = start[row, first] - starts.logsumexp(0) + end[row, last] - ends.logsumexp(0)
         return Answer(context[begin:finish], begin, finish, float(score.exp()))
 
     def encode(self, text: str, pair: str | None = None) -> dict:

@@ -2,7 +2,7 @@ import pytest
 
 from hw9.quiz.checks import paths
 from hw9.quiz.facts import Facts
-from hw9.quiz.keys import NotAsked
+from hw9.quiz.keys import NotAsked, Ordered
 from hw9.quiz.rules import RULES, key
 
 VALUES = {
@@ -74,6 +74,9 @@ def test_an_order_lets_neighbours_within_the_margin_change_places():
     rule = {"order": "f.near"}
     assert made(rule, "order").fits(("b", "c", "a")) and made(rule, "order").fits(("c", "b", "a"))
     assert not made(rule, "order").fits(("a", "b", "c"))
+    assert Ordered({"a": 0.4, "b": 0.1}, 0.3, "").fits(("b", "a")), (
+        "at exactly the margin, whatever binary fractions say"
+    )
     assert not made(rule, "order", 0.0).fits(("c", "b", "a"))
     assert made({**rule, "from": "lowest"}, "order").fits(("a", "c", "b"))
     assert made({"fixed": ["c", "a", "b"]}, "order").fits(("c", "a", "b"))
