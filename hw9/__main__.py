@@ -15,25 +15,32 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("run", help="execute both notebooks; the executed copies and their figures go to runs/")
     commands.add_parser("notebooks", help="build and execute the notebooks at the top from notebooks/*.py")
-    page = commands.add_parser("page", help="save notebooks as pages that stand alone, without network, in build/")
+    page = commands.add_parser("page", help="save notebooks as pages that stand alone, without network")
     page.add_argument("notebook", nargs="*", type=Path, help="executed notebooks (without any: those at the top)")
+    page.add_argument("--out", type=Path, default=ROOT / "build", help="the folder for the pages (by default build/)")
     commands.add_parser("colab", help="pack package, weights, small data and notebooks as build/hw9-colab.zip")
     data = commands.add_parser("data", help="find Food-11, or download it into data/food11")
     data.add_argument("--source", help="an address or archive to take it from instead of Kaggle")
     explain = commands.add_parser(
         "explain", help="maps and a table for a whole folder of pictures; with torchrun, on GPUs"
     )
-    explain.add_argument("folder", help="the pictures, also in folders below it")
+    explain.add_argument("folder", help="a folder; pictures in the folders below it count as well")
     explain.add_argument(
         "--model",
         default="checkpoints/compact-food11.safetensors",
-        help="weights (.safetensors, .pth) of CompactCNN or CourseCNN; other networks are explained from Python, where "
-        "you build them: a file that holds a network as well holds code, which is not run",
+        help="weights (.safetensors, .pth) of CompactCNN or CourseCNN (by default %(default)s); a file that holds a "
+        "pickled network is refused, as it contains code: explain other networks from Python",
     )
     explain.add_argument(
-        "--methods", default="saliency,smoothgrad,integrated_gradients,lime", help="with commas between"
+        "--methods",
+        default="saliency,smoothgrad,integrated_gradients,lime",
+        help="separated by commas (by default %(default)s; saliency alone is quick, LIME takes longest)",
     )
-    explain.add_argument("--out", default="runs/explain", help="where maps and table.csv go; run again, it goes on")
+    explain.add_argument(
+        "--out",
+        default="runs/explain",
+        help="where maps and table.csv go (by default %(default)s); the same command again continues there",
+    )
     explain.add_argument("--device", help="cpu, cuda, cuda:1 ... (by default a CUDA GPU where there is one)")
     _add_quiz(commands)
     chosen = parser.parse_args(arguments)
@@ -60,9 +67,10 @@ def _add_quiz(commands: argparse._SubParsersAction) -> None:
     )
     key = commands.add_parser("key", help="print the key of the last run, with the number behind each answer")
     key.add_argument("--student", default="", metavar="NUMBER", help="in the variant of this student")
+    key.add_argument("--out", type=Path, help="a file for the key, in UTF-8 (by default it is printed)")
     quiz = commands.add_parser("quiz", help="write the questions about the last run for a learning platform")
     quiz.add_argument("--to", choices=("gift", "qti", "md"), required=True, help="Moodle, Canvas, or Markdown")
-    quiz.add_argument("--out", type=Path, help="the file, or a folder for it (by default build/)")
+    quiz.add_argument("--out", type=Path, help="the file, or a folder that exists (by default build/)")
     for one in (key, quiz):
         one.add_argument(
             "--facts", type=Path, nargs="+", metavar="FILE", help="facts of a run (by default the newest in runs/facts)"
@@ -93,8 +101,8 @@ def _page(chosen: argparse.Namespace) -> None:
     from hw9.run import built, sources
 
     for notebook in chosen.notebook or map(built, sources()):
-        target = save_page(notebook, ROOT / "build" / f"{notebook.stem}.html")
-        print(f"{target.relative_to(ROOT)} ({target.stat().st_size / 2**20:.1f} MB)")
+        target = save_page(notebook, chosen.out.expanduser() / f"{notebook.stem}.html")
+        print(f"{target} ({target.stat().st_size / 2**20:.1f} MB)")
 
 
 def _colab(_: argparse.Namespace) -> None:
@@ -118,7 +126,7 @@ def _explain(chosen: argparse.Namespace) -> None:
     from hw9.vision.folder import explain_folder
 
     model = Path(chosen.model).expanduser()
-    model = model if model.exists() else ROOT / model
+    model = ROOT / model if not model.exists() and (ROOT / model).exists() else model
     table = explain_folder(
         chosen.folder, chosen.out, model=model, methods=chosen.methods.split(","), device=chosen.device
     )
@@ -138,8 +146,9 @@ def _grade(chosen: argparse.Namespace) -> None:
     for student in grades.students:
         if student.notes:
             print(f"{student.number} {student.name}: {'; '.join(student.notes)}")
-    folder = chosen.out.is_dir() or not chosen.out.suffix  # "results/" may be one that is to be made
-    written = write(grades, chosen.out / "grades.csv" if folder else chosen.out)
+    out = chosen.out.expanduser()
+    folder = out.is_dir() or not out.suffix  # "results/" may be one that is to be made
+    written = write(grades, out / "grades.csv" if folder else out)
     print(f"{len(grades.students)} students graded, {len(grades.problems)} files not. Written:")
     print("\n".join(f"  {path}" for path in written))
 
@@ -156,7 +165,13 @@ def _key(chosen: argparse.Namespace) -> None:
     from hw9.quiz.handin import tidy
     from hw9.quiz.keypage import key_page
 
-    print(key_page(load_bank(), _facts(chosen), tidy(chosen.student)), end="")
+    page = key_page(load_bank(), _facts(chosen), tidy(chosen.student))
+    if chosen.out is None:
+        print(page, end="")
+        return
+    out = chosen.out.expanduser()
+    out.write_text(page, encoding="utf-8")
+    print(out)
 
 
 def _quiz(chosen: argparse.Namespace) -> None:
@@ -164,7 +179,7 @@ def _quiz(chosen: argparse.Namespace) -> None:
     from hw9.quiz.export import ENDINGS, asked_of_all, export
 
     name = f"hw9-quiz{ENDINGS[chosen.to]}"
-    target = chosen.out or ROOT / "build" / name
+    target = (chosen.out or ROOT / "build" / name).expanduser()
     target = target / name if target.is_dir() else target
     found, left_out = asked_of_all(load_bank(), _facts(chosen))
     left_out += export(chosen.to, found, target)

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 ROOT = Path(__file__).resolve().parent.parent
+PYTHON = (3, 11)  # at least
 CJK_FONTS = ("Noto Sans CJK TC", "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans TC", "Noto Sans SC", "PingFang TC")
 CJK_FONTS += ("PingFang HK", "Heiti TC", "Microsoft JhengHei", "Microsoft YaHei", "WenQuanYi Micro Hei")
 
@@ -33,8 +34,17 @@ def figures_folder(part: str = "") -> Path:
 
 
 def setup(seed: int = 0) -> str:
-    """Install what is missing, seed everything, prepare figures; prints one line and returns "cuda" or "cpu"."""
+    """Install what is missing, seed everything, prepare figures; prints one line and returns "cuda" or "cpu".
+
+    A package too old for the lesson stays and is named in a line. Raises RuntimeError where Python is too old, or pip
+    failed.
+    """
+    if sys.version_info < PYTHON:
+        here, wanted = platform.python_version(), ".".join(map(str, PYTHON))
+        raise RuntimeError(f"this is Python {here}, the lesson needs {wanted} or newer: choose another kernel")
     _install_missing()
+    for line in unfit_packages():
+        print(line)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     import torch
 
@@ -94,6 +104,19 @@ def requirements() -> list[str]:
 def missing_packages() -> list[str]:
     """Those requirements of which no version at all is installed; an installed one is never touched."""
     return [line for line in requirements() if not _installed(re.match(r"[\w.-]+", line)[0])]
+
+
+def unfit_packages() -> list[str]:
+    """A line for each requirement of which another version is installed than the lesson was made for."""
+    from packaging.requirements import Requirement
+
+    lines = []
+    for wanted in map(Requirement, requirements()):
+        version = _installed(wanted.name)
+        if version and not wanted.specifier.contains(version, prereleases=True):
+            advice = f'if a cell stops because of it: pip install "{wanted}", then restart the kernel'
+            lines.append(f"{wanted.name} {version} is installed, the lesson is made for {wanted}; {advice}")
+    return lines
 
 
 def _installed(name: str) -> str | None:

@@ -101,18 +101,45 @@ def execute(book: nbformat.NotebookNode, name: str, folder: Path = ROOT, *, figu
 def run(*, keep: Path | None = None) -> dict[str, float]:
     """Execute every notebook: copies of the built ones into `keep`, figures too, so that the checkout stays as it is;
     or (None) the sources, into the notebooks at the top and figures/. Returns the seconds per notebook.
+
+    A copy in which somebody has changed cells is kept under another name. Where a notebook stops, its copy is kept with
+    what it has shown so far, the others are executed, and RuntimeError tells where it stopped.
     """
-    seconds = {}
+    seconds, stopped = {}, []
     figures = (keep or ROOT) / "figures"
     for source in sources():
         target = built(source) if keep is None else keep / built(source).name
         book = from_source(source) if keep is None else nbformat.read(built(source), as_version=4)
         print(f"{target.name}: {sum(cell.cell_type == 'code' for cell in book.cells)} cells", flush=True)
-        seconds[target.name] = execute(book, source.stem.removeprefix("hw9_").split("_")[0], figures=figures)
+        try:
+            seconds[target.name] = execute(book, source.stem.removeprefix("hw9_").split("_")[0], figures=figures)
+        except RuntimeError as error:
+            stopped.append(str(error))
+            if keep is None:
+                continue
         target.parent.mkdir(parents=True, exist_ok=True)
+        if keep is not None:
+            _set_aside(target, book)
         with replacing(target) as part:
             nbformat.write(book, part)
+    if stopped:
+        raise RuntimeError("; ".join(stopped))
     return seconds
+
+
+def _set_aside(target: Path, book: nbformat.NotebookNode) -> None:
+    """Rename a notebook at `target` whose cells are others than those of `book`."""
+    try:
+        same = [cell.source for cell in nbformat.read(target, as_version=4).cells] == [c.source for c in book.cells]
+    except FileNotFoundError:
+        return
+    except Exception:  # whatever it is, it is somebody's
+        same = False
+    if not same:
+        names = (target.with_name(f"{target.stem}-before{n}{target.suffix}") for n in itertools.count(1))
+        aside = next(path for path in names if not path.exists())
+        target.rename(aside)
+        print(f"{target.name} had other cells, yours perhaps: it is now {aside.name}", flush=True)
 
 
 def _title(code: str) -> str:

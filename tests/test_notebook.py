@@ -63,6 +63,23 @@ def test_a_failed_install_is_one_line(monkeypatch):
     assert "\n" not in str(caught.value)
 
 
+def test_what_is_too_old_is_told_and_stays(monkeypatch, capsys):
+    versions = {"transformers": "4.57.1", "torch": "2.13.0+cu130", "numpy": "1.0", "lime": "0.2.0.1"}
+    monkeypatch.setattr(notebook, "_installed", versions.get)
+    assert [line.partition(";")[0] for line in notebook.unfit_packages()] == [
+        "torch 2.13.0+cu130 is installed, the lesson is made for torch!=2.13.0,>=2.6",
+        "transformers 4.57.1 is installed, the lesson is made for transformers>=5",
+    ]
+    monkeypatch.setattr(notebook, "requirements", lambda: ["lime>=7"])
+    monkeypatch.setattr(subprocess, "run", lambda *a, **k: pytest.fail("pip was called"))
+    notebook.setup()
+    assert 'of it: pip install "lime>=7", then restart the kernel\nReady' in capsys.readouterr().out
+    monkeypatch.setattr(notebook.sys, "version_info", (3, 10, 12))
+    monkeypatch.setattr(notebook.platform, "python_version", lambda: "3.10.12")
+    with pytest.raises(RuntimeError, match=r"^this is Python 3.10.12, the lesson needs 3.11 or newer: choose another"):
+        notebook.setup()
+
+
 def test_chinese_is_drawn_in_both_scripts():
     notebook._figure_style()
     fonts = [font_manager.get_font(font_manager.findfont(name)) for name in plt.rcParams["font.family"]]

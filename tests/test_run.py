@@ -1,3 +1,4 @@
+import nbformat
 import nbformat.v4
 import pytest
 
@@ -16,6 +17,30 @@ def test_a_cell_that_fails_has_one_line_and_the_error_says_which_it_is(capsys, t
     printed = capsys.readouterr().out.splitlines()
     assert len(printed) == number and printed[-1].startswith(f"  x [ {number}/{before + 2}] ")
     assert printed[-1].endswith(" s  1 / 0") and [output.output_type for output in failing.outputs] == ["error"]
+
+
+def test_a_copy_with_cells_of_ones_own_and_what_came_before_an_error_are_kept(tmp_path, monkeypatch, capsys):
+    code, top, keep = nbformat.v4.new_code_cell, tmp_path / "top", tmp_path / "runs"
+    top.mkdir()
+    for name, cells in (("hw9_cnn_x", ["print(1)", "1 / 0"]), ("hw9_bert_x", ["print(2)"])):
+        nbformat.write(nbformat.v4.new_notebook(cells=[code(cell) for cell in cells]), top / f"{name}.ipynb")
+    monkeypatch.setattr(run, "ROOT", top)
+    monkeypatch.setattr(run, "sources", lambda: [top / "hw9_cnn_x.py", top / "hw9_bert_x.py"])
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match=r"^cnn stopped at code cell 2: ZeroDivisionError: division by zero$"):
+            run.run(keep=keep)
+    found = {path.name: nbformat.read(path, as_version=4) for path in keep.iterdir()}
+    assert sorted(found) == ["hw9_bert_x.ipynb", "hw9_cnn_x.ipynb"]
+    assert [book.cells[0].outputs[0]["text"] for _, book in sorted(found.items())] == ["2\n", "1\n"]
+    mine = found["hw9_bert_x.ipynb"]
+    mine.cells[0].source = "NAME = 'Ada'"
+    nbformat.write(mine, keep / "hw9_bert_x.ipynb")
+    (keep / "hw9_bert_x-before1.ipynb").write_text("another")
+    with pytest.raises(RuntimeError):
+        run.run(keep=keep)
+    assert nbformat.read(keep / "hw9_bert_x-before2.ipynb", as_version=4).cells[0].source == "NAME = 'Ada'"
+    assert (keep / "hw9_bert_x-before1.ipynb").read_text() == "another"
+    assert "it is now hw9_bert_x-before2.ipynb" in capsys.readouterr().out
 
 
 def test_of_a_progress_bar_the_last_state_is_kept_without_its_times():

@@ -117,6 +117,8 @@ def load_bank(path: str | Path | None = None) -> Bank:
     Raises ValueError with a line for each mistake, naming question and field; OSError for a file that cannot be read.
     """
     path = Path(path or os.environ.get("HW9_BANK") or EMBEDDED).expanduser()
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: there is no such bank; look at HW9_BANK")
     files = sorted([*path.glob("*.yaml"), *path.glob("*.yml")]) if path.is_dir() else [path]
     if not files:
         raise ValueError(f"{path} holds no bank: a .yaml file is looked for")

@@ -9,6 +9,7 @@ import os
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import matplotlib
@@ -23,11 +24,15 @@ from hw9.vision import attribution, lime, pictures
 from hw9.vision.classifier import load_checkpoint
 from hw9.vision.inference import predict
 
-AT_A_TIME = 32  # pictures in memory
+AT_A_TIME = 32  # pictures in memory; on a processor, where one takes seconds, progress is kept after each FEW
+FEW = 4
 FAILING = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO}  # of the disk, not of a name
 SETTINGS = "settings.json"
 TABLE = "table.csv"
-CSV = {"newline": "", "encoding": "utf-8", "errors": "surrogateescape"}  # file names may be any bytes
+PARTS = "table-*of*.csv"
+STAMP = "size and time"  # of a file, in the tables of the processes
+# File names may be any bytes; without the mark at the beginning spreadsheets do not read Chinese.
+CSV = {"newline": "", "encoding": "utf-8-sig", "errors": "surrogateescape"}
 
 Found = tuple[Tensor, np.ndarray | None]  # maps (N, H, W) in [0, 1], and a number per picture that tells how good
 
@@ -77,8 +82,9 @@ def explain_folder(
     copies that keep the class (SmoothGrad), the completeness gap (integrated gradients), R^2 (LIME), and under
     "problem" why a file was left out, in whole or for one method.
 
-    Run again, it goes on where it stopped. Started by `torchrun --nproc-per-node=GPUS -m hw9 explain ...`, each process
-    takes its share of the pictures on its own GPU (RANK, WORLD_SIZE, LOCAL_RANK); the last to finish writes the table.
+    Run again, it goes on where it stopped, and reads again what has changed or had a problem. Started by `torchrun
+    --nproc-per-node=GPUS -m hw9 explain ...`, each process takes its share of the pictures on its own GPU (RANK,
+    WORLD_SIZE, LOCAL_RANK); the last to finish writes the table.
     Raises FileNotFoundError or ValueError for a folder, checkpoint or method that cannot be used, and where `out` holds
     maps made otherwise, or the pictures.
     """
@@ -92,31 +98,42 @@ def explain_folder(
     settings = {"folder": str(folder.resolve()), "model": content, "methods": names}
     _agree_on_settings(out, settings)
     columns = ["file", "class", "probability", *(METHODS[name][1] for name in names if METHODS[name][1]), "problem"]
-    part = out / f"table-{rank}of{world}.csv"
-    _write(part, columns, _read(part, columns))  # without a line that was cut off
-    done = {row["file"] for row in _all_rows(out, columns)}
+    part, noted = out / f"table-{rank}of{world}.csv", [*columns, STAMP]
+    stamps = {name: _stamp(folder / name) for name in files}
+    done = {name for name, row in _rows(out, noted, stamps).items() if not row["problem"]}
+    _write(part, noted, [row for row in _read(part, noted) if row["file"] in done])  # without a line that was cut off
     mine = [name for name in files[rank::world] if name not in done]
     if done:
         print(f"{len(done):,} of {len(files):,} files are done already: going on")
     start = time.monotonic()
     with open(part, "a", **CSV) as sink, tqdm(total=len(mine), unit="picture", ncols=100) as bar:
-        writer = csv.DictWriter(sink, columns)
-        for first in range(0, len(mine), AT_A_TIME):
-            chunk = mine[first : first + AT_A_TIME]
-            writer.writerows(_explained(network, folder, chunk, out, names))
+        writer = csv.DictWriter(sink, noted)
+        at_a_time = min(AT_A_TIME, FEW) if next(network.parameters()).device.type == "cpu" else AT_A_TIME
+        for first in range(0, len(mine), at_a_time):
+            chunk = mine[first : first + at_a_time]
+            found = _explained(network, folder, chunk, out, names)
+            writer.writerows(row | {STAMP: stamps[row["file"]]} for row in found)
             sink.flush()
             bar.update(len(chunk))
-    rows = {row["file"]: row for row in _all_rows(out, columns)}
+    rows = _rows(out, noted, stamps)
     problems = sum(bool(rows[name]["problem"]) for name in files if name in rows)
     per_second = len(mine) / max(time.monotonic() - start, 1e-9)
-    print(f"{len(mine):,} pictures at {per_second:.1f} a second; {problems:,} files with a problem, see its column")
+    print(f"{len(mine):,} files at {per_second:.2g} a second; with a problem (the column tells which): {problems:,}")
     if all(name in rows for name in files):  # true for the last process to finish
-        _write(out / TABLE, columns, [rows[name] for name in files])
+        try:
+            _write(out / TABLE, columns, [{key: rows[name][key] for key in columns} for name in files])
+        except PermissionError:
+            advice = "if a spreadsheet shows it, close it there and give the same command again"
+            raise ValueError(f"{out / TABLE} cannot be written: {advice}") from None
     return out / TABLE
 
 
 def _explained(network: nn.Module, folder: Path, chunk: list[str], out: Path, names: list[str]) -> Iterator[dict]:
     """The table's rows of some files, whose maps are written on the way."""
+    for method in names:  # of another picture that had the name
+        for name in chunk:
+            with suppress(OSError):
+                (out / method / f"{name}.png").unlink()
     with pictures.decoding([folder / name for name in chunk], network.input_size) as results:
         decoded = list(results)
     rows = {name: {"file": name, "problem": picture} for name, picture in zip(chunk, decoded, strict=True)}
@@ -161,7 +178,7 @@ def _method_names(methods: Iterable[str]) -> list[str]:
     for name in names:
         if name not in METHODS:
             raise ValueError(f"there is no method {name!r}: take {', '.join(METHODS)}")
-    return list(dict.fromkeys(names))
+    return [name for name in METHODS if name in names]  # in whatever order they were given
 
 
 def _own_device() -> str:
@@ -170,18 +187,27 @@ def _own_device() -> str:
 
 
 def _pictures_below(folder: Path, out: Path) -> list[str]:
-    """Paths below `folder`, with "/", of all its files but clutter and what lies in `out`; in natural order."""
+    """Paths below `folder`, with "/", of all its files but clutter and maps made here; in natural order."""
     if not folder.is_dir():
-        raise FileNotFoundError(f"{folder}: there is no such folder; give one that holds pictures, also in folders")
+        problem = "is a file, not a folder" if folder.exists() else "there is no such folder"
+        raise FileNotFoundError(f"{folder}: {problem}; give one that holds pictures, also in folders")
     if folder.resolve() == out.resolve():
         raise ValueError(f"{out} holds the pictures: give --out a folder of its own, or the maps become pictures")
     found, seen = [], {out.resolve(), folder.resolve()}
-    for place, folders, files in os.walk(folder, followlinks=True):
+    for place, folders, files in os.walk(folder, followlinks=True, onerror=_closed):
+        if SETTINGS in files and any(Path(place).glob(PARTS)):
+            print(f"left out: {place} (maps of an earlier run)")
+            folders.clear()
+            continue
         folders[:] = [f for f in folders if not pictures.is_clutter(f) and _new(Path(place, f).resolve(), seen)]
         found += [Path(place, file).relative_to(folder).as_posix() for file in files if not pictures.is_clutter(file)]
     if not found:
         raise FileNotFoundError(f"{folder}: no files here; give a folder that holds pictures, also in folders")
     return sorted(found, key=pictures.natural)
+
+
+def _closed(error: OSError) -> None:
+    print(f"left out: {error.filename} (cannot be opened: {error.strerror})")
 
 
 def _new(place: Path, seen: set[Path]) -> bool:
@@ -192,15 +218,35 @@ def _new(place: Path, seen: set[Path]) -> bool:
 def _agree_on_settings(out: Path, settings: dict) -> None:
     out.mkdir(parents=True, exist_ok=True)
     path = out / SETTINGS
-    if path.is_file() and json.loads(path.read_text(encoding="utf-8")) != settings:
+    try:
+        before = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        before = settings
+    except ValueError:
+        before = None
+    if before != settings:
         raise ValueError(f"{out} holds maps of another folder, model or methods: choose another --out, or delete it")
     with replacing(path) as beside:
         beside.write_text(json.dumps(settings), encoding="utf-8")
 
 
-def _all_rows(out: Path, columns: list[str]) -> Iterator[dict]:
-    for part in sorted(out.glob("table-*of*.csv")):
-        yield from _read(part, columns)
+def _stamp(path: Path) -> str:
+    """Tells a file from another that took its name."""
+    try:
+        found = path.stat()
+    except OSError:  # a link that leads nowhere
+        return ""
+    return f"{found.st_size}-{found.st_mtime_ns}"
+
+
+def _rows(out: Path, columns: list[str], stamps: dict[str, str]) -> dict[str, dict]:
+    """What all processes wrote of the files as they are now, {file: row}; a row without a problem before one with."""
+    rows: dict[str, dict] = {}
+    for part in sorted(out.glob(PARTS)):
+        for row in _read(part, columns):
+            if row[STAMP] == stamps.get(row["file"]) and (row["file"] not in rows or not row["problem"]):
+                rows[row["file"]] = row
+    return rows
 
 
 def _read(path: Path, columns: list[str]) -> list[dict]:

@@ -121,7 +121,7 @@ def test_what_is_no_bank_is_one_line(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match=r"own\.yaml"):
         load_bank(path)
     monkeypatch.setenv("HW9_BANK", str(tmp_path / "nowhere.yaml"))
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match="there is no such bank; look at HW9_BANK"):
         load_bank()
 
 

@@ -259,6 +259,8 @@ def test_commands(tmp_path, monkeypatch, capsys):
     said = capsys.readouterr().out
     assert "- *Right:* 2) picture 2: Rice (accepted); 3) picture 3: &lt;b>Soup&lt;/b> (accepted)\n" in said
     assert "- *Behind it:* lime.score 0: 0.8, 1: 0.6, 2: 0.41, 3: 0.4" in said
+    assert main(["key", "--student", "b01", "--out", str(tmp_path / "key.md")]) == 0
+    assert (tmp_path / "key.md").read_text(encoding="utf-8") == said and capsys.readouterr().out.endswith("key.md\n")
     for kind in ("gift", "md"):
         assert main(["quiz", "--to", kind, "--out", str(tmp_path / kind)]) == 0
         assert "lowest R²" in (tmp_path / kind).read_text(encoding="utf-8")

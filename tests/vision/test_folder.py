@@ -37,7 +37,7 @@ def explain(place, out, **options):
 
 
 def rows_of(table):
-    with open(table, newline="", encoding="utf-8") as file:
+    with open(table, newline="", encoding="utf-8-sig") as file:
         return {row["file"]: row for row in csv.DictReader(file)}
 
 
@@ -92,6 +92,38 @@ def test_a_run_goes_on_where_it_was_killed(place, monkeypatch, capsys):
     assert (place / "out" / "saliency" / "a.jpg.png").stat().st_mtime_ns == first
     with pytest.raises(ValueError, match="holds maps of another folder, model or methods: choose another --out"):
         explain(place, "out", methods=["smoothgrad"])
+
+
+def test_a_run_reads_again_what_changed_or_had_a_problem(place, capsys):
+    explain(place, "out")
+    maps = {name: place / "out" / "saliency" / f"{name}.png" for name in PICTURES}
+    before = {name: path.stat().st_mtime_ns for name, path in maps.items()}
+    Image.open(place / "in" / "b.png").rotate(180).save(place / "in" / "a.jpg")  # another picture takes the name
+    Image.open(place / "in" / "b.png").save(place / "in" / "notes.txt", "PNG")
+    (place / "in" / "b.png").write_text("no picture any more")
+    rows = rows_of(explain(place, "out"))
+    assert "4 of 7 files are done already" in capsys.readouterr().out
+    assert rows["notes.txt"]["problem"] == "" != rows["notes.txt"]["class"]
+    assert rows["b.png"]["problem"] == "not a picture" and not maps["b.png"].exists()
+    assert {name for name in PICTURES if maps[name].exists() and maps[name].stat().st_mtime_ns == before[name]} == {
+        *PICTURES[2:]
+    }
+    assert rows == rows_of(explain(place, "whole")) and len(rows) == 7
+
+
+def test_maps_of_an_earlier_run_are_no_pictures_and_a_folder_that_is_closed_is_told(place, monkeypatch, capsys):
+    whole = rows_of(explain(place, "in/deep/maps"))
+    walk = folder.os.walk
+
+    def closed(top, **options):
+        options["onerror"](PermissionError(errno.EACCES, "Permission denied", f"{top}/secret"))
+        return walk(top, **options)
+
+    monkeypatch.setattr(folder.os, "walk", closed)
+    assert rows_of(explain(place, "in/others")) == whole
+    said = capsys.readouterr().out
+    assert f"left out: {place / 'in' / 'deep' / 'maps'} (maps of an earlier run)\n" in said
+    assert f"left out: {place / 'in'}/secret (cannot be opened: Permission denied)\n" in said
 
 
 def test_a_network_trained_anew_is_another_one(place):
@@ -162,11 +194,15 @@ def test_shards_make_one_table(place, monkeypatch):
         (["empty"], "empty: no files here"),
         (["in", "--model", "none.pth"], "no checkpoint at"),
         (["in", "--out", "in"], "in holds the pictures: give --out a folder of its own"),
+        (["net.safetensors"], "net.safetensors: is a file, not a folder"),
+        (["in", "--out", "damaged"], "damaged holds maps of another folder, model or methods"),
     ],
 )
 def test_what_cannot_be_used_is_one_line(place, arguments, line, capsys, monkeypatch):
     monkeypatch.chdir(place)
     (place / "empty").mkdir()
+    (place / "damaged").mkdir()
+    (place / "damaged" / "settings.json").write_text("{")
     assert main(["explain", "--out", "out", "--model", "net.safetensors", *arguments]) == 1
     said = capsys.readouterr().err.strip()
     assert line in said and said.startswith("error: ") and "\n" not in said
