@@ -67,6 +67,12 @@ def kernel_shell() -> Any:
     return shell if getattr(shell, "kernel", None) is not None else None
 
 
+def outputs_hide_others() -> bool:
+    """Whether a style in one output reaches the next: in JupyterLab and Notebook, not in Colab and VS Code."""
+    code = ("VSCODE_PID", "VSCODE_CWD", "VSCODE_IPC_HOOK_CLI")  # in WSL and containers the first is missing
+    return "google.colab" not in sys.modules and not any(name in os.environ for name in code)
+
+
 def quiet_widgets(shell: Any) -> None:
     """What IPython does around every cell, do no more around a widget's message in another thread.
 

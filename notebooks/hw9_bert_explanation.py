@@ -1,7 +1,7 @@
 # %% [markdown]
-# # Homework 9: Explainable AI, part 2 — what does a BERT see in a sentence?
+# # Homework 9: Explainable AI, part 2 — what does BERT see in a sentence?
 #
-# BERT turns every token of a sentence into a vector, again in every layer, each time looking at all tokens.
+# BERT turns every token of a sentence into a vector. Every layer computes these vectors anew, looking at all tokens.
 # **Where does it look, and what do the vectors know?** In this notebook you fill masks, look into the attention of all
 # its heads, switch heads off, watch a question find its answer layer by layer, and ask whether 果 in 蘋果 is a fruit or a
 # company.
@@ -9,16 +9,15 @@
 # 中文：BERT 一層一層地把每個字變成向量，每一層都會參考句子裡所有的字。本課看它「注意哪裡」，以及向量「知道什麼」：
 # 「蘋果」的「果」，是水果還是公司？
 #
-# **How to use it.** Run all cells from top to bottom (*Run all*). The **quiz** questions stand below the figures, and each
-# names its figure. Where the answer depends on the figures, it is computed from *your* run. *Look and think* is not graded. There
+# **How to use it.** Run all cells from top to bottom (*Run all*). The **quiz** questions stand below the figures, and each names its figure. Choose your answer on the card: it is saved at once, *Hint* says where to look, *Check* whether it fits. Where you see no cards, write `quiz.answer("phases-3", "a")` in a cell of your own, with the name of the question and your letter. Where the answer depends on the figures, it is computed from *your* run. *Look and think* is not graded. There
 # is one thing to write, in section 7; everything runs without it. On two CPU cores it takes a minute or two, without an internet
 # connection and without a GPU.
 #
 # 中文：由上往下執行所有儲存格。圖的下面有測驗題，每一題都對應一張圖；答案若取決於圖，就依你自己跑出的結果計算。「看一看、想一想」
-# 不計分。第 7 節有一小段程式要寫，沒寫也能執行。
+# 不計分。第 7 節有一小段程式要寫，沒寫也能執行。在卡片上選答案，會自動儲存；看不到卡片時，在自己的儲存格執行 quiz.answer("phases-3", "a")，換成題目名稱與你的選項。
 
 # %%
-REPOSITORY = ""  # Set-up. Opened alone (Colab)? Your teacher's repository here, or hw9-colab.zip beside this notebook.
+REPOSITORY = ""  # Set-up. Only if this notebook was opened alone (Colab): your teacher's repository here, or upload hw9-colab.zip beside it.
 import os, pathlib, shutil, subprocess, sys, tempfile
 here, why = pathlib.Path.cwd(), "There is no hw9-colab.zip here, and " + ("no git to fetch REPOSITORY with" if REPOSITORY else "REPOSITORY is empty")
 holding = lambda name, *places: next((p for p in map(pathlib.Path, places) if (p / name).is_file()), None)
@@ -35,8 +34,7 @@ from hw9 import notebook
 device = notebook.setup(seed=0)
 
 # %% [markdown]
-# **Settings.** Write in your `NAME` and `NUMBER` before you run anything: some questions of the quiz differ from number to
-# number. Leave the rest as it is for the first run: then the small BERT that ships with this lesson does everything
+# **Settings.** Fill in your name (`NAME`) and your student number (`NUMBER`) before you run anything: some quiz questions differ from student to student. Leave the rest as it is for the first run: then the small BERT that ships with this lesson does everything
 # (`checkpoints/bert-mini-zh-en`, 12 layers, 12 heads, Chinese character by character, and English). To take another model through the same cells, give its
 # name on the Hugging Face hub (this needs an internet connection) or the path of a folder:
 #
@@ -70,12 +68,11 @@ source, show = notebook.source, partial(notebook.show, folder=models.figures)
 quiz.begin("bert", "texts", notebook.weights_hash(*(bert.model for bert in (filler, answerer, english_filler))), student=NUMBER)
 
 # %% [markdown]
-# ## 1. How a BERT reads
+# ## 1. How BERT reads
 #
-# A sentence is cut into **tokens**: Chinese into characters, English into words or pieces of words (`##ling` continues the
-# word before it). `[CLS]` is put in front and `[SEP]` behind. The model that ships with the lesson reads English in lower case,
+# A sentence is cut into **tokens**: Chinese into characters, English into words or pieces of words (`##ling` continues the same word: mei + ##ling = Meiling). `[CLS]` is put in front and `[SEP]` behind. The model that ships with the lesson reads English in lower case,
 # and one vocabulary serves both languages: a Chinese token may turn up as a guess for an English word. The embedding layer,
-# *layer 0*, gives each token a vector from three tables, one for the token, one for its position, one for the segment (0: the
+# *layer 0*, gives each token the sum of three vectors, each from a table of its own: one for the token, one for its position, one for the segment (0: the
 # question, or the only text; 1: the text behind the question). Each layer above mixes the vectors of all tokens by **attention**
 # and passes them on.
 #
@@ -119,7 +116,7 @@ for model, reading in lesson.each(lambda model: model.read(MINE), dict.fromkeys(
 # ## 2. Fill the mask
 #
 # **Idea.** BERT learned by guessing words that were hidden behind `[MASK]`. So hide a word and ask: what does it expect
-# there, and how sure is it? Then hide a second word as well. If the first guess gets worse, it rested partly on that word;
+# there, and how sure is it? Then hide a second word as well. If the first guess gets worse, it depended partly on that word;
 # if not, other words may have stood in for it. This is the simplest explanation there is: it needs nothing but the model's output.
 #
 # *Devlin et al. 2019, section 3.1.*
@@ -156,7 +153,7 @@ for one, both in lesson.each(partial(one_and_two, english_filler), [english_gap]
 notebook.fact("masked", {"probability": guessed, "left": guessed[1] / guessed[0] if guessed else None})
 
 # %% [markdown]
-# Which word did the guess rest on? Hide each of the others in its turn, and watch the probability of the right word.
+# Which word did the guess depend on? Hide each of the others in its turn, and watch the probability of the right word.
 #
 # 中文：這個猜測靠的是哪個字？輪流遮住其他每個字，看正確的字的機率變化。
 
@@ -217,10 +214,10 @@ show(attention_figures.grid(first.attentions, marked=list(strongest.values()), t
 #
 # One sentence can mislead. So average over several, and give each habit a number: the mean share of attention that goes
 # to the next token, to the previous one, to the same token elsewhere, and so on. Here we count only where words look, not where `[CLS]` and `[SEP]` look.
-# The numbers of a head need not add up to 100: a token may count twice (the next one may also be a comma), and *same token* takes only
+# The numbers of a head need not add up to 100: attention to any other word is in none of the columns, a token may count twice (the next one may also be a comma), and *same token* takes only
 # words that occur again. *Entropy* tells how widely a head spreads its attention: 0 bits means that it looks at a single token.
 #
-# 中文：一句話可能誤導，所以取好幾句的平均（只算一般的字在看哪裡，不算 [CLS]、[SEP]）。同一個 token 可能算兩次（下一個可能就是逗號），
+# 中文：一句話可能誤導，所以取好幾句的平均（只算一般的字在看哪裡，不算 [CLS]、[SEP]）。看其他字的部分不在任何一欄，同一個 token 也可能算兩次（下一個可能就是逗號），
 # 「same token」只算有重複的字，所以加起來不一定是 100。熵表示看得多分散，0 位元＝只看一個 token。
 
 # %%
@@ -252,7 +249,7 @@ quiz.ask("attention")
 # ### From layer to layer: attention rollout
 #
 # In a late layer a token looks at vectors that are themselves mixtures. **Rollout** multiplies the attention of all layers and so
-# estimates how much of every *word* is in a token at the end. Before that, the attention of each layer is averaged over its heads and
+# estimates how much of every input token is in a token at the end. Before that, the attention of each layer is averaged over its heads and
 # mixed half and half with the identity, which stands for the *residual connection*: a layer adds what it finds to the vector that came in. *Abnar & Zuidema 2020, "Quantifying Attention Flow in Transformers", section 3.*
 #
 # $$\tilde A^{(\ell)} = \left(\tfrac12 \bar A^{(\ell)} + \tfrac12 I\right) \tilde A^{(\ell - 1)}, \qquad \tilde A^{(0)} = I$$
@@ -299,7 +296,7 @@ for one, effects in lesson.each(without_heads, [english_gap]):
 # %% [markdown]
 # ### Which head knows who “she” is?
 #
-# The classic question: which head sends a pronoun to the word it stands for? On a single sentence, some head nearly always looks at
+# The classic question: which head makes a pronoun look at the word it stands for? On a single sentence, some head nearly always looks at
 # the right noun by luck. So take a set in which every sentence comes twice, once for each **antecedent** (the noun that the pronoun stands for);
 # then "always the nearest noun" is right in exactly half. And if you took one *coin* per head and tossed it once for every sentence, the best coin would be right
 # well above half the time. A red frame marks a head above a score that the best of the coins would beat in at most 5 of 100 tries:
@@ -342,7 +339,7 @@ quiz.ask("heads")
 # %% [markdown]
 # ## 5. The attention explorer
 #
-# The attention matrices of section 3, to play with. It replaces the course's exBERT, whose site cannot be reached. Two columns of tokens are
+# Here you can play with the attention matrices of section 3. The explorer replaces exBERT, the tool of the original homework, whose site is no longer online. Two columns of tokens are
 # joined by curves, the wider the more attention; the blue squares beside them say how much attention each token gives (left) and
 # gets (right), a column for each head; once a token is selected, they count only its own curves. *Top* draws the strongest curves that
 # together make up this share of what a token gives; *renormalise* scales what is left of each row so that it adds up to 1.
@@ -379,8 +376,7 @@ explorer(reader, sentences.APPLE_TRADITIONAL.texts[2], layer=reader.layers // 2,
 # ## 6. How a question finds its answer, layer by layer
 #
 # **Idea.** Let BERT read a question together with a text that holds the answer, and draw all tokens as points in a
-# plane, once for every layer. The vectors have hundreds of numbers: **PCA** keeps the plane in which they differ most,
-# **t-SNE** keeps near neighbours near. Van Aken et al. saw four phases: (1) equal words and words of one topic lie
+# plane, once for every layer. The vectors have hundreds of numbers: **PCA** shows the plane in which they vary most, **t-SNE** tries to keep near neighbours near. Van Aken et al. saw four phases: (1) equal words and words of one topic lie
 # together, (2) names are joined with what is said of them, (3) the question lies beside the part of the text that answers
 # it, (4) the answer stands apart from the rest. Is that so here? *Van Aken et al. 2019, "How Does BERT Answer Questions?"*
 #
@@ -403,11 +399,11 @@ asked, readings, parts = [item for item, _ in answers], [a[1] for _, a in answer
 # %% [markdown]
 # ### PCA
 #
-# ◆ right answer, ▲ question, ● context, × `[CLS]` and `[SEP]` (in the later layers they may lie on one point, see section 3); a black ring marks what BERT answered. Each layer's plane is turned
-# and mirrored to fit that of the layer before, so that the picture does not spin; but every layer has a plane of its own, and a
-# point may also move because another direction is shown. Only the word at the answer's place is a ◆; the same word elsewhere is a ▲ or a ●.
-# Labels name the words of the question (orange) and of the answer (blue). Where a word of the question occurs again in the context,
-# its label is dark and stands beside a ●. Labels that find no free place are left out. The figure of t-SNE below is marked in the same way.
+# ◆ right answer, ▲ question, ● context, × `[CLS]` and `[SEP]` (they may coincide in later layers, see section 3); a black ring marks what BERT answered. Each
+# plane is turned and mirrored to fit the one before. But every layer has a plane of its own, so a point may move only because
+# another direction is shown. Only the word at the answer's place is a ◆. Labels: words of the question in orange, of the answer in
+# blue; a dark label beside a ● is a word of the question that occurs again in the context. Labels without room are left out. The
+# t-SNE figure is marked in the same way.
 #
 # 中文：◆ 正確答案，▲ 問題，● 文章；黑圈是 BERT 的答案。各層的平面都轉到和前一層最吻合，畫面才不會亂轉；但各層的平面不同，點的移動也
 # 可能只是因為換了方向。只有答案位置上的字是 ◆，別處相同的字是 ▲ 或 ●。標出問題的字（橘）與答案的字（藍）；深色字（旁邊是 ●）是問題的字在文章裡再
@@ -421,7 +417,7 @@ show(plane_figures.grid(planes, readings[0], parts[0], variance=variance, title=
 stepper(planes, readings[0], parts[0], variance=variance, title=asked[0].question)
 
 # %% [markdown]
-# Play it above, or drag the slider: in which layer do words of the answer leave the crowd: all of them, or only those with a black ring? Below: the last layer of the second question,
+# Press *play* above, or drag the slider. In which layer do words of the answer leave the crowd? Do all of them, or only those with a black ring? Below: the last layer of the second question,
 # with as many words labelled as fit. Which words of the text lie nearest to the answer: those of its own sentence?
 #
 # 中文：播放上圖或拖曳滑桿：答案的字在哪一層離開其他字？全部都離開，還是只有畫黑圈的？下圖是第二題的最後一層，盡量標出每個字：離答案最近的，是同一句的字嗎？
@@ -435,7 +431,7 @@ show(plane_figures.plane(plane, readings[k], parts[k], title=title), "bert_13_la
 # %% [markdown]
 # ### t-SNE
 #
-# **t-SNE** keeps near neighbours near, and nothing else. Each panel starts from the one before it, so that a word stays where it was
+# **t-SNE** tries to keep near neighbours near, and nothing else. Each panel starts from the one before it, so that a word stays where it was
 # unless its neighbours change: staying in place proves nothing either.
 #
 # 中文：t-SNE 只保留「誰和誰靠近」。每一格從前一格的位置開始算，所以留在原地也不代表向量沒變。
@@ -517,7 +513,7 @@ for number, (text, sense) in enumerate(zip(apples.texts, apples.senses), 1):
 # %% [markdown]
 # ### Your turn
 #
-# Write both functions. They take two vectors and give a number. The check below says whether they are right, or what is
+# Write both functions. Each takes two vectors `a` and `b` (torch tensors of one dimension) and returns one number; this is not graded. The check below says whether they are right, or what is
 # wrong with them. Until then the lesson's own are used, so everything runs.
 #
 # 中文：請自己寫這兩個函式；下面會檢查對不對，並指出哪裡錯了。沒寫也能繼續執行。
@@ -535,7 +531,7 @@ for name, (line, _) in mine.items():
     print(f"{name}: {line}")
 
 # %%
-source(similarity.euclidean, similarity.cosine, similarity.token_vectors)
+source(similarity.token_vectors)
 
 # %%
 def compare(vectors):
@@ -556,8 +552,7 @@ show(similarity_figures.heat_maps(both, labels, apples.senses, title=f"{token} a
 #
 # ### All layers
 #
-# Each panel's colours leave the diagonal out, so its most alike pair always looks as bright as the diagonal; the range above
-# the panel says whether it is really 1.
+# The colour scale of each panel ignores the diagonal, so the most similar pair always looks as bright as the diagonal. The range above the panel tells whether its similarity is really 1.
 #
 # 中文：色階不含對角線，所以最相似的一對看起來總和對角線一樣亮；是否真的是 1，要看上方的範圍。
 
@@ -595,7 +590,7 @@ show(similarity_figures.planes(spots, apples.senses, layers=some, variance=share
 #
 # All vectors of a layer may share one direction, so that even unrelated words are alike (**anisotropy**). So the similarity of
 # random pairs of tokens is subtracted before layers are compared (first panel); that changes the height of both curves, not
-# the gap between them (second). *Ethayarajh 2019, section 3.4.*
+# the gap between them (second). *Ethayarajh 2019, "How Contextual are Contextualized Word Representations?", section 3.4.*
 #
 # 中文：各層的向量整體可能都朝同一方向，連無關的字也很像；比較各層之前，要先扣掉隨機字對的相似度（兩條線一起移動，差距不變）。
 
@@ -643,13 +638,12 @@ quiz.ask("comparison")
 # ## 8. Can you believe it?
 #
 # Attention, rollout, gradients: each gives a pretty picture of *which word mattered*, and they differ. So put them to the
-# test. The question is always the same: one word is hidden. On which of the other words does the probability of the *right* word rest (also where the model would guess another one)? Each **method** answers
+# test. The question is always the same: one word is hidden. On which of the other words does the probability of the *right* word depend (also where the model would guess another one)? Each **method** answers
 # with a number for every other word.
 #
 # ### Which word mattered? Ask by experiment
 #
-# **Idea.** Section 2 had an answer that needs no theory: hide one more word and see how far the probability of the right word falls. That is
-# the *truth* here. Two more methods, which look inside:
+# **Idea.** Section 2 had an answer that needs no theory: hide one more word and see how far the probability of the right word falls. We take that as the reference and call it “truth” in the figures; it is a choice, since words that work together hide each other's effect. Two more methods, which look inside:
 #
 # **Value zeroing**: in one layer, remove what token $t$ has to give (its value vector, in all heads), and measure how far the
 # vector of each token $i$ turns away from where it was. The layers are then multiplied, as in rollout but without the identity, or averaged:
@@ -678,7 +672,7 @@ tested = [(filler, gap) for gap in sentences.GAPS_CHINESE] + [(english_filler, g
 tested = lesson.each(examined, tested, name=lambda case: case[1].text)
 (judge, case), (spot, truth, claims, others) = next((row for row in tested if row[0][1] == english_gap), tested[-1])
 table = {"truth: hidden one by one": truth} | {name: answer for name, answer in claims.items() if "random" not in name}
-tokens, title = judge.read(case.text).tokens, f"On which word does “{case.word}” rest? {case.text}"
+tokens, title = judge.read(case.text).tokens, f"Which words does the guess “{case.word}” depend on? {case.text}"
 show(trust_figures.answers(tokens, table, spot, units=others, title=title), "bert_22_which_word")
 summed = trust.integrated_gradients(judge, case.text, spot, case.word)
 print(f"Integrated gradients: the shares add up to {float(summed.tokens.sum()):+.2f}, off by {summed.gap:.1%} of the change of log P.")
@@ -754,16 +748,15 @@ show(trust_figures.erasure(needed, enough, title=title), "bert_24_erasure")
 # ### Is the attention used?
 #
 # **Idea.** A picture of a head explains something only if the head's *weights* matter. Three interventions on each head:
-# give nothing (**zeroed**), look at all words alike (**uniform**), shuffle where it looks, row by row (**permuted**, the
-# median change of many draws: ups and downs may cancel, so the paper takes distances). If this median is near 0, it made no
-# steady difference to this guess where the head looks. A large change alone does not
-# show that the head was needed: one that rested on `[CLS]` or `[SEP]` now brings in noise. Such a change counts only where zeroing the head hurts as well.
-# Wiegreffe & Pinter object that attention is computed by the rest of the model, so that a shuffled map is one which this model does not make, and
-# that what the test shows depends on what you call an explanation. Both papers test recurrent networks; here other heads may stand in as well.
+# set its output to zero (**zeroed**), let it look at all words alike (**uniform**), or shuffle each row of its weights (**permuted**: the median
+# change over many draws; rises and falls may cancel in it, so the paper measures distances, which have no sign). What does a median near 0
+# tell you about the map of that head? A large change alone does not show that the head was needed: if it looked mostly at `[CLS]` or
+# `[SEP]`, shuffling makes it bring in noise. So trust a large change only where zeroing hurts as well. Wiegreffe & Pinter object: the rest
+# of the model computes the attention, so this model would never make a shuffled map; and what the test shows depends on what you call an
+# explanation. Both papers test mainly recurrent networks; in BERT other heads may stand in, too.
 # *Jain & Wallace 2019, "Attention is not Explanation"; Wiegreffe & Pinter 2019, "Attention is not not Explanation".*
 #
-# 中文：把某個頭的注意力打亂許多次，取機率變化的中位數（有升有降會互相抵消，所以論文用距離）。若接近 0，表示「它看哪裡」對這次的猜測
-# 沒有穩定的影響；那張注意力圖就不能解釋這次的猜測（Wiegreffe 與 Pinter 反駁：注意力是模型其他部分算出來的，打亂的圖不是這個模型會產生的；而且結論取決於「解釋」的定義）。變化大也不一定表示它有用：
+# 中文：把某個頭的注意力打亂許多次，取機率變化的中位數（有升有降會互相抵消，所以論文用距離）。若接近 0，你能對那張注意力圖說什麼？（Wiegreffe 與 Pinter 反駁：注意力是模型其他部分算出來的，打亂的圖不是這個模型會產生的；而且結論取決於「解釋」的定義。）變化大也不一定表示它有用：
 # 原本在 [CLS]、[SEP] 上「休息」的頭，被打亂後反而帶進雜訊；關掉它機率也下降，才算數。
 
 # %%
@@ -789,7 +782,7 @@ quiz.ask("used")
 # %% [markdown]
 # ### When does the mask become a word?
 #
-# **Idea.** The output layer that fills masks (called the *mask head*; it is no attention head) turns the last layer's vector into
+# **Idea.** The output layer that fills masks (the *masked-language-model head*, MLM head for short; not an attention head) turns the last layer's vector into
 # words. Apply it to the earlier layers as well: what stood there before? It was trained on the last layer alone, so what it reads in
 # the earlier ones (higher up in the figure) is a hint, no proof. *nostalgebraist 2020, "the logit
 # lens".*
@@ -805,7 +798,7 @@ for (model, gap), (place, *_) in (row for row in tested if row[0][1] != case):
     print(f"{gap.text}  {trust.told(steps, gap.word)}")
 
 # %% [markdown]
-# **Look and think.** Read the list below the figure. “before” names the last words that were on top in earlier layers; *for good* means that the final word had been on top once before and was then overtaken. Are the words after “before” of the same kind as the final word (a pronoun before a
+# **Look and think.** Read the list below the figure. “before” lists the last words that led in earlier layers. *for good* means: the final word had led once before, lost its lead, and took it back. Are the words after “before” of the same kind as the final word (a pronoun before a
 # pronoun, part of another foreign name before 巴)? Which sentences end with a wrong word?
 #
 # 中文：看圖下的清單：每行最後的 before 是較前面幾層排第一的字（只列最近幾個）。它們和最後的字是同一類嗎（代名詞之前也是代名詞？「巴」之前也是外國名字用的字？）哪幾句最後還是猜錯？
@@ -816,7 +809,7 @@ quiz.ask("by-layer")
 # %% [markdown]
 # ## 9. Your own sentences
 #
-# Replace these by your own: any sentences, any word that they share. (The figure puts those of one sense together.) Is the nearest
+# In the next cell put your own sentences into `SENTENCES`, a word that all of them contain into `WORD`, and the sense of the word in each sentence into `SENSES` (any labels, at least two sentences of each). The figure puts those of one sense together. Is the nearest
 # sentence always of the same sense? Try a word for which it is not.
 #
 # 中文：圖中詞義相同的句子排在一起。最近的句子總是同一個意思嗎？換成你自己的句子與詞，找一個「不是」的例子。
@@ -836,7 +829,7 @@ if len(own.texts) > 1:
 #
 # This cell writes one file with your answers and the numbers of your figures, says where it lies, and shows what will be
 # graded. If your name and number are not yet in the settings at the top, write them there, run the notebook again from
-# that cell on, and look at the questions once more: your answers are kept.
+# that cell on, and go through the questions once more (some change with your student number); your answers are kept.
 #
 # 中文：執行下面這一格就會產生要繳交的檔案，並列出會被計分的答案。若還沒填姓名與學號，請在最上面填好，從那一格起重新執行，再看一次題目（答案會保留）。
 
@@ -848,15 +841,15 @@ quiz.hand_in(NAME, NUMBER)
 #
 # | method | asks | needs | beware |
 # |---|---|---|---|
-# | masked prediction | what does the model expect here, and on which word does that rest? | only the output | several words may share the work |
+# | masked prediction | what does the model expect here, and on which word does that depend? | only the output | several words may share the work |
 # | attention of a head | where does this head look? | the attention weights | looking is not using |
 # | rollout, mean attention | where does the information come from? | all attentions | an average over heads, no proof |
-# | erasure | are the words it names needed, are they enough? | only the output | the text with many masks is strange to the model |
+# | erasure | are the words that a method names needed, and are they enough? | only the output | the text with many masks is strange to the model |
 # | ablation | does this head change the answer? | a hook: code that steps in while the model computes | heads stand in for each other |
 # | value zeroing | which token changes which, in a layer? | a hook | followed through the layers it may lose the words |
 # | integrated gradients | how is the log-probability shared out? | gradient | the baseline, here `[MASK]`, decides |
 # | shuffled attention | are a head's weights used? | a hook | one sentence, one word |
-# | mask by layer | when does the guess become a word? | hidden states, output layer | the output layer was trained on the last layer alone |
+# | logit lens (mask by layer) | when does the guess become a word? | hidden states, output layer | the output layer was trained on the last layer alone |
 # | PCA, t-SNE | which tokens lie together? | hidden states | a plane shows a part; t-SNE has no scale |
 # | distances | does the vector know the sense? | hidden states | subtract first what all vectors share |
 #

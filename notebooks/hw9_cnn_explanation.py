@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Homework 9: Explainable AI, part 1 — why does a CNN see food?
+# # Homework 9: Explainable AI, part 1 — what makes a CNN see food?
 #
 # A network names the food in a picture. **Which part of the picture made it decide so?** In this notebook you train a
 # small convolutional network on eleven kinds of food and then ask it that question in five ways: LIME, saliency maps,
@@ -10,14 +10,14 @@
 #
 # **How to use it.** Run all cells from top to bottom (*Run all*). With two CPU cores it takes six to thirteen minutes (longer on an old or busy machine), without
 # an internet connection and without a GPU. The questions of the **quiz** follow the figures: some ask what you see in the
-# figure, others ask what it means (the text above helps). Where the right answer depends on the figures, it is computed from *your*
+# figure, others ask what it means (the text above helps). Choose your answer on the card: it is saved at once, *Hint* says where to look, *Check* whether it fits. Where you see no cards, write `quiz.answer("lime-1", "a")` in a cell of your own, with the name of the question and your letter. Where the right answer depends on the figures, it is computed from *your*
 # run. *Look and think* is not graded.
 #
 # 中文：由上往下執行所有儲存格。圖的下面有測驗題，每一題都對應一張圖；有的看圖就能作答，有的要配合上面的說明。答案若取決於圖，就依你
-# 自己跑出的結果計算；「看一看、想一想」不計分。
+# 自己跑出的結果計算；「看一看、想一想」不計分。在卡片上選答案，會自動儲存；看不到卡片時，在自己的儲存格執行 quiz.answer("lime-1", "a")，換成題目名稱與你的選項。
 
 # %%
-REPOSITORY = ""  # Set-up. Opened alone (Colab)? Your teacher's repository here, or hw9-colab.zip beside this notebook.
+REPOSITORY = ""  # Set-up. Only if this notebook was opened alone (Colab): your teacher's repository here, or upload hw9-colab.zip beside it.
 import os, pathlib, shutil, subprocess, sys, tempfile
 here, why = pathlib.Path.cwd(), "There is no hw9-colab.zip here, and " + ("no git to fetch REPOSITORY with" if REPOSITORY else "REPOSITORY is empty")
 holding = lambda name, *places: next((p for p in map(pathlib.Path, places) if (p / name).is_file()), None)
@@ -34,16 +34,16 @@ from hw9 import notebook
 device = notebook.setup(seed=0)
 
 # %% [markdown]
-# **Settings.** Write in your `NAME` and `NUMBER` before you run anything: some questions of the quiz differ from number to
-# number. Leave the rest as it is for the first run.
+# **Settings.** Fill in your name (`NAME`) and your student number (`NUMBER`) before you run anything: some quiz questions differ from student to student. Leave the rest as it is for the first run.
 #
-# - `DATA`: `"auto"` takes Food-11 where it is found (folder `data/food11`, or the path in the environment variable
+# - `DATA`: `"auto"` takes Food-11 (photographs of food, the data of the original homework) where it is found (folder `data/food11`, or the path in the environment variable
 #   `HW9_FOOD11`), downloads it on Colab or a GPU, and otherwise uses the embedded scenes. `"sprites"` always takes the
 #   embedded ones; a path takes Food-11 from there (a folder, a .zip or a .tar).
 # - `MODEL`: `"fine-tune"` goes on training a network that already knows photographs of food, `"train"` starts from random
 #   weights, and `"auto"` chooses: with Food-11 on a GPU it starts from random weights (there is time for it), otherwise it
-#   fine-tunes. `"course"` trains the course's own network on a GPU (with Food-11 about 80 %), so that the layers 6, 15, 21
-#   and 23 of its quiz are there; without a GPU it says how long that would take. A path loads a finished network: `"checkpoints/compact-food11.safetensors"`, or the course's own `checkpoint.pth`.
+#   fine-tunes. `"course"` trains the network of the original homework (below “the course”: Hung-yi Lee, Machine Learning 2022,
+#   HW9) on a GPU: about 80 % right with Food-11. You need it only to answer the original quiz, which asks about its layers 6, 15,
+#   21 and 23; without a GPU it says how long that would take. A path loads a finished network: `"checkpoints/compact-food11.safetensors"`, or the course's own `checkpoint.pth`.
 # - `PHOTOS`: a folder with photographs of your own, used in the last section.
 #
 # 中文：先填姓名與學號再執行（題目因學號而異），其他設定第一次先不要改。
@@ -96,11 +96,9 @@ for name, (_, of) in food.splits.items():
 # has four, and 2.3 million weights). Training shows it the pictures again and again, each time cropped, flipped and
 # recoloured a little, and changes the weights so that the right class scores higher.
 #
-# Two or three minutes on two CPU cores are not enough to learn to see from scratch. So there the network starts from weights that
-# know *photographs* of food but have never met a dish of these scenes (**transfer learning**): its first layers, which see
+# Two or three minutes on two CPU cores are not enough to learn to see from scratch. So without a GPU the network starts from weights that already know *photographs* of food but have never met a dish of these scenes (**transfer learning**): its first layers, which see
 # edges and colours, stay as they are; the later ones learn. At the end the new weights are averaged with
-# the old ones (four parts new, one part old). This usually costs a little accuracy on dishes it has practised, and helps with
-# dishes it has never seen. The accuracies printed below, and the dashed lines in the figure, are those of the finished, averaged
+# the old ones (four parts new, one part old). Wortsman et al. found that this helps with pictures unlike those of the training. It may cost a little accuracy on dishes the network has practised. The accuracies printed below, and the dashed lines in the figure, are those of the finished, averaged
 # network; the curves were drawn before the averaging, so that the validation curve may end above its dashed line.
 # *Yosinski et al. 2014, "How transferable are features in deep neural networks?"; Wortsman et al. 2022, "Robust
 # fine-tuning of zero-shot models".*
@@ -236,12 +234,11 @@ title = f"Picture {picked}, {classes[targets[picked]]}: LIME with five seeds"
 show(figures_lime.stability(images[picked], stable.explanations, stable.overlap, top=stable.top, title=title), "cnn_07_lime_stability")
 
 # %% [markdown]
-# The dots of one column are the weights of one patch under five seeds: on the left every patch that is painted in at least one of
-# the pictures, on the right those whose weights lie nearest to 0 (those between are left out). Each picture shows the five
-# strongest patches of its own seed; the overlap of two seeds is the number of patches they share, divided by the number that at least one of them has
-# (the title gives the mean). Patches of nearly equal weight may change places at the edge of the top five, which lowers the overlap
-# although hardly any weight has changed. **Look and think.** Which weights lie clearly on one side of 0 under all five seeds? Which patches
-# would you mention in a report, and which not?
+# Each column of dots is one patch under the five seeds. Left: every patch painted in at least one picture; right: the patches
+# nearest to 0 (the rest is left out). Each picture shows the five strongest patches of its seed. The overlap of two seeds is the
+# number of patches they share, divided by the number that either of them has (the title gives the mean). Patches of nearly equal
+# weight may swap in and out of the top five: the overlap falls although hardly any weight has changed. **Look and think.** Which
+# weights lie clearly on one side of 0 under all five seeds? Which patches would you mention in a report?
 #
 # 中文：每一欄的點是同一塊在五個種子下的權重；左邊：至少在一個種子下被塗色的，右邊：最接近 0 的。權重差不多的區塊容易在前五名的邊緣
 # 互換，重疊率因此下降，權重卻幾乎沒變。哪幾塊五次都明顯在 0 的同一側？報告裡你會提哪幾塊？
@@ -269,8 +266,7 @@ show(figures_lime.lime(columns, images, as_course), "cnn_08_lime_course")
 #
 # $$M(i, j) = \max_{c \in \{R,G,B\}} \left|\frac{\partial S_y(x)}{\partial x_{c,i,j}}\right|$$
 #
-# $S_y$ is the score (logit) of class $y$, $x$ the picture. Colours of all such maps: black is the least influence in the picture
-# (mostly none); red, yellow, white are more and more. Unless a figure says otherwise, each map has a scale of its own. (Other
+# $S_y$ is the score (logit) of class $y$, $x$ the picture. Colours of all such maps: black is the weakest influence in this picture (often almost none); red, yellow and white are stronger and stronger. Unless a figure says otherwise, each map has a scale of its own. (Other
 # tools, Captum for one, cut off the strongest one or two per cent before they scale, so that their maps look brighter; here nothing is cut.)
 # *Simonyan, Vedaldi & Zisserman 2014, "Deep Inside Convolutional Networks", section 3.*
 #
@@ -305,10 +301,10 @@ show(figures.rows(columns, {"picture": (images, None), "saliency": (maps["salien
 notebook.fact("saliency", {"on_food": visible.on_object(maps["saliency"], food.masks)})
 
 # %% [markdown]
-# **One scale for all, or one for each picture?** The figure shows the same maps on scales of their own and on one common scale, and
-# below them the course's variant, the gradient of the *loss*, on one scale as well (max: the largest value of the map). The cell
-# prints by what factor the strongest and the weakest map differ (for some networks little, for others by orders of magnitude): for
-# which of the two gradients does the choice of the scale matter here?
+# **One scale for all, or one for each picture?** Row 1: each map on a scale of its own. Row 2: the
+# same maps on one common scale. Row 3: the course's variant, the gradient of the *loss*, on one scale (max: the largest value of
+# the map). Printed below: how many times stronger the strongest map is than the weakest. For which of the two gradients does the
+# scale matter here?
 #
 # 中文：共用一個尺度，還是每張圖各用一個？比較前兩列；最後一列是課程的做法：「損失」對像素的微分（max：該圖的最大值）。圖下印出最強與最弱相差幾倍。
 
@@ -397,10 +393,10 @@ quiz.ask("smoothgrad")
 #
 # $$x^* = \arg\max_x \; a_{\ell,c}\bigl(T(x)\bigr)$$
 #
-# $a_{\ell,c}$ is the mean *positive* activation of filter $c$ in layer $\ell$ (what lies below 0 counts as 0), minus a small penalty for roughness; $T$ shifts, turns and scales the picture at random, so
+# $a_{\ell,c}$ is the mean *positive* activation of filter $c$ in layer $\ell$ (negative values count as 0); a small penalty for roughness, not written in the formula, is subtracted; $T$ shifts, turns and scales the picture at random, so
 # that only patterns survive which do not depend on single pixels. The picture is described by its Fourier coefficients in
 # decorrelated colours, which keeps it free of the high-frequency patterns that otherwise win.
-# *Erhan et al. 2009; Olah, Mordvintsev & Schubert 2017, "Feature Visualization".*
+# *Erhan et al. 2009, "Visualizing Higher-Layer Features of a Deep Network"; Olah, Mordvintsev & Schubert 2017, "Feature Visualization".*
 #
 # 中文：濾波器視覺化＝找出最能激發某個濾波器的圖片（對「圖片」做梯度上升）。
 
@@ -450,9 +446,10 @@ show(figures.rows([f"step {step}" for step in at], table, title=title, across=le
 # %% [markdown]
 # ### Is the visualisation right? Compare it with real crops
 #
-# On the left the part of each drawing that activates the filter most; beside it, at the same magnification, the crops of training
-# pictures that activate it most, one of each picture at most. (The scenes share their things: three crops of the same red car are one example.) The number is the highest activation in it. (The drawing was made for a
-# high *mean*, which the figure before shows, so a crop may beat it at one place.) If both show the same thing, believe it. A drawing that looks like none of the crops tells what the filter *could* react to, not what it
+# The first column is the part of each drawing that activates the filter most. Beside it, at the same magnification: the crops of
+# training pictures that activate it most, at most one from each picture. (The same objects come back in many scenes: three crops
+# of the same red car are one example.) The number below is the highest activation in the crop. (The drawing was made for a high
+# *mean*, so a real crop may have a higher peak.) If drawing and crops show the same thing, believe the drawing. A drawing that looks like none of the crops tells what the filter *could* react to, not what it
 # is used for.
 #
 # 中文：左邊是最佳化圖片中最能激發該濾波器的部分，右邊是真實圖片中最能激發它的區塊（同一比例，數字是其中最高的活化值）。兩者相符，就
@@ -472,7 +469,7 @@ show(figures.filter_and_crops(channels[:5], *four, title=title), "cnn_16_filters
 #
 # ### As the course drew it: starting from the photograph
 #
-# The next cell does it for picture 0 with nothing but torch. What climbs is the *sum* of filter 0 over its map, without $T$, Fourier
+# The course starts from the photograph instead of noise. The next cell does so for picture 0, with nothing but torch. It maximises the *sum* of filter 0 over its map, without $T$, Fourier
 # coefficients, a penalty for roughness or limits for the colours (to be shown, each picture is stretched to 0...1). Whatever the picture,
 # the climb ends in the same kind of fine, high-frequency pattern; at most a faint outline of the picture is left.
 #
@@ -532,7 +529,7 @@ compare(plain, attribution.integrated_gradients(model, one, its, settle=False)) 
 source(attribution.integrated_gradients, attribution.completeness_gap)
 
 # %%
-integrated = attribution.integrated_gradients(model, images, targets, settle=False)
+integrated = attribution.integrated_gradients(model, images, targets, settle=False)  # the gap is not spread over the pixels
 of_pixels = integrated.sum(1)  # (N, H, W), with signs
 maps["integrated gradients"] = attribution.heatmap_of(of_pixels.abs())
 full = of_pixels.abs().flatten(1).quantile(0.99, dim=1)[:, None, None]
@@ -549,10 +546,8 @@ show(figures_lime.signed(columns, table, ("for the class", "against it"), title=
 # The shares of all pixels should add up to the score difference. The **gap** is how far they miss it, divided by the score difference.
 # Use as many steps as bring the gap below your tolerance (the median gap is printed below the figure; the dotted line is the 5 % of the paper, which found 20 to 300 steps enough for it). Where black scores nearly as high as the picture
 # (a sum near 0 in the figure above), a tiny miss is already a large percentage. Steps are placed and weighted by the rule of
-# Gauss and Legendre, the most exact one for smooth curves. But a network of ReLUs has a kink wherever a unit switches on or off
-# along the way, so some gap stays, and a few more steps may even widen it a little. The gap of a single picture (thin lines) may drop
-# far lower by chance, where its miss changes sign. The maps of this lesson use 64 steps. The figure shows the gap for five pictures. (`settle=False` leaves the sum as it is; by default the library shares out the rest over the pixels, at
-# most 1 % of each.)
+# Gauss and Legendre, the most exact one for smooth curves. But the gradient of a ReLU network jumps wherever a unit switches on or off along the way, so the gap shrinks only slowly, and a few more steps may even widen it a little. The gap of a single picture (thin lines) may drop
+# far lower by chance, where its miss changes sign. The maps of this lesson use 64 steps. The figure shows the gap for five pictures.
 #
 # 中文：差距（gap）＝貢獻總和與分數差之間的誤差，再除以分數差。步數要多到差距夠小；圖下印出各步數的差距中位數。
 
@@ -580,8 +575,7 @@ for kind in ("white", "blur", "mean"):
 show(figures.rows([columns[k] for k in few], table, title="Integrated gradients from four baselines"), "cnn_20_baselines")
 
 # %% [markdown]
-# **Look and think.** Which food is fainter, compared with the rest of its map, with the black baseline than with the white one? Which is
-# fainter with the white one?
+# **Look and think.** Which food is faint in the row “black” but not in the row “white”? For which is it the other way round?
 
 # %%
 quiz.ask("gradients")
@@ -592,7 +586,7 @@ quiz.ask("gradients")
 # Do the methods agree? First look, then count. A filter drawing explains a *part of the network*, not a picture. So from here on
 # the **strongest filter** takes its place. For each picture we choose the filter of the last layer that contributes most to the score
 # of the class (activation times gradient, summed over its map; not the one with the largest activation), and show where it responds.
-# This is a close relative of Grad-CAM, Selvaraju et al. 2017, which adds up all filters, weighted by their gradients. Below LIME: the rank
+# This is a close relative of Grad-CAM, Selvaraju et al. 2017, "Grad-CAM: Visual Explanations from Deep Networks", which adds up all filters, weighted by their gradients. Below LIME: the rank
 # correlation of its map (all patches) with the saliency map. Maps are compared without sign, averaged to 16 x 16 cells.
 #
 # 中文：把五種方法的結果並排比較，再用等級相關係數計算它們有多一致（不分正負，先平均成 16 × 16 格）。「strongest filter」不是第 7 節的濾波器 0：
@@ -619,7 +613,7 @@ show(figures.agreement(list(compared), together, title=f"Mean rank correlation o
 # The last row is a map that knows nothing of the network: the edges of the picture (Sobel filter). Maps that are bright in the middle
 # and dark at the border agree for that reason alone. **Look and think.** Which two methods agree most? What do they have in common?
 #
-# 中文：最後一列是和網路無關的圖（圖片的邊緣）。中間亮、邊框暗的圖，光憑這一點就會相似。哪兩種方法最一致？它們有什麼共同點？
+# 中文：最後一列是和網路無關的圖（圖片的邊緣）。中間亮、四周暗的圖，光憑這一點就會相似。哪兩種方法最一致？它們有什麼共同點？
 
 # %%
 quiz.ask("agreement")
@@ -689,8 +683,8 @@ quiz.ask("removal")
 # %%
 falls = {name: {kind: float(both[0].mean()) for kind, both in curves[name].items()} for name in ranked}
 for way in baselines:
-    print(f"{way:6s} most important first, best to worst:", ", ".join(sorted(ranked, key=lambda name: falls[name][way])))
-    print(f"{'':6s} SRG, best to worst:                 ", ", ".join(sorted(ranked, key=lambda name: -gains[name][way].mean())))
+    print(f"{way:6s} lowest curve “most important first”, best to worst:", ", ".join(sorted(ranked, key=lambda name: falls[name][way])))
+    print(f"{'':6s} SRG, best to worst:                               ", ", ".join(sorted(ranked, key=lambda name: -gains[name][way].mean())))
 reverse = trust.srg(model, images, targets, -judged["LIME"], steps=10)
 print(f"LIME with its order reversed: SRG {reverse.mean():+.3f} instead of {gains['LIME']['mean'].mean():+.3f}")
 
@@ -704,9 +698,8 @@ print(f"LIME with its order reversed: SRG {reverse.mean():+.3f} instead of {gain
 # similar it still is to the map of the trained network (rank correlation on a 16 x 16 grid, mean over the ten pictures). Of the
 # controls, the edges never change; the random map is drawn anew for each column. LIME is random
 # (only 150 samples here, against 1,000 above): even for the *same* network, two seeds give maps that are only as similar as the
-# figure's title says. Only a value clearly below this ceiling shows that LIME has reacted. Adebayo et al. began at the output; but then the layers nearer to the input still compute the same, and maps look alike
-# for that reason alone (Binder et al. 2023). So we begin at the input.
-# *Adebayo et al. 2018, "Sanity Checks for Saliency Maps"; Binder et al. 2023, "Shortcomings of Top-Down Randomization".*
+# figure's title says. Only a value clearly below this ceiling shows that LIME has reacted. Adebayo et al. began at the output. Then the layers near the input still compute what they did, and that alone keeps maps alike (Binder et al. 2023). So we begin at the input.
+# *Adebayo et al. 2018, "Sanity Checks for Saliency Maps"; Binder et al. 2023, "Shortcomings of Top-Down Randomization-Based Sanity Checks".*
 #
 # 中文：把網路的權重逐層換成亂數。如果解釋圖幾乎不變，它解釋的就不是這個網路，而是圖片本身（例如邊緣）或網路的架構。LIME 會隨機抽樣：
 # 同一個網路只換亂數種子，相似度也只有標題所列的數值；明顯低於它，才算有反應。Adebayo 等人從輸出層開始；但靠近輸入的各層，輸出仍然不變，
@@ -740,7 +733,7 @@ alike = {name: [mean_alike(row[0], m) for m in row] for name, row in series.item
 same = mean_alike(series["LIME"][0], methods["LIME"](model, images, targets, seed=1))  # the trained network once more
 shown = {name: attribution.heatmap_of(torch.stack([m[picked].abs() for m in row])) for name, row in series.items()}
 steps = ["trained", *(f"to {name.removeprefix('features.')}" for name, _ in stages[1:-1]), "all"]
-title = f"Weights randomised from the input up to layer ...; maps of picture {picked}; below: how alike to the first column,"
+title = f"Weights randomised from the input up to layer ...; maps of picture {picked}; below: similarity to the first column,"
 title += f"\nrank correlation without sign, mean over {len(images)} pictures (LIME's ceiling, two seeds: {same:.2f})"
 show(figures_trust.strip(steps, shown, alike, picture=images[picked], title=title), "cnn_24_randomised")
 
@@ -754,7 +747,7 @@ show(figures_trust.strip(steps, shown, alike, picture=images[picked], title=titl
 # the architecture (the grid, dark borders). All this is one draw of random weights.
 #
 # 中文：有沒有哪個數字往右反而明顯變大（接近 0 的小起伏可能只是偶然）？更多層變成亂數，圖卻更像原來的，那部分就不是訓練得來的：可能來自圖片（邊緣、明暗），
-# 也可能來自網路架構（格點、較暗的邊框）。這裡的亂數權重只抽了一次。
+# 也可能來自網路架構（格點、較暗的四周）。這裡的亂數權重只抽了一次。
 
 # %%
 quiz.ask("randomised")
@@ -762,8 +755,7 @@ quiz.ask("randomised")
 # %% [markdown]
 # ### Test 3. A detective story
 #
-# A colleague sends you a second network. "Fine-tuned from the same start, for a shorter time, on some of the same
-# pictures, and look how well it does on desserts!" The
+# A colleague sends you a second network. She writes: "I fine-tuned it from the same start, for a shorter time, on some of the same pictures. Look how well it does on desserts!" The
 # cell below has her numbers, on her validation pictures. Before you use it, you explain it: three of her dessert
 # pictures, your network beside hers.
 #
@@ -820,8 +812,7 @@ for name, net in {"your network": model, "her network": second}.items():
 
 # %% [markdown]
 # Now the place of the cause is known to the pixel, and methods can be scored: does the **highest pixel** lie in the square (or
-# within two pixels of it)? What **share of the map** lies in the square? And if the square has $K$ pixels, how many of the $K$ highest pixels lie in it
-# (**rank accuracy**)? Your own network, on the same pictures, must *not* point at the square. LIME has an advantage here: the
+# within two pixels of it)? What **share of the map** lies in the square? And if the square has $K$ pixels, what share of the $K$ highest pixels lies in it (**rank accuracy**)? The first measure is known as the *pointing game*, the second as *relevance mass accuracy*. The maps of your own network, on the same pictures, should *not* point at the square. LIME has an advantage here: the
 # square, apart from its rim, is a superpixel, so its outline comes from the segmentation, not from the network.
 # *Arras, Osman & Samek 2022, "CLEVR-XAI", section 3.3.*
 #
@@ -857,8 +848,8 @@ quiz.ask("square")
 # ### Test 4. Leave it out and photograph again
 #
 # **Idea.** Our scenes are composed, so every object can be taken away and the scene rendered again: the table is where it was, the
-# shadow gone. No grey patch. (Where the only food is taken away, an empty table is left, which the network never saw in training.) How far does the score (logit) of the class fall without object $k$?
-# That fall is $d_k$ (the next figure shows the change, $-d_k$: a minus is a fall, a plus is a rise); the map gives object $k$ the number $m_k$, the sum over its visible pixels. Do both put the objects in the same order? A map without sign gives
+# shadow gone. Nothing is covered by a grey patch. (Where the only food is taken away, an empty table is left, which the network never saw in training.) How far does the score (logit) of the class fall without object $k$?
+# That fall is $d_k$ (the next figure shows the change, $-d_k$: a minus is a fall, a plus is a rise); the map gives object $k$ the number $m_k$, the sum over its visible pixels. Do $d_k$ and $m_k$ put the objects in the same order? A map without sign gives
 # every object a positive number, so it cannot say that an object speaks *against* the class; only LIME and integrated gradients can.
 #
 # $$\text{single deletion} = \tfrac12\,\rho_{\text{Spearman}}(d, m) + \tfrac12 \qquad\text{(1: same order, 0.5: objects in random order)}$$
@@ -967,25 +958,25 @@ for test, row in tests.items():
     good = -1 if "alike" in test else 1
     worth = {n: good * v for n, v in row.items()}  # high is good
     means = {n: round(good * card[n][test], 2) for n in ranked if n in row}
-    print(f"{test.replace(chr(10), ' ')}: best mean {', '.join(n for n in means if means[n] == max(means.values()))}")
+    print(f"{test.replace(chr(10), ' ')}: best on average: {', '.join(n for n in means if means[n] == max(means.values()))}")
     for control in (n for n in row if "control" in n and not ("alike" in test and "random" in n)):  # random: by construction
         below = [n for n in ranked if n in row and not trust.above(worth[n], worth[control])]
-        print(f"    not clearly above {control.removesuffix(' (control)')}: {', '.join(below) or 'none'}")
+        print(f"    not clearly better than {control.removesuffix(' (control)')}: {', '.join(below) or 'none'}")
 
 # %% [markdown]
-# "Clearly above" means: subtract the control's value from the method's, picture by picture; the mean of these differences is more
-# than two standard errors above 0. Some seventy such comparisons are made, so even without any real difference two or three would
-# come out clear by chance. No method wins overall: the tests ask different questions, on one network and a few pictures. Compare within a column: “alike” and
-# the squares were made with fewer samples and steps. In the randomisation
-# test both controls are fixed by construction (edges at 1, random near 0): to be above the edges says only that a map changed at
-# all, so read the size of the number; LIME's is low in part because its samples are few. (“Alike” is taken without its sign here, picture by
-# picture: a map turned upside down would be alike as well.) A method not clearly above the random, uniform or edge map has shown *nothing* in that test; one not clearly
-# above the food mask has shown no more than "look at the food". A method that does well in several tests of different kinds deserves some
-# trust, for networks and pictures *like these*. The same functions take your own maps, from any library:
+# "Clearly above" means clearly better: take the difference of method and control, picture by picture, in the good direction (for
+# “alike”: control minus method); the mean difference is more than two standard errors above 0. Of some seventy such comparisons, two
+# or three would come out clear by chance. The tests ask different questions, so compare within a column (“alike” and the squares
+# were made with fewer samples and steps). A method that is best in most columns here need not be so for another network or other
+# pictures. In the randomisation test the edge map is 1 by construction: to beat it says only that a map changed, so read the
+# size of the number (LIME's is low partly because its samples are few). The sign of “alike” is dropped, picture by picture: a
+# map with its order reversed counts as alike, too. A method not clearly above the random, uniform or edge map has shown *nothing* in
+# that test; one not clearly above the food mask has shown no more than "look at the food". One that does well in several
+# tests of different kinds deserves some trust, for networks and pictures *like these*. The same functions take your own maps, from any library:
 # `from hw9.vision import trust`, then `trust.srg(model, images, targets, maps)`.
 #
-# 中文：「明顯高於」＝逐張圖相減，平均差大於兩個標準誤；這樣的比較約有七十個，就算毫無差別，也會有兩三個碰巧「明顯」。
-# 沒有「最好」的方法：每個檢驗問的問題不同；「alike」與「square」各欄用的樣本較少，只能在同一欄內比較。隨機化檢驗的兩個對照組數值是
+# 中文：「明顯高於」＝明顯較好：逐張圖相減（「alike」越低越好，所以反過來減），平均差大於兩個標準誤；這樣的比較約有七十個，就算毫無差別，也會有兩三個碰巧「明顯」。
+# 在這裡多數欄最好的方法，換了網路或圖片也未必最好：每個檢驗問的問題不同；「alike」與「square」各欄用的樣本較少，只能在同一欄內比較。隨機化檢驗的兩個對照組數值是
 # 固定的（邊緣圖 1、隨機圖接近 0）：勝過邊緣圖只表示圖有變，要看數值的大小（這一欄逐張取絕對值：大小順序完全顛倒的圖也算相似）。沒有明顯高於隨機圖、均勻圖或邊緣圖的，在該檢驗中就什麼也沒證明；在幾種不同檢驗都站得住腳的，
 # 才值得一些信任。
 #
@@ -1034,19 +1025,17 @@ show(figures.side_by_side(captions, table, title=legend), "cnn_32_photographs", 
 
 # %% [markdown]
 # Every method explains the class that the network *says* (after the ✓ or ✗), right or wrong. Below each map stands the share
-# of it that falls on food (LIME's counts all patches, without sign, not only the painted ones; it asks 300 copies here, not 1,000); below the picture the share of the
-# picture that is food, which is chance.
+# of it that falls on food (LIME's counts all patches, without sign, not only the painted ones; it asks 300 copies here, not 1,000); below the picture stands the share of the picture that is food: a map that knows nothing would score about that.
 #
 # 中文：這裡解釋的是網路說的類別；圖下數字是落在食物上的比例（LIME 計入所有區塊，不分正負），照片下的是食物面積（亂猜的水準）。
 #
-# **Look and think.** On a picture where the network is wrong: which part misled it? Does the method that stays closest to the
-# food thereby explain it best?
+# **Look and think.** On a picture where the network is wrong: which part misled it? Is the method with the largest share on food therefore the best explanation of the mistake?
 #
 # ## Hand in your answers
 #
 # This cell writes one file with your answers and the numbers of your figures, says where it lies, and shows what will be
 # graded. If your name and number are not yet in the settings at the top, write them there, run the notebook again from
-# that cell on, and look at the questions once more: your answers are kept.
+# that cell on, and go through the questions once more (some change with your student number); your answers are kept.
 #
 # 中文：執行下面這一格就會產生要繳交的檔案，並列出會被計分的答案。若還沒填姓名與學號，請在最上面填好，從那一格起重新執行，再看一次題目（答案會保留）。
 

@@ -9,13 +9,12 @@ import functools
 import html
 import importlib.util
 import os
-import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hw9.notebook import kernel_shell
+from hw9.notebook import kernel_shell, outputs_hide_others
 from hw9.quiz.asked import Asked
 from hw9.quiz.bank import Made, Text
 from hw9.quiz.session import ONE_AT_A_TIME, Session, where
@@ -92,19 +91,21 @@ def show(session: Callable[[], Session], questions: Sequence[Asked]) -> None:
     import ipywidgets
     from IPython.display import display as show_
 
-    elsewhere = "google.colab" in sys.modules or "VSCODE_PID" in os.environ
+    elsewhere = not outputs_hide_others()
     if elsewhere:  # there the cards do not hide what is written
         page = f"<details><summary>The questions in writing 文字版</summary>{page}</details>"
     display(as_text(questions), EITHER + page)
     cards = [_Card(session, one).box for one in questions]
-    box = ipywidgets.VBox([ipywidgets.HTML(STYLE), *cards, *([] if elsewhere else [_keys()])])
+    box = ipywidgets.VBox([ipywidgets.HTML(STYLE), *cards, *_keys(elsewhere)])
     box.add_class("hw9-quiz")
     view = {"version_major": 2, "version_minor": 0, "model_id": box.model_id}
     show_({"application/vnd.jupyter.widget-view+json": view, "text/plain": ""}, raw=True)
 
 
-def _keys() -> "ipywidgets.Widget":
+def _keys(elsewhere: bool) -> "list[ipywidgets.Widget]":
     """The part that makes keys work in JupyterLab, whose own commands would take them; the cards work without it."""
+    if elsewhere or importlib.util.find_spec("anywidget") is None:
+        return []
     import anywidget
 
     class Keys(anywidget.AnyWidget):
@@ -112,7 +113,7 @@ def _keys() -> "ipywidgets.Widget":
 
     keys = Keys()
     keys.add_class("hw9-quiz-keys")
-    return keys
+    return [keys]
 
 
 def _alone(act: Callable[..., None]) -> Callable[..., None]:

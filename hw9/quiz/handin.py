@@ -45,7 +45,7 @@ def who(name: Any, number: Any) -> tuple[str, str]:
     number = tidy(number)
     if not name or len(name) > 100 or not name.isprintable():
         raise ValueError(
-            "there is no name yet: write yours into NAME in the settings at the top, and run from there on"
+            "NAME holds no name. Fill it in in the settings at the top, then run the notebook again from that cell on"
         )
     if not NUMBER.fullmatch(number):
         raise ValueError(f"{number[:50]!r} is no student number: give up to 40 letters, digits, - _ or .")

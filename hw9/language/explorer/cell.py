@@ -18,12 +18,17 @@ from hw9.language.explorer.results import corpus_facts, store_searches
 from hw9.language.explorer.still import draw
 from hw9.language.explorer.tour import tour
 from hw9.language.explorer.view import View, check_masks, encode, links
-from hw9.notebook import kernel_shell
+from hw9.notebook import kernel_shell, outputs_hide_others
 
 STILL = (
     "A picture of the explorer: run this cell, or trust the notebook, to use it. "
     "這是圖片；執行這一格或信任筆記本即可操作。"
 )
+# JupyterLab and Notebook: the picture gives way to the explorer, and an explorer that is none any more to the picture.
+EITHER = """<style>
+.jp-OutputArea-child:has(.hw9-explorer-still):has(+ .jp-OutputArea-child .hw9-explorer),
+.jp-OutputArea-child:has(.hw9-explorer-still) + .jp-OutputArea-child:not(:has(.hw9-explorer)) { display: none }
+</style>"""
 SINGLES_UP_TO = 64  # tokens of a sentence of which a page carries every single mask
 
 
@@ -140,12 +145,28 @@ class Explorer:
             store_searches(payload, self.corpus, self.reading)
         return payload
 
+    @property
+    def _is_live(self) -> bool:
+        return self.live if self.live is not None else _kernel_is_there()
+
+    def _ipython_display_(self) -> None:
+        """In two outputs, where one can hide the other: a notebook that is opened again then shows the picture."""
+        if not (self._is_live and kernel_shell() and outputs_hide_others()):
+            raise NotImplementedError  # so that IPython asks for the bundle
+        from IPython.display import display
+
+        text, page = f"explorer of {self.reading.text!r}", f'<div class="hw9-explorer-still">{self._picture}</div>'
+        display({"text/plain": text, "text/html": EITHER + page}, raw=True)
+        made = self._repr_mimebundle_()
+        data, about = made if isinstance(made, tuple) else (made, {})
+        display(data, metadata=about, raw=True)
+
     def _repr_mimebundle_(self, include=None, exclude=None, **_) -> dict | tuple[dict, dict]:
         bundle = {
             "text/plain": f"explorer of {self.reading.text!r}",
             "image/png": base64.b64encode(self.still).decode(),
         }
-        if self.live if self.live is not None else _kernel_is_there():
+        if self._is_live:
             from hw9.language.explorer.widget import connect
 
             data, about = connect(self)
@@ -158,17 +179,24 @@ class Explorer:
         A notebook that is not trusted, and GitHub, take out frame and style: then the picture and the sentence are
         seen that the style hides elsewhere.
         """
-        picture = base64.b64encode(self.still).decode()
-        about = html.escape(f"Attention between the tokens of: {self.reading.text}", quote=True)
-        page = html.escape(self.html, quote=True)
-        height = 24 * len(self.reading.tokens) + 1500
+        # White as the figures around it: a frame knows the system's theme, not the notebook's.
+        page = html.escape(self.html.replace('"theme":"auto"', '"theme":"light"', 1), quote=True)
+        height = 24 * max(22, len(self.reading.tokens)) + 65 * self.bert.layers + 1080  # of the whole page, as measured
         return (
             f"<style>.hw9-still {{ display: none }}</style>"
-            f'<div class="hw9-still"><img src="data:image/png;base64,{picture}" alt="{about}">'
-            f"<p>{STILL}</p></div>"
-            f'<iframe srcdoc="{page}" title="{about}" sandbox="allow-scripts allow-downloads" allow="clipboard-write" '
-            f'style="width:100%;height:{height}px;border:0"></iframe>'
+            f'<div class="hw9-still">{self._picture}</div>'
+            f'<iframe srcdoc="{page}" title="{self._about}" sandbox="allow-scripts allow-downloads" '
+            f'allow="clipboard-write" style="width:100%;height:{height}px;border:0"></iframe>'
         )
+
+    @property
+    def _about(self) -> str:
+        return html.escape(f"Attention between the tokens of: {self.reading.text}", quote=True)
+
+    @property
+    def _picture(self) -> str:
+        picture = base64.b64encode(self.still).decode()
+        return f'<img src="data:image/png;base64,{picture}" alt="{self._about}"><p>{STILL}</p>'
 
 
 def _kernel_is_there() -> bool:

@@ -38,7 +38,7 @@ def style() -> str:
 def render(payload: Payload, title: str) -> str:
     """The page. Its content security policy names the hashes of its own script and style and allows no connection."""
     sheet = style() + (FOLDER / "page.css").read_text(encoding="utf-8")
-    script = bundle("saved.js") + "\nopenSaved();\n"
+    script = bundle("saved.js") + "\nopenSaved().catch(tellBroken);\n"
     policy = f"default-src 'none'; img-src blob:; style-src '{_hash(sheet)}'; script-src '{_hash(script)}'"
     values = {
         "policy": policy,

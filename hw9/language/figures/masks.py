@@ -63,7 +63,7 @@ def masked_as_well(
     )
     ax.set(
         ylim=(0, 1.15 * np.nanmax(values)),
-        xlabel="masked as well (orange: the lowest; no bar: not masked in its turn)",
+        xlabel="word that is masked as well (orange: lowest probability; no bar: not tried)",
         ylabel=f"probability of “{token}”",
     )
     ax.set_title(title, loc="left")

@@ -1,5 +1,6 @@
 """The saved page in headless Chromium, and the widget's script: what it shows against what Python holds."""
 
+import io
 import json
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
@@ -7,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from hw9.language.attention import head_patterns, predict_masked
 from hw9.language.explorer import explorer, search
@@ -282,6 +284,37 @@ def test_a_link_brings_its_view_back_on_a_page_that_was_saved_with_another(tiny,
     assert ask(page, "state.top") == 50
 
 
+def test_a_link_opened_on_the_open_page_and_one_that_makes_no_sense(tiny, reading, visit):
+    page = visit(explorer(tiny, reading, labels="zh"))
+    page.evaluate("location.hash = '#layer=2&top=20&heads=3'")
+    until(page, lambda: ask(page, "state.layer") == 1)
+    state = ask(page, "state")
+    assert (state["top"], state["heads"], state["language"]) == (20, [False, False, True, False], "zh")
+    page.evaluate("location.hash = '#layer=1.5&heads=99&query=b'")
+    until(page, lambda: ask(page, "state.top") == 70)
+    state = ask(page, "state")
+    assert (state["layer"], state["heads"], state["query"]) == (0, [True] * 4, "all")
+
+
+def test_a_damaged_page_says_what_to_do(tiny, reading, page, tmp_path):
+    whole = explorer(tiny, reading).html
+    at = whole.index('id="hw9-blob">') + 60
+    (tmp_path / "damaged.html").write_text(whole[:at] + "A" * 80 + whole[at + 80 :], encoding="utf-8")
+    page.goto((tmp_path / "damaged.html").as_uri())
+    until(page, lambda: page.locator("#hw9-root").inner_text().endswith(")"))
+    assert "get it again" in page.locator("#hw9-root").inner_text()
+
+
+def test_masked_views_that_are_stored_rounded_say_so(tiny, reading, visit, monkeypatch):
+    monkeypatch.setattr("hw9.language.explorer.payload.BUDGET", 0)
+    page = visit(explorer(tiny, reading))
+    assert "rounded" not in page.locator(".status").first.inner_text()
+    token(page, "left", 2).dblclick()
+    until(page, lambda: ask(page, "state.masked") == [2])
+    page.mouse.move(2, 2)
+    until(page, lambda: "masked views rounded" in page.locator(".status").first.inner_text())
+
+
 def test_what_the_keyboard_has_done_in_the_panel_leaves_it_there(tiny, reading, visit):
     page = visit(explorer(tiny, reading, pin=4))
     focus = "document.activeElement.textContent"
@@ -328,6 +361,8 @@ def test_the_tour_sets_the_view_lights_up_one_part_and_asks_in_both_languages(ti
         assert (state["tab"], state["sort"]) == (card["view"].get("tab", "grid"), card["view"].get("sort", "layer"))
         assert state["pin"] == (None if wanted.pin is None else {"side": "left", "at": wanted.pin})
         assert page.locator(".lit").count() == 1 and page.locator(".lit").is_visible()
+        above = page.evaluate("document.querySelector('.tour').nextElementSibling === document.querySelector('.lit')")
+        assert above == (card["light"] in ("grid", "corpus"))
         question = page.locator(".tour .asked").inner_text()
         assert question.endswith(("?", ".")) and "?" in question and "{" not in page.locator(".tour").inner_text()
         page.keyboard.press("ArrowRight")
@@ -364,6 +399,18 @@ def test_languages_and_themes(tiny, reading, visit):
     assert page.evaluate("document.documentElement.scrollWidth") <= 400
 
 
+def test_the_theme_of_vs_code(tiny, reading, visit):
+    page = visit(explorer(tiny, reading))
+    for name, theme in (
+        ("vscode-high-contrast", "dark"),
+        ("vscode-light", "light"),
+        ("vscode-dark", "dark"),
+        ("vscode-high-contrast vscode-high-contrast-light", "light"),
+    ):
+        page.evaluate(f"document.body.className = '{name}'")
+        until(page, lambda theme=theme: ask(page, "state.theme") == theme)
+
+
 @pytest.fixture
 def kernel(tiny, reading, corpus, page, tmp_path):
     """The widget in a page, slow to answer: `asked()` takes the oldest question that waits, `reply` answers one."""
@@ -378,7 +425,8 @@ def kernel(tiny, reading, corpus, page, tmp_path):
         "  hear(reply, buffers.map((b) => new DataView(new Uint8Array(b).buffer))));\n"
         "const model = { get: (name) => traits[name], on: (_, hear) => heard.push(hear), off() {},\n"
         "  send: (question) => window.questions.push(question) };\n"
-        "render({ model, el: document.getElementById('cell') });</script>",
+        "window.cell = (el) => render({ model, el });\n"
+        "cell(document.getElementById('cell'));</script>",
         encoding="utf-8",
     )
     page.goto((tmp_path / "cell.html").as_uri())
@@ -413,6 +461,7 @@ def test_a_slow_kernel_gets_every_mask_and_its_late_answers_change_nothing(page,
     token(page, "left", 9).dblclick()
     late = kernel.asked()
     assert ask(page, "state.masked") == [2, 7] and page.evaluate("questions.length") == 0
+    until(page, lambda: page.locator(".status").first.inner_text() == "Waiting for the kernel …")
     kernel.send({"id": late["id"], "error": "MemoryError: full"})
     until(page, lambda: "MemoryError: full" in page.content())
     assert ask(page, "state.masked") == [2, 7]
@@ -475,3 +524,27 @@ def test_the_widget_asks_the_kernel_for_what_it_does_not_hold(tiny, reading, cor
     hits = search(corpus, masked, 7, heads=[2])[0]
     assert np.allclose([float(t) for t in page.locator(".hits .score").all_inner_texts()], hits.scores, atol=6e-4)
     assert torch.equal(masked.ids[[2, 7]], torch.full((2,), tiny.tokenizer.mask_token_id))
+    page.locator(".layers .segment").nth(1).click()
+    scores = search(corpus, masked, 7, heads=[2])[1].scores
+    until(
+        page, lambda: np.allclose([float(t) for t in page.locator(".hits .score").all_inner_texts()], scores, atol=6e-4)
+    )
+    page.get_by_role("button", name="中文").click()
+    page.get_by_role("button", name="全不選").click()
+    assert page.locator(".corpus .status").inner_text().startswith("沒有選任何頭")
+    assert page.evaluate("questions.length") == 0  # the answer held all layers, and no head is no question
+
+
+def test_a_cell_drawn_before_it_is_on_the_page_has_its_colours_there(page, kernel):
+    """JupyterLab builds outputs that are far out of sight so."""
+    page.evaluate(
+        """async () => {
+            const el = document.createElement("div");
+            await cell(el);
+            document.getElementById("cell").replaceChildren(el);
+        }"""
+    )
+    until(page, lambda: 'height="100%" fill="#ffffff"' in ask(page, "picture()"))
+    for part in (".matrix.right", ".middle", ".grid canvas >> nth=0"):
+        picture = Image.open(io.BytesIO(page.locator(part).screenshot())).convert("L")
+        assert np.asarray(picture).mean() > 100, f"{part} is black"

@@ -1,6 +1,7 @@
 import base64
 import contextvars
 import copy
+import importlib
 import io
 import re
 import threading
@@ -51,6 +52,21 @@ def test_without_a_kernel_the_cell_holds_a_frame_and_a_picture(tiny):
 def test_with_a_kernel_the_cell_holds_the_widget_and_the_picture(tiny):
     bundle = explorer(tiny, "the apple", live=True)._repr_mimebundle_()
     assert "application/vnd.jupyter.widget-view+json" in bundle and "image/png" in bundle
+
+
+def test_a_notebook_that_is_opened_again_has_the_picture_where_the_explorer_was(tiny, monkeypatch):
+    shown, outputs = explorer(tiny, "the apple", live=True), []
+    with pytest.raises(NotImplementedError):  # no notebook is here: IPython asks for the bundle
+        shown._ipython_display_()
+    monkeypatch.setattr(importlib.import_module("hw9.language.explorer.cell"), "kernel_shell", lambda: object())
+    monkeypatch.setattr("IPython.display.display", lambda data, **_: outputs.append(data))
+    shown._ipython_display_()
+    still, widget = outputs
+    assert re.search(r'<div class="hw9-explorer-still"><img src="data:image/png;base64,[^"]{1000}', still["text/html"])
+    assert "application/vnd.jupyter.widget-view+json" in widget
+    monkeypatch.setenv("VSCODE_CWD", "/somewhere")  # there no output can hide another
+    with pytest.raises(NotImplementedError):
+        shown._ipython_display_()
 
 
 def test_the_widget_carries_the_page_of_the_sentence_alone(tiny):

@@ -18,7 +18,7 @@ import { makeTour } from "./tour.js";
  * @typedef {import("./attention.js").View & {
  *   language: "en" | "zh", theme: "light" | "dark", tab: "grid" | "corpus", sort: string, by: "embedding" | "heads"
  * }} State
- * @typedef {{at: number, masked: number[], layer: number, heads: number[] | null}} Query
+ * @typedef {{at: number, masked: number[], heads: number[] | null}} Query
  * @typedef {{
  *   variant: (masked: number[]) => Promise<import("./codec.js").Variant | null>,
  *   search: (query: Query, tell: (done: number, count: number) => void) => Promise<import("./codec.js").Found | null>
@@ -35,14 +35,16 @@ export function makeState(meta, asked) {
   const tokens = meta.tokens.length;
   const within = (/** @type {any} */ at) => Number.isInteger(at) && at >= 0 && at < tokens;
   const layer = Math.max(1, Math.min(meta.layers, asked.layer || 1));
+  const strange = asked.heads && asked.heads.length && !asked.heads.some((/** @type {number} */ h) => h >= 1 && h <= meta.heads);
+  const side = (/** @type {"all" | "a" | "b" | undefined} */ text) => (meta.pair === null ? "all" : text || "all");
   return {
     layer: layer - 1,
-    heads: Array.from({ length: meta.heads }, (_, h) => !asked.heads || asked.heads.includes(h + 1)),
+    heads: Array.from({ length: meta.heads }, (_, h) => !asked.heads || strange || asked.heads.includes(h + 1)),
     top: Math.max(0, Math.min(100, asked.top ?? 70)),
     hideSpecial: Boolean(asked.hide_special),
     renormalise: Boolean(asked.renormalise),
-    query: asked.query || "all",
-    key: asked.key || "all",
+    query: side(asked.query),
+    key: side(asked.key),
     pin: within(asked.pin) ? { side: asked.side || "left", at: asked.pin } : null,
     masked: (asked.masked || []).filter((/** @type {any} */ at) => within(at) && !meta.special[at]),
     language: asked.labels === "zh" ? "zh" : "en",
@@ -79,6 +81,9 @@ export async function mount(root, meta, asked, backend) {
   let colours = {};
   let requested = state.masked; // the masks asked for last, shown or on their way
   let searched = ""; // the search asked for last
+  /** @type {import("./codec.js").Found | null} */
+  let found = null; // what it gave, once it is there
+  let listed = ""; // what of it is on screen
   let searching = 0; // how many searches were asked for
   let follows = asked.theme !== "light" && asked.theme !== "dark"; // the theme of what is around, until one is chosen
 
@@ -128,6 +133,7 @@ export async function mount(root, meta, asked, backend) {
       const { language, theme } = state;
       update({ ...makeState(meta, view), tab, sort, language, theme });
     },
+    home: (card) => toolbar.element.after(card),
     lights: {
       layers: toolbar.lights.layers,
       special: toolbar.lights.special,
@@ -175,8 +181,12 @@ export async function mount(root, meta, asked, backend) {
         onclick: () => togglePin(side, at),
         ondblclick: () => toggleMask(at),
         onmouseenter: () => setHover({ side, at }),
-        onfocus: () => setHover({ side, at }),
-        onblur: () => setHover(null),
+        onfocus: () => {
+          columns[side].buttons.forEach((button, i) => (button.tabIndex = i === at ? 0 : -1));
+          setHover({ side, at });
+        },
+        // Its panel, which Tab goes to, is there as long as the token is looked at.
+        onblur: (/** @type {FocusEvent} */ event) => panel.element.contains(/** @type {Node | null} */ (event.relatedTarget)) || setHover(null),
         onkeydown: (/** @type {KeyboardEvent} */ event) => tokenKey(event, side, at),
       }),
     );
@@ -242,6 +252,7 @@ export async function mount(root, meta, asked, backend) {
   /** @param {"left" | "right"} side @param {number} at */
   function togglePin(side, at) {
     const same = state.pin && state.pin.side === side && state.pin.at === at;
+    if (same && matchMedia("(hover: none)").matches) hover = null; // a finger that let go points at nothing
     update({ pin: same ? null : { side, at } });
   }
 
@@ -268,20 +279,26 @@ export async function mount(root, meta, asked, backend) {
     const turn = ++loading;
     requested = masked;
     let said = "";
-    let found = null;
+    let there = null;
+    const slow = setTimeout(() => {
+      if (turn !== loading) return;
+      note = say(state.language, "waiting");
+      sayStatus();
+    }, 300);
     try {
-      found = await backend.variant(masked);
-      if (!found && latest !== undefined && masked.includes(latest) && masked.length > 1) {
-        found = await backend.variant([latest]);
-        if (found) said = say(state.language, "masksCarried", { wanted: masked.join(" + "), now: latest });
+      there = await backend.variant(masked);
+      if (!there && latest !== undefined && masked.includes(latest) && masked.length > 1) {
+        there = await backend.variant([latest]);
+        if (there) said = say(state.language, "masksCarried", { wanted: masked.join(" + "), now: latest });
       }
-      if (!found) said = say(state.language, "masksNotCarried", { wanted: masked.join(" + ") });
+      if (!there) said = say(state.language, "masksNotCarried", { wanted: masked.join(" + ") });
     } catch (error) {
       said = reason(error);
     }
+    clearTimeout(slow);
     if (turn !== loading) return;
-    if (found) {
-      variant = found;
+    if (there) {
+      variant = there;
       grid.paint(variant.codes, colours);
     }
     requested = state.masked = [...variant.masked];
@@ -322,7 +339,6 @@ export async function mount(root, meta, asked, backend) {
     tabs.forEach((tab, i) => (tab.textContent = say(language, i ? "corpusTab" : "gridTab")));
     colours = palette(root);
     grid.paint(variant.codes, colours);
-    searched = "";
   }
 
   /** What is looked at: the token under the pointer, unless it is on the other side of the pinned one. */
@@ -346,7 +362,7 @@ export async function mount(root, meta, asked, backend) {
     if (focus && !drawn.visible.includes(1)) {
       return say(state.language, "weak", { token: meta.tokens[focus.at], top: state.top });
     }
-    return say(state.language, "idle");
+    return say(state.language, variant.step > 1 ? "rounded" : "idle");
   }
 
   function paint() {
@@ -408,7 +424,7 @@ export async function mount(root, meta, asked, backend) {
     const { pin, language } = state;
     const depth = meta.corpus ? meta.corpus.depth : 50;
     const none = (/** @type {string} */ text) => {
-      searched = "";
+      searched = listed = "";
       ++searching; // what is on its way is wanted no more
       corpus.tell(text);
     };
@@ -417,27 +433,40 @@ export async function mount(root, meta, asked, backend) {
     if (meta.special[pin.at]) return none(say(language, "corpusSpecial", { token: meta.tokens[pin.at] }));
     const chosen = state.heads.flatMap((on, h) => (on ? [h] : []));
     const heads = state.by === "heads" ? chosen : null;
-    const wanted = JSON.stringify([pin.at, state.masked, state.layer, heads, language]);
-    if (wanted === searched) return;
+    if (heads && !heads.length) return none(say(language, "noHeads"));
+    const wanted = JSON.stringify([pin.at, state.masked, heads]); // the answer holds all layers
+    if (wanted === searched && !found) return; // it is on its way
+    if (wanted === searched) return list();
     searched = wanted;
+    found = null;
     const turn = ++searching;
     corpus.tell(say(language, "searching"));
-    let found = null;
+    let answer = null;
     try {
       // Two searches may wait for one index: its progress is told to whichever is wanted now.
-      found = await backend.search({ at: pin.at, masked: state.masked, layer: state.layer, heads }, (done, count) => {
-        if (searched) corpus.tell(say(language, "reading", { done, count }));
+      answer = await backend.search({ at: pin.at, masked: state.masked, heads }, (done, count) => {
+        if (searched && !found) corpus.tell(say(state.language, "reading", { done, count }));
       });
     } catch (error) {
       if (turn === searching) none(reason(error));
       return;
     }
     if (turn !== searching) return;
-    if (!found) {
+    if (!answer) {
       corpus.clear();
-      const part = heads && chosen.length < meta.heads ? "corpusAllHeads" : "corpusNotCarried";
-      return corpus.tell(say(language, part));
+      return none(say(state.language, heads && chosen.length < meta.heads ? "corpusAllHeads" : "corpusNotCarried"));
     }
+    found = answer;
+    listed = "";
+    list();
+  }
+
+  /** Show what the search found, of the layer and in the language chosen now. */
+  function list() {
+    const { pin, language } = state;
+    const now = JSON.stringify([searched, state.layer, language]);
+    if (!found || !pin || !meta.corpus || now === listed) return;
+    listed = now;
     const token = state.masked.includes(pin.at) ? meta.maskToken : meta.tokens[pin.at];
     const { count, name } = meta.corpus;
     const facts = { depth: found.layers[state.layer].length, token, layer: state.layer + 1, count, name };
@@ -480,7 +509,10 @@ export async function mount(root, meta, asked, backend) {
   width = middle.clientWidth;
   paint();
   new ResizeObserver(() => {
-    if (middle.clientWidth === width) return;
+    // A notebook may build a cell's output before that is on the page, where no style sheet tells the colours.
+    const bare = !colours.ground && root.isConnected;
+    if (bare) dress();
+    if (middle.clientWidth === width && !bare) return;
     width = middle.clientWidth;
     paint();
   }).observe(middle);

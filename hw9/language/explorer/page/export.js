@@ -7,6 +7,9 @@ const FONT = "system-ui, 'Segoe UI', 'PingFang TC', 'Noto Sans CJK TC', 'Microso
 /** @param {string} text */
 const escaped = (text) => text.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
 
+/** About how many pixels a token takes; Chinese characters are twice as wide as letters. @param {string} token */
+const wide = (token) => [...token].reduce((sum, c) => sum + (c > "\u2e7f" ? 12.5 : 7.6), 0);
+
 /** @param {number} number */
 const short = (number) => String(Math.round(number * 100) / 100);
 
@@ -19,7 +22,7 @@ const short = (number) => String(Math.round(number * 100) / 100);
 export function drawSvg(view) {
   const { tokens, row, colours } = view;
   const side = view.cell * view.heads;
-  const word = 110;
+  const word = Math.max(110, 14 + Math.max(...tokens.map(wide)));
   const middle = 300;
   const top = 44;
   const x = [12, 12 + side + 8, 12 + side + 8 + word, 12 + side + 8 + word + middle, 12 + side + 16 + 2 * word + middle];
@@ -130,7 +133,8 @@ export function readHash(hash) {
   const asked = {};
   for (const part of hash.replace(/^#/, "").split("&")) {
     const [name, value = ""] = part.split("=");
-    if (["layer", "top", "pin"].includes(name) && /^\d+(\.\d+)?$/.test(value)) asked[name] = Number(value);
+    if (name === "top" && /^\d+(\.\d+)?$/.test(value)) asked[name] = Number(value);
+    if (["layer", "pin"].includes(name) && /^\d+$/.test(value)) asked[name] = Number(value);
     if (["heads", "masked"].includes(name) && /^(\d+(\.\d+)*)?$/.test(value)) asked[name] = value ? value.split(".").map(Number) : [];
     if (["hide_special", "renormalise"].includes(name)) asked[name] = value === "true";
     if (["query", "key"].includes(name) && /^(all|a|b)$/.test(value)) asked[name] = value;

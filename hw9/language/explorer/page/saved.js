@@ -1,8 +1,13 @@
 // The saved page: everything comes from the page itself.
 
-import { mount } from "./app.js";
+import { makeState, mount } from "./app.js";
 import { fromBase64, searchName, storedSearch, storedVariant } from "./codec.js";
 import { readHash } from "./export.js";
+
+/** The sentence that stands there until the explorer is drawn says what to do. @param {any} error */
+export function tellBroken(error) {
+  document.getElementById("hw9-root")?.append(` (${error.message || error})`);
+}
 
 export async function openSaved() {
   const text = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id)).textContent || "";
@@ -21,6 +26,12 @@ export async function openSaved() {
       const all = !query.heads || query.heads.length === meta.heads;
       return all ? storedSearch(meta, blob, searchName(query.at, query.masked, Boolean(query.heads))) : Promise.resolve(null);
     },
+  });
+  const explorer = () => /** @type {any} */ (root).explorer;
+  addEventListener("hashchange", () => {
+    const asked = readHash(location.hash);
+    const { language, theme, tab, sort, by } = explorer().state;
+    if (Object.keys(asked).length) explorer().update({ ...makeState(meta, asked), language, theme, tab, sort, by });
   });
   const paper = () => (document.documentElement.dataset.theme = root.dataset.theme);
   new MutationObserver(paper).observe(root, { attributeFilter: ["data-theme"] });

@@ -4,7 +4,10 @@
 export function surroundingTheme() {
   const jupyter = document.body.dataset.jpThemeLight;
   if (jupyter) return jupyter === "true" ? "light" : "dark";
-  if (document.body.classList.contains("vscode-dark") || document.documentElement.getAttribute("theme") === "dark") return "dark";
+  const code = ["vscode-light", "vscode-high-contrast-light", "vscode-dark", "vscode-high-contrast"];
+  const named = code.find((name) => document.body.classList.contains(name));
+  if (named) return named.includes("light") ? "light" : "dark";
+  if (document.documentElement.getAttribute("theme") === "dark") return "dark";
   return matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
 }
 

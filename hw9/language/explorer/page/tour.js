@@ -7,7 +7,8 @@ import { say } from "./strings.js";
 
 /**
  * @param {Card[]} cards
- * @param {{show: (card: Card) => void, lights: Record<string, HTMLElement>}} act  `lights`: what a card can light up
+ * @param {{show: (card: Card) => void, home: (element: HTMLElement) => void, lights: Record<string, HTMLElement>}} act
+ *   `home`: puts the card where it belongs, `lights`: what a card can light up
  */
 export function makeTour(cards, act) {
   const count = make("span", { class: "count" });
@@ -53,8 +54,13 @@ export function makeTour(cards, act) {
     back.disabled = at === 0;
     write();
     act.show(cards[at]);
-    act.lights[cards[at].light].classList.add("lit");
+    const { light } = cards[at];
+    act.lights[light].classList.add("lit");
+    // In a notebook, where the page does not scroll but something around it, no card stays in view by itself.
+    if (light === "grid" || light === "corpus") act.lights[light].before(element);
+    else act.home(element);
     element.focus({ preventScroll: true });
+    element.scrollIntoView({ block: "nearest" });
   }
 
   return {
