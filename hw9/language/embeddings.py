@@ -48,11 +48,17 @@ def explained_variance(reading: Reading | Tensor, layers: int | Sequence[int] | 
 
 
 def _pca(states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    if not np.ptp(states, axis=0).any():  # one point: a word at one place in every sentence, at layer 0
+        return np.zeros((len(states), 2)), np.zeros(2)
     model = PCA(2, svd_solver="full")
     return model.fit_transform(states), model.explained_variance_ratio_
 
 
 def _tsne(states: np.ndarray, previous: np.ndarray | None) -> np.ndarray:
+    if not np.ptp(states, axis=0).any():
+        return np.zeros((len(states), 2))
+    if previous is not None and not previous.any():  # from one point t-SNE finds no way out
+        previous = None
     # A layer that starts from the one before it needs neither a coarse phase (exaggeration) nor many steps: the same
     # divergence and neighbours as 1000 steps from a small start, with a third of the movement and of the time.
     start = (

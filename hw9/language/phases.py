@@ -100,6 +100,8 @@ def question_match(reading: Reading, roles: Roles) -> Tensor:
     for word in asked.nonzero()[:, 0]:
         there, elsewhere = (similar[:, word, context & ~same[word] & part] for part in (inside, ~inside))
         won.append((there[:, :, None] > elsewhere[:, None]).double().mean((1, 2)))
+    if not won:
+        raise ValueError("the question has no word: ask one")
     return torch.stack(won).mean(0).float()
 
 

@@ -23,6 +23,9 @@ def best_span(start: Tensor, end: Tensor, longest: int, penalty: float = 0.0) ->
     """
     size = start.shape[1]
     too_long = torch.ones(size, size, dtype=torch.bool).triu(longest)
-    spans = [span_scores(*ends, penalty).masked_fill(too_long, -torch.inf) for ends in zip(start, end, strict=True)]
-    row = int(torch.stack([span.max() for span in spans]).argmax())
-    return row, *divmod(int(spans[row].argmax()), size)
+    best, found = None, (0, 0, 0)
+    for row, ends in enumerate(zip(start, end, strict=True)):  # a long text has a thousand windows of 1 MB each
+        spans = span_scores(*ends, penalty).masked_fill(too_long, -torch.inf)
+        if best is None or spans.max() > best:
+            best, found = spans.max(), (row, *divmod(int(spans.argmax()), size))
+    return found

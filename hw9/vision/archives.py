@@ -113,14 +113,15 @@ def _prepare(target: Path, identity: dict, needed: int) -> None:
     """Make `target` ready: files of this archive stay, an older archive's go, anybody else's are not touched."""
     target.mkdir(parents=True, exist_ok=True)
     state = read_state(target)
-    if state is None and any(target.iterdir()):
+    if state is None and any(path.suffix != ".part" for path in target.iterdir()):
         raise FileExistsError(f"{target} holds files of another origin; move it away, then run again")
     if state is not None and state.get("archive") != identity["archive"]:
         raise FileExistsError(f"{target} holds the files of {state.get('archive')}; move it away, then run again")
     if state is not None and {**state, "complete": False} != {**identity, "complete": False}:
         print(f"{identity['archive']} has changed: {target} is extracted anew")
-        shutil.rmtree(target)
-        target.mkdir()
+        for path in target.iterdir():  # all but what says whose folder this is: an interrupt may come in between
+            if path.name != STATE:
+                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
     needed -= sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
     if needed > shutil.disk_usage(target).free:
         raise OSError(errno.ENOSPC, f"{needed / 1e9:.1f} GB are needed")

@@ -32,7 +32,8 @@ def save_checkpoint(path: str | Path, model: nn.Module, metrics: dict) -> None:
         "input_size": model.input_size,
         "metrics": metrics,
     }
-    weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    # Copies: safetensors refuses weights that two layers share.
+    weights = {name: value.detach().cpu().contiguous().clone() for name, value in model.state_dict().items()}
     with replacing(path) as part:
         save_file(weights, part, metadata={"hw9": json.dumps(facts, ensure_ascii=False)})
 
@@ -95,8 +96,8 @@ def _read_torch(path: Path) -> tuple[nn.Module, dict[str, Tensor]]:
         saved = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise ValueError(
-            f"{path} holds pickled Python objects, not only tensors, or is no checkpoint at all; it was not opened, "
-            "because such a file can run code: ask for the state_dict instead"
+            f"{path} holds pickled Python objects (a NumPy number is one), not only tensors, or is no checkpoint at "
+            "all; it was not opened, because such a file can run code: ask for the state_dict instead"
         ) from error
     except (RuntimeError, EOFError, OSError, ValueError, LookupError) as error:
         program = "a TorchScript archive" if "TorchScript" in str(error) else "an exported program"

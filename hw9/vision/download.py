@@ -113,6 +113,10 @@ def fetch(url: str, folder: str | Path, *, force: bool = False) -> Path:
                 _stream(url, part)
             os.replace(part, path)
             return path
+        except FileNotFoundError:  # another process has finished the same download
+            if path.is_file():
+                return path
+            raise
         except HTTPError as error:
             if error.code < 500 and error.code not in (408, 429):
                 raise ConnectionError(f"{shown}: the server says {error}; check the address") from None
@@ -153,3 +157,6 @@ def _stream(url: str, part: Path) -> None:
                 bar.update(len(block))
     if total is not None and have != total:
         raise ConnectionError(f"the connection ended at {have:,} of {total:,} bytes")
+    if part.stat().st_size != have:
+        part.unlink()
+        raise ConnectionError("another process downloads to the same place")

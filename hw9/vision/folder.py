@@ -182,8 +182,11 @@ def _method_names(methods: Iterable[str]) -> list[str]:
 
 
 def _own_device() -> str:
-    local = int(os.environ.get("LOCAL_RANK", 0))
-    return f"cuda:{local % torch.cuda.device_count()}" if torch.cuda.is_available() else "cpu"
+    if not torch.cuda.is_available():
+        return "cpu"
+    local = int(os.environ.get("LOCAL_RANK", 0)) % torch.cuda.device_count()
+    torch.cuda.set_device(local)  # or pinned memory would be made through the first card, by every process
+    return f"cuda:{local}"
 
 
 def _pictures_below(folder: Path, out: Path) -> list[str]:

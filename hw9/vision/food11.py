@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
+import PIL
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -129,8 +130,9 @@ def _spread(entries: list[locate.Entry], limit: int | None) -> list[locate.Entry
 
 
 def _fingerprint(root: Path, entries: list[locate.Entry]) -> str:
-    """Changes when a file of the split is added, removed, renamed or rewritten."""
+    """Changes when a file of the split is added, removed, renamed or rewritten, and with what decodes them."""
     digest = hashlib.blake2b(digest_size=8)
+    digest.update(PIL.__version__.encode() + Path(pictures.__file__).read_bytes())
     for name, _ in entries:
         try:
             status = os.stat(root / name)
@@ -154,10 +156,13 @@ def _decoded(root: Path, names: list[str], size: int, key: str) -> tuple[np.ndar
     problem = ""
     for folder in folders:
         try:
-            _write(folder, key, root, names, shape)
+            unreadable = _write(folder, key, root, names, shape)
             if problem:
                 print(f"{problem}; they are in {folder}")
-            return _load(folder, key, shape)
+            found = _load(folder, key, shape)
+            if any(isinstance(reason, pictures.Passing) for _, reason in unreadable):
+                (folder / f"{key}.json").unlink(missing_ok=True)  # so that the next time they are read again
+            return found
         except OSError as error:
             problem = problem or f"Decoded pictures cannot be kept in {folder} ({error.strerror or error})"
     print(f"{problem}; they stay in memory and will be decoded again next time")
@@ -166,18 +171,20 @@ def _decoded(root: Path, names: list[str], size: int, key: str) -> tuple[np.ndar
     return array[: len(names) - len(unreadable)], unreadable
 
 
-def _write(folder: Path, key: str, root: Path, names: list[str], shape: tuple[int, ...]) -> None:
-    """Decode into a file that takes its place only when it is complete, so that Ctrl-C leaves no broken cache."""
+def _write(folder: Path, key: str, root: Path, names: list[str], shape: tuple[int, ...]) -> list[tuple[str, str]]:
+    """Decode into a file that takes its place only when it is complete, so that Ctrl-C leaves no broken cache.
+
+    Returns (name, reason) of the files that cannot be read.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     split_size, current = key.split("-")[:2], key.split("-")[:3]
     caches = folder.glob("-".join(split_size) + "-*")
     changed = [old for old in caches if old.name.split(".")[0].split("-")[:3] != current]
-    killed = [
-        part for part in folder.glob(".*.part") if time.time() - part.stat().st_mtime > 86400
-    ]  # their writers were
-    for old in changed + killed:
-        with suppress(OSError):  # on Windows, while a Food11 still uses it
-            old.unlink()
+    for old in [*changed, *folder.glob(".*.part")]:
+        # On Windows a Food11 may still use it; another kernel's part may have become whole meanwhile.
+        with suppress(OSError):
+            if old in changed or time.time() - old.stat().st_mtime > 86400:  # its writer was killed
+                old.unlink()
     with replacing(folder / f"{key}.npy") as part:
         with open(part, "wb") as file:  # reserved beforehand: a mapped file on a full disk kills the process
             np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
@@ -189,6 +196,7 @@ def _write(folder: Path, key: str, root: Path, names: list[str], shape: tuple[in
         del array  # Windows renames no mapped file
     with replacing(folder / f"{key}.json") as part:
         part.write_text(json.dumps({"unreadable": unreadable}), encoding="utf-8")
+    return unreadable
 
 
 def _fill(array: np.ndarray, root: Path, names: list[str]) -> list[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import difflib
+import operator
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +28,8 @@ def find_layer(model: nn.Module, layer: int | str) -> nn.Module:
     model = unwrapped(model)
     if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
         raise ValueError("a TorchScript model hides its layers: give the torch.nn.Module that it was made from")
-    if isinstance(layer, int):
+    if hasattr(layer, "__index__") and not isinstance(layer, bool):
+        layer = operator.index(layer)  # NumPy's numbers as well
         features = _features(model)
         if features is None:
             raise KeyError("this model has no Sequential called cnn or features: give the layer's dotted name instead")

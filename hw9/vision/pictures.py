@@ -7,7 +7,7 @@ import threading
 import warnings
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from functools import cache, partial
 from pathlib import Path
 
@@ -22,6 +22,7 @@ SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", "
 FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "AVIF", "JPEG2000")
 MAX_PIXELS = 450_000_000  # a little above 20,000 x 20,000; larger ones are refused as decompression bombs
 MAX_PIXELS_WHOLE = 100_000_000  # without `size` every pixel is returned
+AT_ONCE_PIXELS = 100_000_000  # above, threads take turns
 STRIP_PIXELS = 16_000_000  # large pictures are converted in strips of about this size
 
 TURNS = {  # EXIF tag 0x0112 (Orientation) -> what shows the picture upright
@@ -33,7 +34,7 @@ TURNS = {  # EXIF tag 0x0112 (Orientation) -> what shows the picture upright
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_OPENING = threading.Lock()
+_OPENING, _HUGE = threading.Lock(), threading.Lock()
 
 
 def read_picture(path: str | Path, size: int | None = None) -> np.ndarray:
@@ -117,9 +118,15 @@ def decoding(files: Iterable[Path], size: int) -> Iterator[Iterator[np.ndarray |
         pool.shutdown(cancel_futures=True)
 
 
+class Passing(str):
+    """A reason of the disk or the memory, not of the file: another time it may be read."""
+
+
 def attempt(path: Path, size: int | None) -> np.ndarray | str:
     """The picture uint8 (3, H, W) or (3, size, size), or in a few words why it cannot be read."""
     try:
+        if path.exists() and not path.is_file():  # reading a pipe would wait for ever
+            return "not a file"
         return _decode(path, size)
     except UnidentifiedImageError:
         if path.stat().st_size == 0:
@@ -128,12 +135,19 @@ def attempt(path: Path, size: int | None) -> np.ndarray | str:
             return "a HEIC photograph; save it as JPEG"
         return "not a picture"
     except MemoryError:
-        return "too large for this machine's memory"
+        return Passing("too large for this machine's memory")
+    except OSError as error:
+        # Pillow's own complaints have no number, and are about the file.
+        return Passing(error.strerror) if error.errno else _damaged(error)
     except Exception as error:  # Pillow's readers raise whatever a damaged file leads them into
-        text = str(error)
-        if "truncated" in text.lower() or isinstance(error, EOFError):
-            return "truncated; the end of the file is missing"
-        return text if isinstance(error, _TooLarge) else f"cannot be decoded ({type(error).__name__}: {text})"
+        return _damaged(error)
+
+
+def _damaged(error: Exception) -> str:
+    text = str(error)
+    if "truncated" in text.lower() or isinstance(error, EOFError):
+        return "truncated; the end of the file is missing"
+    return text if isinstance(error, _TooLarge) else f"cannot be decoded ({type(error).__name__}: {text})"
 
 
 def _is_heic(path: Path) -> bool:
@@ -154,7 +168,9 @@ def _decode(path: Path, size: int | None) -> np.ndarray:
             raise _TooLarge(f"{width} x {height} pixels are too many to decode; {advice}")
         if size:
             image.draft(image.mode, (2 * size, 2 * size))  # a JPEG decodes straight to a half, quarter or eighth
-        image.load()
+        # Of the largest one after the other: eight at once would take 13 GB.
+        with _HUGE if image.width * image.height > AT_ONCE_PIXELS else nullcontext():
+            image.load()
         picture = _reduced(image, max(1, min(image.size) // (2 * size)) if size else 1)
         turn = TURNS.get(_orientation(image))
     if size:

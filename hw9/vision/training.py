@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from hw9.notebook import weights_hash
 from hw9.vision.augmentation import Augmentation
-from hw9.vision.chunks import moved
+from hw9.vision.chunks import check_whole, moved
 from hw9.vision.classifier import save_checkpoint
 from hw9.vision.inference import device_of, unwrapped
 from hw9.vision.precision import fast_dtype
@@ -75,6 +75,7 @@ def train(
 
     Raises ValueError for data or a model that does not fit and FloatingPointError when the loss is no longer finite.
     """
+    epochs, batch = check_whole("epochs", epochs), check_whole("batch", batch)
     labels, checkpoint = np.asarray(labels), Path(checkpoint).expanduser()
     _check_data(model, pictures, labels, *validation)
     labels = labels.astype(np.int64)
@@ -97,7 +98,8 @@ def train(
         [v2.MixUp(alpha=mix, num_classes=classes_of(model)), v2.CutMix(num_classes=classes_of(model))] if mix else []
     )
     same_run = _same_run(model, fixed, pictures, labels, order(0))
-    same_run.append([epochs, batch, learning_rate, weight_decay, label_smoothing, mix, ema, seed])
+    options = [epochs, batch, learning_rate, weight_decay, label_smoothing, mix, ema, seed]
+    same_run.append([float(number) for number in options])  # NumPy's would make the saved state unreadable
     state = State(checkpoint, same_run, [model, average, optimizer, schedule, scaler])
     step, spent, loss_sum, history = state.load()
     loss_sum = torch.tensor(loss_sum, device=device)
@@ -139,6 +141,7 @@ def train(
             raise FloatingPointError(f"the loss is {found} by step {step}: take a smaller learning_rate")
         return found
 
+    best: dict[str, Tensor] | None = None  # beside the file: another kernel may write to the same one
     start = last_save = time.monotonic()
     bar = tqdm(total=total, initial=step, file=sys.stdout, desc="training", unit="step", mininterval=1, ncols=100)
     with bar, interrupts_wait() as interrupted, _without_gradients(fixed), _forked(device):
@@ -156,6 +159,7 @@ def train(
                 if history.best is history.epochs[-1]:
                     per_class = [round(float(share), 4) for share in result.per_class]
                     save_checkpoint(checkpoint, average, history.best | {"per_class": per_class})
+                    best = copy.deepcopy(unwrapped(average).state_dict())
                 loss_sum.zero_()
             if step % per_epoch == 0 or now - last_save > save_every or interrupted.is_set():
                 state.save(step, spent + now - start, loss_so_far(), history)
@@ -165,7 +169,7 @@ def train(
                 print(f"Interrupted after {step} of {total} steps. Run the same cell again: it goes on from there.")
                 raise KeyboardInterrupt
     state.path.unlink(missing_ok=True)
-    unwrapped(model).load_state_dict(load_file(checkpoint))
+    unwrapped(model).load_state_dict(best or load_file(checkpoint))
     model.eval()
     return history
 
@@ -261,6 +265,7 @@ def _follow(average: nn.Module, model: nn.Module, step: int, decay: float) -> No
     """
     weight = 1 - min(decay, (1 + step) / (10 + step)) if step else 1.0
     pairs = list(zip(average.state_dict().values(), model.state_dict().values(), strict=True))
+    pairs = list({own.data_ptr(): (own, other) for own, other in pairs}.values())  # layers may share weights
     floats = [pair for pair in pairs if pair[0].is_floating_point()]
     torch._foreach_lerp_([own for own, _ in floats], [other for _, other in floats], weight)
     for own, other in pairs:

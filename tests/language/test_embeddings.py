@@ -84,6 +84,17 @@ def test_tsne_moves_only_what_has_moved(reading):
         assert (later - before).norm(dim=1).mean() < 0.1 * size
 
 
+@pytest.mark.parametrize("method", ["pca", "tsne"])
+def test_a_layer_whose_vectors_are_all_equal_is_one_point(reading, method):
+    """A word at the same place in every sentence, at layer 0."""
+    states = blobs(reading).hidden_states.clone()
+    states[0] = 1.5
+    points = project(states, method)
+    assert not points[0].any() and points[1:].isfinite().all() and (points[1].std(0) > 0.1).all()
+    torch.testing.assert_close(points[1].abs(), project(states, method, layers=[1])[0].abs())
+    assert explained_variance(states)[0].tolist() == [0, 0]
+
+
 def test_layers_are_the_ones_asked_for_in_their_order(reading):
     one = project(reading, layers=2)
     assert one.shape == (1, len(reading.tokens), 2)

@@ -114,6 +114,12 @@ def test_question_match_is_the_share_of_triples_counted_one_by_one(reading, part
         assert got.item() == pytest.approx(sum(shares) / len(shares), abs=1e-6)
 
 
+def test_a_question_without_a_word_is_one_line(tiny):
+    read = tiny.read("[SEP]", CONTEXT)
+    with pytest.raises(ValueError, match="the question has no word"):
+        question_match(read, roles(read, ANSWER))
+
+
 def test_an_answer_moved_away_stands_apart_and_others_do_not(reading, parts):
     scattered = [answer_apart(planted(reading, noise(reading, seed=k)), parts).item() for k in range(20)]
     assert sum(scattered) / 20 == pytest.approx(1, abs=0.1)

@@ -125,6 +125,27 @@ def test_changed_archive_is_extracted_anew(place, capsys):
     assert "food.zip has changed" in capsys.readouterr().out
 
 
+def test_an_interrupt_while_the_old_files_go_blocks_nothing(place, monkeypatch):
+    archive = pack(place / "food.zip")
+    folder = extract(archive, wanted=wanted)
+    pack(archive, {"food11/training/2_0.jpg": b"new"})
+    remove = archives.shutil.rmtree
+
+    def interrupted(path, *rest):
+        remove(path, *rest)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(archives.shutil, "rmtree", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            extract(archive, wanted=wanted)
+    assert extracted(extract(archive, wanted=wanted)) == {"food11/training/2_0.jpg": b"new"}
+    remove(folder)
+    folder.mkdir()
+    (folder / ".1234.part").write_text("{")  # killed while it wrote its first note
+    assert extracted(extract(archive, wanted=wanted))["food11/training/2_0.jpg"] == b"new"
+
+
 def test_two_archives_of_one_name_do_not_share_a_folder(place):
     folder = extract(pack(place / "food.zip"), wanted=wanted)
     with pytest.raises(FileExistsError, match=r"holds the files of food\.zip; move it away"):

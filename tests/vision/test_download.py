@@ -115,6 +115,25 @@ def test_dropped_connections_are_resumed(server, tmp_path):
     assert server.asked == [None, "bytes=100000-", "bytes=200000-"]
 
 
+def test_two_downloads_to_one_place_give_no_mixture(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(download, "PAUSE", 0)
+    original = download.urlopen
+
+    def beside(request, **options):
+        response = original(request, **options)
+        if len(server.asked) == 1:  # while this one reads
+            (tmp_path / "food11.zip.part").write_bytes(b"of another process")
+            monkeypatch.setattr(download, "open", lambda path, _: path.open("ab"), raising=False)
+        else:
+            monkeypatch.setattr(download, "open", open, raising=False)
+        return response
+
+    monkeypatch.setattr(download, "urlopen", beside)
+    assert fetch(server.url, tmp_path).read_bytes() == DATA and len(server.asked) == 2
+    monkeypatch.setattr(download.os, "replace", lambda part, path: (shutil.move(part, path), part.rename(path)))
+    assert fetch(server.url, tmp_path, force=True).read_bytes() == DATA  # the other was the first to finish
+
+
 def test_server_without_ranges_starts_over(server, tmp_path):
     server.drops, server.ranges = 1, False
     assert fetch(server.url, tmp_path).read_bytes() == DATA

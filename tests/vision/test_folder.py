@@ -2,6 +2,7 @@
 
 import csv
 import errno
+import os
 
 import numpy as np
 import pytest
@@ -148,6 +149,13 @@ def test_names_with_line_breaks_or_as_long_as_names_can_be(place):
     assert set(rows) == {"a.jpg", long, longest, "a\rb\nc.txt", "notes.txt"}
     assert rows[long]["problem"] == "" and "too long for this disk" in rows[longest]["problem"]
     assert {path.name for path in (place / "out" / "saliency").iterdir()} == {"a.jpg.png", f"{long}.png"}
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no pipes among its files")
+def test_a_pipe_is_no_picture_and_does_not_hold_up_the_others(place):
+    os.mkfifo(place / "in" / "pipe.png")
+    rows = rows_of(explain(place, "out"))
+    assert rows["pipe.png"]["problem"] == "not a file" and rows["a.jpg"]["problem"] == ""
 
 
 def test_pictures_behind_links_are_found_once_and_a_ring_ends(place):

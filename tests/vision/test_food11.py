@@ -279,6 +279,27 @@ def test_a_damaged_cache_is_made_again(tmp_path):
         assert is_whole(root)
 
 
+def test_what_the_disk_fails_to_give_once_is_read_again(tmp_path, monkeypatch):
+    """A mounted drive that drops for a moment; and a decoder that has changed decodes anew."""
+    root, original = make(tmp_path), food11.pictures._open
+
+    def dropped(path):
+        if path.name == "0_0.png":
+            raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
+        return original(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(food11.pictures, "_open", dropped)
+        some = Food11(root, "training", 4)
+    assert some.skipped == [("training/0_0.png", "Transport endpoint is not connected")]
+    assert len(some.pictures) == len(some.names) == 21
+    assert is_whole(root)
+    decoded = watch_decoding(monkeypatch)
+    assert is_whole(root) and not decoded
+    monkeypatch.setattr(food11.PIL, "__version__", "another")
+    assert is_whole(root) and decoded
+
+
 def test_interrupt_leaves_no_cache_and_no_rest(tmp_path, monkeypatch):
     root = make(tmp_path)
     original, calls = food11._fill, []

@@ -1,5 +1,6 @@
 """Layers are found by index and name, a wrong one is named, and the forward pass ends at the layer."""
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -14,6 +15,9 @@ def test_layers_are_found_by_index_and_name():
     model = CompactCNN()
     assert find_layer(model, 3) is model.features[3]
     assert find_layer(model, "features.3.conv1") is model.features[3].conv1
+    assert find_layer(model, np.int64(3)) is model.features[3]
+    with pytest.raises(KeyError, match="no layer True"):
+        find_layer(model, True)
     with pytest.raises(IndexError, match=r"no layer 8: the features are numbered 0 to 7 \(Residual\)"):
         find_layer(model, 8)
     with pytest.raises(IndexError, match="no layer -1"):

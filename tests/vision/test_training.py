@@ -87,6 +87,38 @@ def test_an_interrupted_run_gives_what_an_uninterrupted_one_gives(data, tmp_path
     assert without_time[0] == without_time[1]
 
 
+def test_another_kernel_on_the_same_file_does_not_change_what_comes_back(data, tmp_path, monkeypatch):
+    alone, _ = run(data, tmp_path / "alone.safetensors")
+    saved = training.save_checkpoint
+
+    def and_then_the_other(path, model, metrics):
+        saved(path, model, metrics)
+        saved(path, Tiny(), metrics)
+
+    monkeypatch.setattr(training, "save_checkpoint", and_then_the_other)
+    beside, _ = run(data, tmp_path / "beside.safetensors")
+    for name, value in alone.state_dict().items():
+        assert torch.equal(value, beside.state_dict()[name]), name
+
+
+def test_layers_that_share_weights_are_trained_and_kept(data, tmp_path, monkeypatch):
+    class Shared(Tiny):
+        def __init__(self):
+            super().__init__()
+            self.again = self.head
+
+    monkeypatch.setitem(ARCHITECTURES, "Shared", Shared)
+    model = Shared()
+    history = train(model, *data, data, checkpoint=tmp_path / "m", epochs=2, batch=45, learning_rate=0.02)
+    saved = load_checkpoint(tmp_path / "m")
+    assert torch.equal(saved.again[2].weight, saved.head[2].weight) and len(history.epochs) == 2
+    average, wanted = Shared(), torch.lerp(torch.zeros(2), torch.ones(2), 1 - 2 / 11)
+    nn.init.zeros_(average.head[2].bias)
+    nn.init.ones_(model.head[2].bias)
+    training._follow(average, model, 1, 0.99)
+    torch.testing.assert_close(average.head[2].bias.detach(), wanted)  # moved once, not twice
+
+
 def test_two_runs_are_equal_and_the_global_random_state_is_left_alone(data, tmp_path, monkeypatch):
     first, _ = run(data, tmp_path / "a.safetensors", epochs=2)
     torch.manual_seed(5)
@@ -128,8 +160,12 @@ def test_an_interrupted_run_does_not_go_on_with_other_settings_weights_or_pictur
     for changed in settings:
         (tmp_path / "m.resume").write_bytes(state)
         assert "belongs to another run: training starts from the beginning" in begin(**changed), changed
-    (tmp_path / "m.resume").write_bytes(state)
-    assert "Going on from step 1" in begin()
+    for equal in ({}, {"epochs": np.int64(2), "seed": np.int64(0)}):
+        (tmp_path / "m.resume").write_bytes(state)
+        assert "Going on from step 1" in begin(**equal)
+    with pytest.raises(KeyboardInterrupt):
+        begin(loss=interrupt, seed=np.int64(3))
+    assert "Going on from step 1" in begin(seed=np.int64(3))
 
 
 def test_a_run_without_a_scaler_goes_on_where_one_is_needed(tmp_path):
@@ -157,6 +193,13 @@ def test_a_full_disk_is_one_clear_line(data, tmp_path, monkeypatch):
     monkeypatch.setattr(training.torch, "save", full)
     with pytest.raises(OSError, match="disk full"):
         run(data, tmp_path / "m.safetensors", epochs=1)
+
+
+@pytest.mark.parametrize("options", [{"epochs": 0}, {"batch": 0}, {"epochs": 1.5}])
+def test_no_epoch_is_one_line(data, tmp_path, options):
+    run(data, tmp_path / "m", epochs=1)  # whose weights are not those of a run of no epoch
+    with pytest.raises(ValueError, match=rf"{next(iter(options))} must be a whole number from 1 up"):
+        run(data, tmp_path / "m", **options)
 
 
 def test_data_that_does_not_fit(data, tmp_path):
