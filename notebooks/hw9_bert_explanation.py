@@ -359,8 +359,9 @@ from hw9.language.explorer import explorer
 explorer(reader, sentences.APPLE_TRADITIONAL.texts[2], layer=reader.layers // 2, heads=[reader.heads])
 
 # %% [markdown]
-# Run in a live notebook it computes any combination of masks, and the corpus search, when you ask for it (the first search
-# reads the corpus of 2,064 sentences, a minute or two). Without a kernel it is a page that can mask any one token.
+# Run in a live notebook it reads any sentence that you type at its top (with a second text beside it, if you like), and computes any
+# combination of masks, and the corpus search, when you ask for it (the first search reads the corpus of 2,064 sentences, a minute
+# or two). Without a kernel it is a page that can mask any one token.
 # `explorer(...).save("attention.html")` keeps it as a file to hand in; *Copy code* gives the line that shows a view again.
 #
 # **Try it.** Press *Guided tour*: each of its cards sets layer, heads and masks, lights up what to look at and asks one
@@ -370,7 +371,7 @@ explorer(reader, sentences.APPLE_TRADITIONAL.texts[2], layer=reader.layers // 2,
 # "二十歲的時候，她去維也納讀音樂。")`, where the last card opens the head with the strongest attention from the question to the text.
 #
 # 中文：按「導覽」，每張卡片會設定層、頭與遮罩，標出該看的地方，問一個問題。再各開一個新儲存格試上面兩段：英文句先遮 he，再連
-# man 也遮住；「問題＋文章」的最後一張卡片，會打開從問題看向文章最強的頭。也可以放進自己的句子。
+# man 也遮住；「問題＋文章」的最後一張卡片，會打開從問題看向文章最強的頭。執行中的筆記本裡，也可以在最上面的欄位輸入自己的句子。
 
 # %% [markdown]
 # ## 6. How a question finds its answer, layer by layer

@@ -535,6 +535,35 @@ def test_the_widget_asks_the_kernel_for_what_it_does_not_hold(tiny, reading, cor
     assert page.evaluate("questions.length") == 0  # the answer held all layers, and no head is no question
 
 
+def test_another_sentence_can_be_typed_and_is_masked_and_searched_like_the_first(tiny, corpus, page, kernel):
+    text, pair = "the cat sat on the mat.", "where is the cat?"
+    page.locator(".layers .segment").nth(1).click()
+    page.get_by_label("Sentence").fill(text)
+    page.get_by_label("second text").fill(pair)
+    page.keyboard.press("Enter")
+    kernel.reply(kernel.asked())
+    typed = tiny.read(text, pair)
+    until(page, lambda: page.locator(".tokens.left .token").all_inner_texts() == typed.tokens)
+    assert np.abs(drawn(page, len(typed.tokens)) - typed.attentions[1].mean(0).numpy()).max() < 0.004
+    token(page, "left", 2).dblclick()
+    kernel.reply(kernel.asked())
+    until(page, lambda: ask(page, "state.masked") == [2])
+    (row,) = predict_masked(tiny, text, [2], pair=pair)
+    assert [guess["word"] for guess in ask(page, "guesses()")[2]] == [word for word, _ in row]
+    page.get_by_role("tab", name="Corpus search").click()
+    token(page, "left", 2).click()
+    kernel.reply(kernel.asked())
+    page.locator(".hits li").first.wait_for()
+    scores = search(corpus, tiny.read(text, pair, masked=[2]), 2)[1].scores
+    assert np.allclose([float(t) for t in page.locator(".hits .score").all_inner_texts()], scores, atol=6e-4)
+    page.get_by_label("Sentence").fill(" ")
+    page.get_by_label("second text").fill("")
+    page.get_by_role("button", name="Read").click()
+    kernel.reply(kernel.asked())
+    until(page, lambda: "give" in page.locator(".status").first.inner_text())
+    assert page.locator(".tokens.left .token").count() == len(typed.tokens)  # nothing is lost
+
+
 def test_a_cell_drawn_before_it_is_on_the_page_has_its_colours_there(page, kernel):
     """JupyterLab builds outputs that are far out of sight so."""
     page.evaluate(

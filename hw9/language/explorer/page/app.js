@@ -21,7 +21,8 @@ import { makeTour } from "./tour.js";
  * @typedef {{at: number, masked: number[], heads: number[] | null}} Query
  * @typedef {{
  *   variant: (masked: number[]) => Promise<import("./codec.js").Variant | null>,
- *   search: (query: Query, tell: (done: number, count: number) => void) => Promise<import("./codec.js").Found | null>
+ *   search: (query: Query, tell: (done: number, count: number) => void) => Promise<import("./codec.js").Found | null>,
+ *   read?: (text: string, pair: string | null, view: Record<string, any>) => Promise<void>
  * }} Backend
  */
 
@@ -98,6 +99,7 @@ export async function mount(root, meta, asked, backend) {
     language: () => update({ language: state.language === "en" ? "zh" : "en" }),
     tour: () => tour.start(),
     save,
+    read: backend.read ? read : null,
   });
   const panel = makePanel(meta, { mask: toggleMask, setMasks: (masked) => update({ masked }), pin: (at) => togglePin("left", at) });
   const grid = makeGrid(meta, (layer, head) => update({ layer, heads: state.heads.map((_, i) => i === head) }), (sort) => update({ sort }));
@@ -272,6 +274,20 @@ export async function mount(root, meta, asked, backend) {
   function reason(error) {
     const text = error.known ? say(state.language, error.known) : error.message || String(error);
     return say(state.language, "failed", { reason: text });
+  }
+
+  /** Show another sentence in place of this one, in the same view. @param {string} text @param {string} pair */
+  async function read(text, pair) {
+    const { pin, side, masked, query, key, ...view } = settings(state); // those belong to the tokens that go
+    message = "";
+    note = say(state.language, "waiting");
+    sayStatus();
+    try {
+      await backend.read?.(text, pair.trim() || null, { ...view, labels: state.language, theme: follows ? "auto" : state.theme });
+    } catch (error) {
+      note = reason(error);
+      sayStatus();
+    }
   }
 
   /** Fetch what the masks ask for; where a saved page lacks it, the token just chosen alone, with a word about it. */

@@ -31,7 +31,8 @@ const SIDES = /** @type {const} */ (["all", "a", "b"]);
 /**
  * @param {import("./codec.js").Meta} meta
  * @param {{set: (changes: Record<string, any>) => void, toggleHead: (h: number) => void, onlyHead: (h: number) => void,
- *   theme: () => void, language: () => void, tour: () => void, save: (what: "svg" | "png" | "code" | "link") => void}} act
+ *   theme: () => void, language: () => void, tour: () => void, save: (what: "svg" | "png" | "code" | "link") => void,
+ *   read: ((text: string, pair: string) => void) | null}} act  `read`: takes another sentence, where a kernel is there
  */
 export function makeToolbar(meta, act) {
   const layer = segments("layers", meta.layers, (l) => act.set({ layer: l }));
@@ -64,7 +65,7 @@ export function makeToolbar(meta, act) {
     group: segments("sides", 3, (i) => act.set({ [side]: SIDES[i] })),
   }));
   const labels = Object.fromEntries(
-    ["layer", "heads", "headsHint", "top", "topHint", "special", "renormalise"].map((name) => [
+    ["sentence", "layer", "heads", "headsHint", "top", "topHint", "special", "renormalise"].map((name) => [
       name,
       make("span", { class: name.endsWith("Hint") ? "hint" : "label" }),
     ]),
@@ -81,11 +82,20 @@ export function makeToolbar(meta, act) {
   ]).map(([name, run]) => ({ name, button: make("button", { type: "button", class: `quiet ${name}-button`, onclick: run }) }));
   if (meta.live || window.parent !== window) buttons[4].button.hidden = true; // only a page of its own has an address
 
+  const text = make("input", { type: "text", class: "sentence", value: meta.text });
+  const pair = make("input", { type: "text", class: "sentence", value: meta.pair ?? "" });
+  const reads = make("button", { type: "submit", class: "action" });
+  const ask = (/** @type {SubmitEvent} */ event) => {
+    event.preventDefault();
+    act.read?.(text.value, pair.value);
+  };
+
   const element = make("header", {}, [
     make("div", { class: "line first" }, [
       make("span", { class: "name" }, [title, make("span", { class: "hint", text: meta.model })]),
       make("span", { class: "buttons" }, buttons.map((one) => one.button)),
     ]),
+    act.read ? make("form", { class: "line", onsubmit: ask }, [labels.sentence, text, pair, reads]) : null,
     make("div", { class: "line" }, [labels.layer, layer.element]),
     make("div", { class: "line" }, [
       labels.heads,
@@ -110,6 +120,10 @@ export function makeToolbar(meta, act) {
     /** @param {"en" | "zh"} language */
     label(language) {
       for (const [name, label] of Object.entries(labels)) label.textContent = say(language, name);
+      text.setAttribute("aria-label", say(language, "sentence"));
+      pair.setAttribute("aria-label", say(language, "sentencePair"));
+      pair.placeholder = say(language, "sentencePair");
+      reads.textContent = say(language, "read");
       layer.element.setAttribute("aria-label", say(language, "layer"));
       group.setAttribute("aria-label", say(language, "heads"));
       title.textContent = say(language, "title");
