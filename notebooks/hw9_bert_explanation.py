@@ -673,7 +673,7 @@ tested = [(filler, gap) for gap in sentences.GAPS_CHINESE] + [(english_filler, g
 tested = lesson.each(examined, tested, name=lambda case: case[1].text)
 (judge, case), (spot, truth, claims, others) = next((row for row in tested if row[0][1] == english_gap), tested[-1])
 table = {"truth: hidden one by one": truth} | {name: answer for name, answer in claims.items() if "random" not in name}
-tokens, title = judge.read(case.text).tokens, f"Which words does the guess “{case.word}” depend on? {case.text}"
+tokens, title = judge.read(case.text).tokens, f"Which words does “{case.word}” depend on? {case.text}"
 show(trust_figures.answers(tokens, table, spot, units=others, title=title), "bert_22_which_word")
 summed = trust.integrated_gradients(judge, case.text, spot, case.word)
 print(f"Integrated gradients: the shares add up to {float(summed.tokens.sum()):+.2f}, off by {summed.gap:.1%} of the change of log P.")
