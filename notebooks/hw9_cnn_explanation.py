@@ -684,7 +684,7 @@ quiz.ask("removal")
 falls = {name: {kind: float(both[0].mean()) for kind, both in curves[name].items()} for name in ranked}
 for way in baselines:
     print(f"{way:6s} lowest curve “most important first”, best to worst:", ", ".join(sorted(ranked, key=lambda name: falls[name][way])))
-    print(f"{'':6s} SRG, best to worst:                               ", ", ".join(sorted(ranked, key=lambda name: -gains[name][way].mean())))
+    print(f"{'':6s} SRG, best to worst:                                ", ", ".join(sorted(ranked, key=lambda name: -gains[name][way].mean())))
 reverse = trust.srg(model, images, targets, -judged["LIME"], steps=10)
 print(f"LIME with its order reversed: SRG {reverse.mean():+.3f} instead of {gains['LIME']['mean'].mean():+.3f}")
 
@@ -733,7 +733,7 @@ alike = {name: [mean_alike(row[0], m) for m in row] for name, row in series.item
 same = mean_alike(series["LIME"][0], methods["LIME"](model, images, targets, seed=1))  # the trained network once more
 shown = {name: attribution.heatmap_of(torch.stack([m[picked].abs() for m in row])) for name, row in series.items()}
 steps = ["trained", *(f"to {name.removeprefix('features.')}" for name, _ in stages[1:-1]), "all"]
-title = f"Weights randomised from the input up to layer ...; maps of picture {picked}; below: similarity to the first column,"
+title = f"Weights randomised from the input up to layer ...; maps of picture {picked}; below: how alike to the first column,"
 title += f"\nrank correlation without sign, mean over {len(images)} pictures (LIME's ceiling, two seeds: {same:.2f})"
 show(figures_trust.strip(steps, shown, alike, picture=images[picked], title=title), "cnn_24_randomised")
 
