@@ -683,8 +683,8 @@ quiz.ask("removal")
 # %%
 falls = {name: {kind: float(both[0].mean()) for kind, both in curves[name].items()} for name in ranked}
 for way in baselines:
-    print(f"{way:6s} lowest curve “most important first”, best to worst:", ", ".join(sorted(ranked, key=lambda name: falls[name][way])))
-    print(f"{'':6s} SRG, best to worst:                                ", ", ".join(sorted(ranked, key=lambda name: -gains[name][way].mean())))
+    print(f"{way:6s} most important first, lowest curve first:", ", ".join(sorted(ranked, key=lambda name: falls[name][way])))
+    print(f"{'':6s} SRG, highest first:                      ", ", ".join(sorted(ranked, key=lambda name: -gains[name][way].mean())))
 reverse = trust.srg(model, images, targets, -judged["LIME"], steps=10)
 print(f"LIME with its order reversed: SRG {reverse.mean():+.3f} instead of {gains['LIME']['mean'].mean():+.3f}")
 
