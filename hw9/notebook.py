@@ -73,6 +73,13 @@ def outputs_hide_others() -> bool:
     return "google.colab" not in sys.modules and not any(name in os.environ for name in code)
 
 
+def either_style(still: str, live: str) -> str:
+    """A style by which an output with an element of class `still` gives way to the next one, if that has one of class
+    `live`; else (a notebook opened again: the widget is gone) the next one is hidden. See `outputs_hide_others`."""
+    one, other = f".jp-OutputArea-child:has(.{still})", ".jp-OutputArea-child"
+    return f"<style>{one}:has(+ {other} .{live}), {one} + {other}:not(:has(.{live})) {{ display: none }}</style>"
+
+
 def quiet_widgets(shell: Any) -> None:
     """What IPython does around every cell, do no more around a widget's message in another thread.
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hw9.notebook import kernel_shell, outputs_hide_others
+from hw9.notebook import either_style, kernel_shell, outputs_hide_others
 from hw9.quiz.asked import Asked
 from hw9.quiz.bank import Made, Text
 from hw9.quiz.session import ONE_AT_A_TIME, Session, where
@@ -26,11 +26,6 @@ if TYPE_CHECKING:
 # While the kernel is busy ipywidgets holds a change back, and a later click on Check overtakes it; so it may where
 # each has its own thread. So what changes within these seconds of a check is checked as well.
 OVERTAKEN = 2.0
-# JupyterLab and Notebook: one output hides the other.
-EITHER = """<style>
-.jp-OutputArea-child:has(.hw9-quiz-written):has(+ .jp-OutputArea-child .hw9-quiz),
-.jp-OutputArea-child:has(.hw9-quiz-written) + .jp-OutputArea-child:not(:has(.hw9-quiz)) { display: none }
-</style>"""
 STYLE = """<style>
 .hw9-quiz { max-width: 780px }
 .hw9-quiz-card { border: 1px solid color-mix(in srgb, currentColor 25%, transparent); border-radius: 6px;
@@ -94,7 +89,7 @@ def show(session: Callable[[], Session], questions: Sequence[Asked]) -> None:
     elsewhere = not outputs_hide_others()
     if elsewhere:  # there the cards do not hide what is written
         page = f"<details><summary>The questions in writing 文字版</summary>{page}</details>"
-    display(as_text(questions), EITHER + page)
+    display(as_text(questions), either_style("hw9-quiz-written", "hw9-quiz") + page)
     cards = [_Card(session, one).box for one in questions]
     box = ipywidgets.VBox([ipywidgets.HTML(STYLE), *cards, *_keys(elsewhere)])
     box.add_class("hw9-quiz")

@@ -138,7 +138,7 @@ def attempt(path: Path, size: int | None) -> np.ndarray | str:
         return Passing("too large for this machine's memory")
     except OSError as error:
         # Pillow's own complaints have no number, and are about the file.
-        return Passing(error.strerror) if error.errno else _damaged(error)
+        return Passing(error.strerror or error) if error.errno else _damaged(error)
     except Exception as error:  # Pillow's readers raise whatever a damaged file leads them into
         return _damaged(error)
 

@@ -18,17 +18,12 @@ from hw9.language.explorer.results import corpus_facts, store_searches
 from hw9.language.explorer.still import draw
 from hw9.language.explorer.tour import tour
 from hw9.language.explorer.view import View, check_masks, encode, links
-from hw9.notebook import kernel_shell, outputs_hide_others
+from hw9.notebook import either_style, kernel_shell, outputs_hide_others
 
 STILL = (
     "A picture of the explorer: run this cell, or trust the notebook, to use it. "
     "這是圖片；執行這一格或信任筆記本即可操作。"
 )
-# JupyterLab and Notebook: the picture gives way to the explorer, and an explorer that is none any more to the picture.
-EITHER = """<style>
-.jp-OutputArea-child:has(.hw9-explorer-still):has(+ .jp-OutputArea-child .hw9-explorer),
-.jp-OutputArea-child:has(.hw9-explorer-still) + .jp-OutputArea-child:not(:has(.hw9-explorer)) { display: none }
-</style>"""
 SINGLES_UP_TO = 64  # tokens of a sentence of which a page carries every single mask
 
 
@@ -155,8 +150,9 @@ class Explorer:
             raise NotImplementedError  # so that IPython asks for the bundle
         from IPython.display import display
 
-        text, page = f"explorer of {self.reading.text!r}", f'<div class="hw9-explorer-still">{self._picture}</div>'
-        display({"text/plain": text, "text/html": EITHER + page}, raw=True)
+        page = f'<div class="hw9-explorer-still">{self._picture}</div>'
+        page = either_style("hw9-explorer-still", "hw9-explorer") + page
+        display({"text/plain": f"explorer of {self.reading.text!r}", "text/html": page}, raw=True)
         made = self._repr_mimebundle_()
         data, about = made if isinstance(made, tuple) else (made, {})
         display(data, metadata=about, raw=True)
